@@ -1,0 +1,31 @@
+"""Reinforcement learning with dynamic-live neural networks: neurons whose connections are themselves learned."""
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+from .activations import ActivationError, register_activation
+from .network import Network
+from .rule import LearningRule
+from .topology import NetworkBuilder
+
+if TYPE_CHECKING:
+    from .agents import DynLiveAgent
+
+__all__ = [
+    "ActivationError",
+    "DynLiveAgent",
+    "LearningRule",
+    "Network",
+    "NetworkBuilder",
+    "__version__",
+    "register_activation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # The network stands without Gymnasium; only asking for the agent loads it.
+    if name == "DynLiveAgent":
+        from .agents import DynLiveAgent
+
+        return DynLiveAgent
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,82 @@
+"""Safe files: a JSON header plus plain arrays (safetensors). Reading one runs no code of its writer."""
+
+import json
+import os
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ._version import __version__
+
+FORMAT = 1
+
+
+def write(path: str | PathLike[str], kind: str, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write; replaced if it exists. Its folder must exist.
+    kind
+        What it holds, e.g. "network"; `read` refuses another kind.
+    header
+        Anything JSON can hold.
+    arrays
+        Plain arrays by name.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+    text = json.dumps({"format": FORMAT, "kind": kind, "version": __version__, **header})
+    partial = path.with_name(path.name + ".partial")
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial, {"dynlive": text})
+    os.replace(partial, path)
+
+
+def read(path: str | PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read a checkpoint: its header and its arrays.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no checkpoint of this kind, or from a later format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {})["dynlive"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dictionary
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError):
+        raise ValueError(f"{path} is not a DynLive checkpoint, or it is damaged") from None
+    if header.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} has checkpoint format {header.get('format')}, this version of DynLive reads {FORMAT}: "
+            f"it was written by version {header.get('version')}"
+        )
+    if header.get("kind") != kind:
+        raise ValueError(f"{path} holds a {header.get('kind')}, not a {kind}")
+    return header, arrays
+
+
+def copy_into(current: dict[str, NDArray[Any]], state: dict[str, NDArray[Any]]) -> None:
+    """Overwrite arrays in place by those of the same names; all are checked before the first changes."""
+    for name, array in current.items():
+        if name not in state:
+            raise ValueError(f"the state lacks {name!r}")
+        other = np.asarray(state[name])
+        if other.shape != array.shape or other.dtype != array.dtype:
+            raise ValueError(
+                f"{name!r} has shape {other.shape} and type {other.dtype}, but {array.shape} and {array.dtype} is needed"
+            )
+    for name, array in current.items():
+        array[...] = state[name]

@@ -1,0 +1,152 @@
+"""How kernels are compiled, the activations with their slopes, and random numbers without global state."""
+
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
+from math import exp, log, sqrt
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic, overload
+
+from .arrays import CUSTOM, IDENTITY, POWER, RELU, SIGMOID
+
+# Everything but the flags that assume there are no NaNs and infinities: those must stay visible to the checks.
+FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
+compiled = njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
+
+
+def logistic(x):
+    """Logistic function 1 / (1 + exp(-x)): exact in float64, a rational function within 5e-5 in float32."""
+    raise RuntimeError("only for compiled code")
+
+
+@overload(logistic, jit_options={"error_model": "numpy", "fastmath": FAST})
+def _logistic(x):
+    if x == types.float64:
+        return lambda x: 1.0 / (1.0 + exp(-x))
+
+    # The continued fraction of tanh(x / 2), cut off after x⁷: it has no call and one division, so loops vectorise.
+    c0, c1, c2, c3 = np.float32(135135), np.float32(17325), np.float32(378), np.float32(1)
+    d1, d2, d3 = np.float32(62370), np.float32(3150), np.float32(28)
+    half, edge, one = np.float32(0.5), np.float32(4.97), np.float32(1)
+
+    def fast(x):
+        h = half * x
+        h = -edge if h < -edge else h
+        h = edge if h > edge else h
+        y = h * h
+        a = half + half * h * (c0 + y * (c1 + y * (c2 + y * c3))) / (c0 + y * (d1 + y * (d2 + y * d3)))
+        return one if a > one else a
+
+    return fast
+
+
+@intrinsic
+def call_address(typingctx, address, x):
+    """Call the C function double → double at an address: a user's activation, compiled apart from the kernels."""
+
+    def codegen(context, builder, signature, arguments):
+        function = ir.FunctionType(ir.DoubleType(), [ir.DoubleType()])
+        return builder.call(builder.inttoptr(arguments[0], function.as_pointer()), [arguments[1]])
+
+    return types.float64(types.int64, types.float64), codegen
+
+
+@compiled
+def fire(code, drive, power, gain, threshold, custom):
+    """Output of one neuron: activation of its drive s, in [0, 1]."""
+    real = type(drive)
+    zero, one = real(0), real(1)
+    if code == SIGMOID:
+        return logistic(gain * (drive - threshold))
+    if code == IDENTITY:
+        a = drive
+    elif code == POWER:
+        a = drive * drive if power == real(2) else drive**power
+    elif code == RELU:
+        a = gain * (drive - threshold)
+    else:
+        a = real(call_address(custom[code - CUSTOM, 0], np.float64(drive)))
+    return min(max(a, zero), one)
+
+
+@compiled
+def slope(code, drive, output, power, gain, threshold, custom):
+    """Derivative of `fire` with respect to the drive; at the edges of relu's linear piece it is 0."""
+    real = type(drive)
+    if code == SIGMOID:
+        return gain * output * (real(1) - output)
+    if code == IDENTITY:
+        return real(1)
+    if code == POWER:
+        return power * drive if power == real(2) else power * drive ** (power - real(1))
+    if code == RELU:
+        return gain if real(0) < gain * (drive - threshold) < real(1) else real(0)
+    return real(call_address(custom[code - CUSTOM, 1], np.float64(drive)))
+
+
+@compiled
+def fire_all(code, drive, output, power, gain, threshold, custom):
+    """`fire` for a whole batch: drive and output have shape (batch,), output is overwritten."""
+    if code == SIGMOID:
+        for b in range(drive.size):
+            output[b] = logistic(gain * (drive[b] - threshold))
+    elif code == IDENTITY:
+        for b in range(drive.size):
+            output[b] = drive[b]
+    else:
+        for b in range(drive.size):
+            output[b] = fire(code, drive[b], power, gain, threshold, custom)
+
+
+@compiled
+def slope_all(code, drive, output, credit, power, gain, threshold, custom):
+    """Turn a batch of credit into errors, credit · slope, in place; returns their sum."""
+    total = type(gain)(0)
+    if code == SIGMOID:
+        one = type(gain)(1)
+        for b in range(drive.size):
+            a = output[b]
+            e = credit[b] * gain * a * (one - a)
+            credit[b] = e
+            total += e
+    else:
+        for b in range(drive.size):
+            e = credit[b] * slope(code, drive[b], output[b], power, gain, threshold, custom)
+            credit[b] = e
+            total += e
+    return total
+
+
+@compiled
+def random_bits(state):
+    """Advance a xoshiro256++ state of shape (4,) (Blackman & Vigna, 2019) and return 64 random bits."""
+    total = state[0] + state[3]
+    result = ((total << np.uint64(23)) | (total >> np.uint64(41))) + state[0]
+    shifted = state[1] << np.uint64(17)
+    state[2] ^= state[0]
+    state[3] ^= state[1]
+    state[1] ^= state[2]
+    state[0] ^= state[3]
+    state[2] ^= shifted
+    state[3] = (state[3] << np.uint64(45)) | (state[3] >> np.uint64(19))
+    return result
+
+
+@compiled
+def random_uniform(state):
+    """Random number in [0, 1), advancing the generator's state."""
+    return np.float64(random_bits(state) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@compiled
+def random_integer(state, high):
+    """Random integer in [0, high), advancing the generator's state."""
+    return np.int64(random_uniform(state) * high)
+
+
+@compiled
+def random_normal(state):
+    """Random standard normal number (Box-Muller), advancing the generator's state."""
+    radius = sqrt(-2.0 * log(1.0 - random_uniform(state)))
+    return radius * np.cos(2.0 * np.pi * random_uniform(state))

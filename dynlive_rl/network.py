@@ -1,0 +1,414 @@
+"""Network: the dynamic-live network as its user meets it. Checks what comes in and hands it to the kernels."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import checkpoint
+from .activations import Activation, activation
+from .kernels import cycle, rehearsal
+from .kernels.arrays import Batch, Memory, NetworkArrays
+from .rule import LearningRule
+from .topology import Layer, NetworkBuilder, addresses, new_memory
+
+ALL_HOPS = 2**31
+
+
+class Network:
+    """Neurons whose connections are learned: strengths that are never negative and sum to 1 per neuron.
+
+    Networks come from `NetworkBuilder.build`, `Network.layered` or `Network.load`.
+
+    Examples
+    --------
+    >>> net = Network.layered(inputs=2, hidden=(8,), outputs=1, seed=0)
+    >>> before = net.propagate([0.2, 0.9])[0]
+    >>> for _ in range(100):
+    ...     y = net.propagate([0.2, 0.9])
+    ...     net.reinforce([1.0])
+    >>> bool(net.propagate([0.2, 0.9])[0] > before)
+    True
+    >>> round(float(net.strengths(net.output_ids[0]).sum()), 5)
+    1.0
+    """
+
+    def __init__(
+        self,
+        arrays: NetworkArrays,
+        memory: Memory,
+        rule: LearningRule,
+        layers: tuple[Layer, ...],
+        custom: tuple[Activation, ...] = (),
+    ) -> None:
+        self.arrays = arrays
+        self.memory = memory
+        self.layers = layers
+        self.rule = rule
+        self._custom = custom  # keeps the compiled activations alive
+        self._batch: Batch | None = None
+
+    @classmethod
+    def layered(
+        cls,
+        *,
+        inputs: int,
+        hidden: Sequence[int] = (64,),
+        outputs: int,
+        activation: str | None = None,
+        output_activation: str | None = None,
+        gain: float | tuple[float, float] = (12.0, 24.0),
+        rule: LearningRule | Any = "simplex",
+        dual_rail: bool = True,
+        memory: int = 16,
+        dtype: str | type[np.floating[Any]] = "float32",
+        seed: int | None = None,
+        connect: float = 1.0,
+    ) -> "Network":
+        """Build the usual shape: every layer allowed to read the one before.
+
+        Parameters
+        ----------
+        inputs, outputs
+            Number of outside values and of output neurons.
+        hidden
+            Sizes of the hidden layers.
+        activation, output_activation
+            Defaults: "sigmoid" and "identity", or "square" for both with the original rule.
+        gain, rule, dual_rail, memory, dtype, seed, connect
+            As in `NetworkBuilder`.
+        """
+        build = NetworkBuilder(seed, rule=rule, dual_rail=dual_rail, memory=memory, dtype=dtype)
+        original = build.rule.kind == "original"
+        sources = build.add_inputs(inputs)
+        for size in hidden:
+            layer = build.add_neurons(size, activation, gain=gain)
+            build.allow(layer, sources=sources)
+            sources = layer
+        out = build.add_outputs(outputs, output_activation or ("square" if original else "identity"), gain=gain)
+        build.allow(out, sources=sources)
+        return build.build(connect=connect)
+
+    # -- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def rule(self) -> LearningRule:
+        """The learning rule; assign another one to change how the network learns from now on."""
+        return self._rule
+
+    @rule.setter
+    def rule(self, rule: LearningRule) -> None:
+        self._rule = rule
+        self.numbers = rule.numbers()
+
+    @property
+    def input_count(self) -> int:
+        """Number of outside values per cycle."""
+        return int(self.arrays.inputs.size)
+
+    @property
+    def output_ids(self) -> tuple[int, ...]:
+        """Ids of the output neurons."""
+        return tuple(self.arrays.outputs.tolist())
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons, inputs included."""
+        return int(self.arrays.degree.size)
+
+    @property
+    def connections(self) -> int:
+        """Number of connections (strength > 0)."""
+        return int(self.arrays.degree.sum())
+
+    @property
+    def allowed_connections(self) -> int:
+        """Number of connections there could be."""
+        return int(self.arrays.strength.size)
+
+    @property
+    def cycles(self) -> int:
+        """Number of cycles since the last reset."""
+        return int(self.memory.cycles[0])
+
+    @property
+    def outputs(self) -> NDArray[np.floating]:
+        """Outputs (o,) of the output neurons in the last cycle, in [0, 1]; zeros before the first."""
+        return self.activity[self.arrays.outputs]
+
+    @property
+    def activity(self) -> NDArray[np.floating]:
+        """Outputs (n,) of all neurons in the last cycle, in [0, 1]; zeros before the first."""
+        rows = self.memory.output.shape[0]
+        return self.memory.output[(self.cycles - 1) % rows].copy()
+
+    def sources(self, neuron: int) -> NDArray[np.int64]:
+        """Ids of the neurons that `neuron` is connected to, ascending."""
+        row = self._row(neuron)
+        return np.sort(self.arrays.source[row]).astype(np.int64)
+
+    def strengths(self, neuron: int) -> NDArray[np.floating]:
+        """Strengths of `neuron`'s connections, in the order of `sources`; > 0, and their sum is 1 (≤ 1 with a reserve)."""
+        row = self._row(neuron)
+        return self.arrays.strength[row][np.argsort(self.arrays.source[row])]
+
+    def allowed(self, neuron: int) -> NDArray[np.int64]:
+        """Ids of the neurons that `neuron` may take input from, ascending."""
+        self._row(neuron)
+        first = self.arrays.first
+        return np.sort(self.arrays.source[first[neuron] : first[neuron + 1]]).astype(np.int64)
+
+    def threshold(self, neuron: int) -> float:
+        """Threshold of a relu or sigmoid neuron, 0 for the others."""
+        self._row(neuron)
+        return float(self.arrays.threshold[neuron])
+
+    # -- what it does ------------------------------------------------------------------------------------------------
+
+    def propagate(self, inputs: ArrayLike) -> NDArray[np.floating]:
+        """Run one cycle: every layer in order is primed, then fired.
+
+        Parameters
+        ----------
+        inputs
+            One number per outside value, shape (i,); clamped to [0, 1].
+
+        Returns
+        -------
+        ndarray, shape (o,)
+            Outputs of the output neurons, in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If the shape is wrong or a value is not a number.
+        """
+        values = self._checked("inputs", inputs, (self.input_count,))
+        cycle.propagate(self.arrays, self.memory, self.numbers, values)
+        return self.outputs
+
+    def reinforce(self, rewards: ArrayLike, *, hops: int = ALL_HOPS, cycle: int = 0) -> None:
+        """Reward the output neurons; every neuron within reach learns once per cycle it is reached in.
+
+        Parameters
+        ----------
+        rewards
+            One number per output neuron, shape (o,); positive means more of this.
+        hops
+            How many connections the reward travels at most, ≥ 1: 1 changes only output neurons, h also those up to
+            h - 1 connections upstream. Recurrent connections count like any other.
+        cycle
+            Which remembered cycle the reward is for: 0 the last one, 7 the one seven cycles before it.
+
+        Raises
+        ------
+        ValueError
+            If the shape is wrong, a reward is not finite, or the cycle is not remembered.
+        """
+        values = self._checked("rewards", rewards, (len(self.output_ids),), finite=True)
+        remembered = min(self.cycles, self.memory.output.shape[0] - 1)
+        if not 0 <= cycle < remembered:
+            what = f"only the last {remembered} are remembered" if remembered else "nothing has been propagated yet"
+            raise ValueError(f"cannot reward cycle {cycle}: {what}")
+        _cycle_reinforce(self.arrays, self.memory, self.numbers, values, _hops(hops), cycle)
+
+    def rehearse(self, inputs: ArrayLike, rewards: ArrayLike, *, hops: int = ALL_HOPS) -> NDArray[np.floating]:
+        """Learn once from a batch of remembered experience, with the outputs of the current strengths.
+
+        The network's own memory of cycles is neither used nor changed.
+
+        Parameters
+        ----------
+        inputs
+            Shape (b, i), or (b, t, i) for sequences of t cycles, each starting from rest; clamped to [0, 1].
+        rewards
+            Shape (b, o), or (b, t, o): one reward per output neuron (and cycle). (b, o) with sequences rewards their
+            last cycle.
+        hops
+            As in `reinforce`.
+
+        Returns
+        -------
+        ndarray, shape (b, o) or (b, t, o)
+            Outputs before learning.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, a value is not finite, or the network has the original rule, which knows no batches.
+        """
+        if self.rule.kind == "original":
+            raise ValueError("the original rule learns one cycle at a time: use propagate and reinforce")
+        x = self._checked("inputs", inputs, None)
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_count or 0 in x.shape:
+            raise ValueError(
+                f"inputs must have shape (batch, {self.input_count}) or (batch, cycles, {self.input_count}), not {x.shape}"
+            )
+        sequences = x if x.ndim == 3 else x[:, None, :]
+        b, t, _ = sequences.shape
+        r = self._checked("rewards", rewards, None, finite=True)
+        shapes = {(b, len(self.output_ids)), (*x.shape[:-1], len(self.output_ids))}
+        if r.shape not in shapes:
+            raise ValueError(f"rewards must have shape {' or '.join(map(str, sorted(shapes)))}, not {r.shape}")
+        if r.ndim == 2:
+            r = np.concatenate([np.zeros((b, t - 1, r.shape[1]), r.dtype), r[:, None, :]], axis=1)
+        batch = self._room(t, b)
+        rehearsal.rehearse(
+            self.arrays,
+            batch,
+            self.numbers,
+            np.ascontiguousarray(np.clip(sequences, 0, 1).transpose(1, 2, 0)),
+            np.ascontiguousarray(r.transpose(1, 2, 0)),
+            _hops(hops),
+        )
+        y = batch.output[1:, self.arrays.outputs].transpose(2, 0, 1).copy()
+        return y if x.ndim == 3 else y[:, 0]
+
+    def mark(self, rewards: ArrayLike, *, decay: float, hops: int = ALL_HOPS) -> None:
+        """Let every connection's tag fade, and add what these rewards for the last cycle would ask of it.
+
+        Tags make learning live: `surprise` later moves every strength by its tag, without any stored experience.
+
+        Parameters
+        ----------
+        rewards
+            Shape (o,), as in `reinforce`; for a value neuron 1, so that its tag is the trace of TD(λ).
+        decay
+            What is left of the tags so far, in [0, 1]; discount · λ.
+        hops
+            As in `reinforce`.
+        """
+        values = self._checked("rewards", rewards, (len(self.output_ids),), finite=True)
+        if not self.cycles:
+            raise ValueError("cannot mark anything: nothing has been propagated yet")
+        if not 0 <= decay <= 1:
+            raise ValueError(f"decay must be in [0, 1], not {decay!r}")
+        cycle.mark(self.arrays, self.memory, self.numbers, values, _hops(hops), float(decay))
+
+    def surprise(self, delta: float, *, bound: float = 2.0) -> None:
+        """Move every strength and threshold by delta · tag, in a step bounded over the whole network.
+
+        Parameters
+        ----------
+        delta
+            The surprise, e.g. a temporal-difference error; finite.
+        bound
+            b > 0: the step is at most 1 / (b · max(|delta|, 1) · ‖tags‖₁) (Elsayed, Vasan & Mahmood, 2024).
+        """
+        if not np.isfinite(delta):
+            raise ValueError(f"delta must be finite, not {delta!r}")
+        if not 0 < bound < float("inf"):
+            raise ValueError(f"bound must be a finite number > 0, not {bound!r}")
+        cycle.surprise(self.arrays, self.numbers, float(delta), float(bound))
+
+    def reset(self) -> None:
+        """Forget all remembered cycles and tags. Strengths stay."""
+        cycle.reset(self.arrays, self.memory)
+
+    # -- state -------------------------------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all arrays that learning or propagating changes, by name."""
+        state = {name: getattr(self.arrays, name).copy() for name in _LEARNED}
+        return state | {f"memory.{name}": getattr(self.memory, name).copy() for name in _REMEMBERED}
+
+    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take over what `get_state` of an equally built network returned.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing or has another shape or type; nothing is changed then.
+        """
+        current = {name: getattr(self.arrays, name) for name in _LEARNED}
+        current |= {f"memory.{name}": getattr(self.memory, name) for name in _REMEMBERED}
+        checkpoint.copy_into(current, state)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the whole network, its memory and its random state to one file."""
+        header = {
+            "rule": asdict(self.rule),
+            "layers": [asdict(layer) for layer in self.layers],
+            "custom": [own.name for own in self._custom],
+        }
+        arrays = {name: getattr(self.arrays, name) for name in NetworkArrays._fields if name != "custom"}
+        arrays |= {f"memory.{name}": getattr(self.memory, name) for name in _REMEMBERED}
+        checkpoint.write(path, "network", header, arrays)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read a network written by `save`; it goes on exactly where that one was.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such file, or it is not a network.
+        """
+        header, arrays = checkpoint.read(path, "network")
+        custom = tuple(activation(name) for name in header["custom"])
+        remembered = {name: arrays.pop(f"memory.{name}") for name in _REMEMBERED}
+        net = NetworkArrays(**arrays, custom=addresses(custom))
+        memory = new_memory(net, remembered["output"].shape[0] - 1)._replace(**remembered)
+        layers = tuple(Layer(**{**layer, "ids": tuple(layer["ids"])}) for layer in header["layers"])
+        return cls(net, memory, LearningRule(**header["rule"]), layers, custom)
+
+    def __repr__(self) -> str:
+        shape = " → ".join(str(len(layer.ids)) for layer in self.layers)
+        return f"Network({shape} neurons, {self.connections} of {self.allowed_connections} connections)"
+
+    # -- private -----------------------------------------------------------------------------------------------------
+
+    def _row(self, neuron: int) -> slice:
+        if not 0 <= neuron < self.neurons:
+            raise ValueError(f"there is no neuron {neuron}: ids are 0 to {self.neurons - 1}")
+        start = int(self.arrays.first[neuron])
+        return slice(start, start + int(self.arrays.degree[neuron]))
+
+    def _checked(
+        self, name: str, values: ArrayLike, shape: tuple[int, ...] | None, *, finite: bool = False
+    ) -> NDArray[Any]:
+        try:
+            array = np.asarray(values, self.arrays.strength.dtype)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be numbers, not {values!r}") from None
+        if shape is not None and array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
+        bad = ~np.isfinite(array) if finite else np.isnan(array)
+        if bad.any():
+            raise ValueError(f"{name} must be {'finite' if finite else 'numbers'}, but contain {array[bad].flat[0]}")
+        return np.ascontiguousarray(array)
+
+    def _room(self, cycles: int, size: int) -> Batch:
+        if self._batch is None or self._batch.drive.shape[::2] != (cycles, size):
+            self._batch = new_batch(self.arrays, cycles, size)
+        return self._batch
+
+
+_LEARNED = (
+    "degree source delay strength threshold moments threshold_moments updates tag threshold_tag slow_strength "
+    "slow_threshold random"
+).split()
+_REMEMBERED = ("cycles", "output", "drive")
+_cycle_reinforce = cycle.reinforce  # the method's own parameter is called cycle
+
+
+def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
+    """Return room for rehearsing `size` sequences of a number of cycles at once."""
+    n, real = net.degree.size, net.strength.dtype
+    return Batch(
+        output=np.zeros((cycles + 1, n, size), real),
+        drive=np.zeros((cycles, n, size), real),
+        credit=np.zeros((cycles + 1, n, size), real),
+        distance=np.zeros((cycles + 1, n), np.int64),
+        signal=np.zeros(net.strength.size, real),
+        threshold_signal=np.zeros(n, real),
+    )
+
+
+def _hops(hops: int) -> int:
+    if isinstance(hops, bool) or not isinstance(hops, (int, np.integer)) or hops < 1:
+        raise ValueError(f"hops must be a whole number ≥ 1, not {hops!r}")
+    return int(min(hops, ALL_HOPS))

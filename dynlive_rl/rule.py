@@ -1,0 +1,114 @@
+"""The learning rule of a network: how much a neuron changes, and how it shares its reward."""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal, get_args
+
+from .kernels import arrays
+from .kernels.arrays import Rule
+
+Kind = Literal["simplex", "original"]
+Step = Literal["sgd", "adam"]
+Share = Literal["contribution", "uniform"]
+Aggregation = Literal["sum", "mean"]
+
+_CODES = {
+    "simplex": arrays.SIMPLEX,
+    "original": arrays.ORIGINAL,
+    "sgd": arrays.SGD,
+    "adam": arrays.ADAM,
+    "contribution": arrays.CONTRIBUTION,
+    "uniform": arrays.UNIFORM,
+    "sum": arrays.SUM,
+    "mean": arrays.MEAN,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRule:
+    """How every neuron of a network turns reward into strengths.
+
+    Attributes
+    ----------
+    kind
+        "simplex": the signal is the gradient projected onto strengths that sum to 1. "original": the rule the project
+        started from, Δw = rate · reward · input, equal shares back, and missing connections that return at random after
+        negative reward; kept as a baseline.
+    learning_rate
+        Step size, > 0.
+    step
+        "sgd": learning_rate · signal. "adam": a per-connection step from the running mean and mean square of the
+        connection's own signal (Kingma & Ba, 2015).
+    share
+        What a source gets of a neuron's error: in proportion to its strength ("contribution"), or all alike ("uniform").
+    credit_gain
+        κ ≥ 0, the factor on credit passed back. None: the neuron's number of connections, which keeps deep credit from
+        fading. 1 gives exact gradients.
+    aggregation
+        What a neuron computes from its sources' outputs: "sum" of the weighted outputs, or their "mean".
+    reserve
+        If true, a neuron's strengths may sum to less than 1; what is missing is its reserve, and a strength grows
+        without taking from the others.
+    prune_floor
+        A connection whose strength falls to this value or below is removed, in [0, 1).
+    prune_fraction
+        φ in [0, 1): the same for strengths of φ / number of allowed sources and below. 0.05 to 0.1 makes networks sparse.
+    growth_probability, growth_strength
+        "original" only: the probability that a missing connection returns, in [0, 1], and the largest strength it
+        returns with, in (0, 1].
+    decays
+        "adam" only: decay of the running mean and of the mean square, each in [0, 1).
+    """
+
+    kind: Kind = "simplex"
+    learning_rate: float = 0.01
+    step: Step = "sgd"
+    share: Share = "contribution"
+    credit_gain: float | None = None
+    aggregation: Aggregation = "sum"
+    reserve: bool = False
+    prune_floor: float = 0.0
+    prune_fraction: float = 0.0
+    growth_probability: float = 0.1
+    growth_strength: float = 0.05
+    decays: tuple[float, float] = (0.9, 0.999)
+
+    def __post_init__(self) -> None:
+        for name, choices in (("kind", Kind), ("step", Step), ("share", Share), ("aggregation", Aggregation)):
+            value = getattr(self, name)
+            if value not in get_args(choices):
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(choices)))}, not {value!r}")
+        object.__setattr__(self, "decays", tuple(self.decays))
+        for name, value, low, high in (
+            ("prune_floor", self.prune_floor, 0, 1),
+            ("prune_fraction", self.prune_fraction, 0, 1),
+            *(("decays", decay, 0, 1) for decay in self.decays),
+        ):
+            if not low <= value < high:
+                raise ValueError(f"{name} must be in [{low}, {high}), not {value!r}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be a finite number > 0, not {self.learning_rate!r}")
+        if self.credit_gain is not None and not (isfinite(self.credit_gain) and self.credit_gain > 0):
+            raise ValueError(f"credit_gain must be a finite number > 0 or None, not {self.credit_gain!r}")
+        if not 0 <= self.growth_probability <= 1:
+            raise ValueError(f"growth_probability must be in [0, 1], not {self.growth_probability!r}")
+        if not 0 < self.growth_strength <= 1:
+            raise ValueError(f"growth_strength must be in (0, 1], not {self.growth_strength!r}")
+
+    def numbers(self) -> Rule:
+        """Return the rule as the kernels take it."""
+        return Rule(
+            kind=_CODES[self.kind],
+            step=_CODES[self.step],
+            share=_CODES[self.share],
+            aggregation=_CODES[self.aggregation],
+            reserve=bool(self.reserve),
+            learning_rate=float(self.learning_rate),
+            credit_gain=0.0 if self.credit_gain is None else float(self.credit_gain),
+            prune_floor=float(self.prune_floor),
+            prune_fraction=float(self.prune_fraction),
+            growth_probability=float(self.growth_probability),
+            growth_strength=float(self.growth_strength),
+            decay1=float(self.decays[0]),
+            decay2=float(self.decays[1]),
+        )

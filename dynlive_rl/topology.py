@@ -1,0 +1,349 @@
+"""Neurons, layers, allowed sources and first strengths: what a network is before it learns, and its flat arrays."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .activations import Activation, activation
+from .kernels import arrays
+from .kernels.arrays import Memory, NetworkArrays
+from .rule import LearningRule
+
+if TYPE_CHECKING:
+    from .network import Network
+
+Strengths = Literal["random", "equal"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Neurons that fire together, and what they have in common."""
+
+    ids: tuple[int, ...]
+    kind: Literal["input", "hidden", "output"]
+    activation: str = "identity"
+
+
+@dataclass
+class _Neuron:
+    layer: int
+    activation: Activation | None = None  # None: an input neuron
+    power: float = 2.0
+    gain: float = 1.0
+    rate: float = 1.0
+    strengths: Strengths = "random"
+    rail: int | None = None  # the input neuron this one is the complement of
+    sources: dict[int, None] = field(default_factory=dict)  # an ordered set
+
+
+class NetworkBuilder:
+    """Says which neurons there are and who may feed whom; `build` makes the network.
+
+    Neurons are born unconnected. Layers give the firing order only: any neuron may be allowed as a source of any other,
+    itself included. A source in an earlier layer is read in the same cycle, any other in the cycle before.
+
+    Parameters
+    ----------
+    seed
+        Seed of the first strengths, thresholds and gains, and of the network's own random choices. None: fresh entropy.
+    rule
+        A `LearningRule`, or "simplex" or "original" for that rule with its defaults.
+    dual_rail
+        If true, each input value x comes on two input neurons, as x and as 1 - x. Without it a network of non-negative
+        strengths can only rise with its inputs.
+    memory
+        Number of cycles each neuron remembers, ≥ 1: how far back a reward can be given and travel.
+    dtype
+        "float32" or "float64".
+
+    Examples
+    --------
+    >>> build = NetworkBuilder(seed=0, dtype="float64")
+    >>> eyes = build.add_inputs(2)
+    >>> out = build.add_outputs(1, activation="identity")
+    >>> build.allow(out, sources=eyes)
+    >>> net = build.build()
+    >>> net.propagate([0.25, 0.75])
+    array([0.5])
+    """
+
+    def __init__(
+        self,
+        seed: int | None = None,
+        *,
+        rule: LearningRule | Literal["simplex", "original"] = "simplex",
+        dual_rail: bool = False,
+        memory: int = 16,
+        dtype: str | type[np.floating[Any]] = "float32",
+    ) -> None:
+        self.rule = rule if isinstance(rule, LearningRule) else LearningRule(kind=rule)
+        self.dual_rail = dual_rail
+        self.memory = _positive("memory", memory)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
+        self._seed = np.random.SeedSequence(seed)
+        self._neurons: list[_Neuron] = []
+        self._layers: list[Layer] = []
+        self._direct: list[int] = []
+        self._complements: list[int] = []
+        self._outputs: list[int] = []
+
+    def add_inputs(self, count: int) -> list[int]:
+        """Add input neurons for `count` outside values and return their ids.
+
+        With dual rail there are two neurons per value: the ids of all x come first, then those of all 1 - x.
+        """
+        layer = self._add_layer(
+            "input", "identity", [_Neuron(len(self._layers)) for _ in range(_positive("count", count))]
+        )
+        direct = list(layer)
+        complements = [-1] * count
+        if self.dual_rail:
+            rails = [_Neuron(len(self._layers) - 1, rail=i) for i in direct]
+            complements = list(range(len(self._neurons), len(self._neurons) + count))
+            self._neurons += rails
+            self._layers[-1] = Layer((*direct, *complements), "input")
+        self._direct += direct
+        self._complements += complements
+        return list(self._layers[-1].ids)
+
+    def add_neurons(
+        self,
+        count: int,
+        activation: str | None = None,
+        *,
+        gain: float | tuple[float, float] = 4.0,
+        power: float = 2.0,
+        strengths: Strengths = "random",
+        rate: float = 1.0,
+    ) -> list[int]:
+        """Add one layer of hidden neurons and return their ids.
+
+        Parameters
+        ----------
+        count
+            Number of neurons, ≥ 1.
+        activation
+            "identity", "square", "power", "relu", "sigmoid" or a registered name. Default: "sigmoid", or "square" with
+            the original rule.
+        gain
+            Slope before "relu" and "sigmoid", > 0, or a range (low, high) to draw each neuron's from. A convex mixture
+            of many sources averages towards ½; a gain of 12 to 48 restores the range.
+        power
+            Exponent of "power", ≥ 1; from 4 on it acts as a soft "and".
+        strengths
+            The first strengths: "random", a few strong ones each, or "equal".
+        rate
+            Step size of these neurons relative to the rule's learning rate, ≥ 0; 0 keeps them as they are.
+        """
+        return self._add(count, "hidden", activation, gain, power, strengths, rate)
+
+    def add_outputs(
+        self,
+        count: int,
+        activation: str | None = None,
+        *,
+        gain: float | tuple[float, float] = 4.0,
+        power: float = 2.0,
+        strengths: Strengths = "equal",
+        rate: float = 1.0,
+    ) -> list[int]:
+        """Add one layer of output neurons and return their ids; parameters as in `add_neurons`."""
+        ids = self._add(count, "output", activation, gain, power, strengths, rate)
+        self._outputs += ids
+        return ids
+
+    def allow(self, neurons: Iterable[int] | int, *, sources: Iterable[int] | int) -> None:
+        """Allow every one of `sources` to feed every one of `neurons` (ids; inputs take no sources).
+
+        Raises
+        ------
+        ValueError
+            If there is no such neuron, or one of `neurons` is an input.
+        """
+        source_ids = [self._known(i) for i in _ids(sources)]
+        for j in _ids(neurons):
+            neuron = self._neurons[self._known(j)]
+            if neuron.activation is None:
+                raise ValueError(f"neuron {j} is an input: it takes values from outside and cannot have sources")
+            neuron.sources.update(dict.fromkeys(source_ids))
+
+    def build(self, *, connect: float = 1.0) -> "Network":
+        """Make the network.
+
+        Parameters
+        ----------
+        connect
+            Fraction of each neuron's allowed sources that are connected at first, chosen at random, in [0, 1]. Above 0
+            every neuron gets at least two (or all it is allowed); 0 leaves all unconnected.
+
+        Raises
+        ------
+        ValueError
+            If there are no input or no output neurons, or connect is out of range.
+        """
+        from .network import Network
+
+        if not 0 <= connect <= 1:
+            raise ValueError(f"connect must be in [0, 1], not {connect!r}")
+        if not self._direct or not self._outputs:
+            missing = "input" if not self._direct else "output"
+            raise ValueError(f"a network needs at least one {missing} neuron: call add_{missing}s first")
+        custom = list(
+            {n.activation.name: n.activation for n in self._neurons if n.activation and n.activation.function}.values()
+        )
+        net = self._arrays(connect, custom)
+        return Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), tuple(custom))
+
+    def _add(
+        self,
+        count: int,
+        kind: Literal["hidden", "output"],
+        name: str | None,
+        gain: float | tuple[float, float],
+        power: float,
+        strengths: Strengths,
+        rate: float,
+    ) -> list[int]:
+        _positive("count", count)
+        chosen = activation(name or ("square" if self.rule.kind == "original" else "sigmoid"))
+        low, high = gain if isinstance(gain, tuple) else (gain, gain)
+        if not 0 < low <= high < float("inf"):
+            raise ValueError(f"gain must be a finite number > 0 or a range (low, high) of them, not {gain!r}")
+        if not 1 <= power < float("inf"):
+            raise ValueError(f"power must be a finite number ≥ 1, not {power!r}")
+        if strengths not in ("random", "equal"):
+            raise ValueError(f"strengths must be 'random' or 'equal', not {strengths!r}")
+        if not 0 <= rate < float("inf"):
+            raise ValueError(f"rate must be a finite number ≥ 0, not {rate!r}")
+        gains = self._random().uniform(low, high, count)
+        return self._add_layer(
+            kind,
+            chosen.name,
+            [
+                _Neuron(
+                    len(self._layers),
+                    chosen,
+                    power=power if chosen.name == "power" else 2.0,
+                    gain=float(g) if chosen.has_threshold else 1.0,
+                    rate=rate,
+                    strengths=strengths,
+                )
+                for g in gains
+            ],
+        )
+
+    def _add_layer(
+        self, kind: Literal["input", "hidden", "output"], activation_name: str, neurons: list[_Neuron]
+    ) -> list[int]:
+        ids = list(range(len(self._neurons), len(self._neurons) + len(neurons)))
+        self._neurons += neurons
+        self._layers.append(Layer(tuple(ids), kind, activation_name))
+        return ids
+
+    def _known(self, neuron: int) -> int:
+        if not 0 <= neuron < len(self._neurons):
+            raise ValueError(f"there is no neuron {neuron}: ids so far are 0 to {len(self._neurons) - 1}")
+        return neuron
+
+    def _random(self) -> np.random.Generator:
+        """Return a generator of its own for every step of building, so that one step does not shift the next."""
+        return np.random.default_rng(self._seed.spawn(1)[0])
+
+    def _arrays(self, connect: float, custom: Sequence[Activation]) -> NetworkArrays:
+        neurons, real = self._neurons, self.dtype
+        n = len(neurons)
+        first = np.zeros(n + 1, np.int64)
+        np.cumsum([len(neuron.sources) for neuron in neurons], out=first[1:])
+        c = int(first[-1])
+        source, delay = np.zeros(c, np.int32), np.zeros(c, np.int8)
+        strength, threshold, degree = np.zeros(c), np.zeros(n), np.zeros(n, np.int64)
+        random = self._random()
+        rails = [i for i, neuron in enumerate(neurons) if neuron.rail is not None]
+        railed = [neuron.rail for neuron in neurons if neuron.rail is not None]
+        for j, neuron in enumerate(neurons):
+            allowed = np.fromiter(neuron.sources, np.int64)
+            count = min(max(ceil(connect * allowed.size), 2), allowed.size) if connect > 0 else 0
+            if count < allowed.size:
+                allowed = random.permutation(allowed)
+            row = slice(int(first[j]), int(first[j]) + count)
+            source[first[j] : first[j + 1]] = allowed
+            delay[first[j] : first[j + 1]] = [
+                neurons[i].layer >= neuron.layer and neurons[i].activation is not None for i in allowed
+            ]
+            degree[j] = count
+            if count:
+                drawn = random.exponential(size=count) ** 1.5 if neuron.strengths == "random" else np.ones(count)
+                strength[row] = drawn / drawn.sum()
+                # The threshold is the drive at a random point, so that each neuron tells apart a different place.
+                point = 0.1 + 0.8 * random.random(n)
+                point[rails] = 1.0 - point[railed]
+                threshold[j] = strength[row] @ point[source[row]] if neuron.activation.has_threshold else 0.0  # type: ignore[union-attr]
+        codes = [0 if neuron.activation is None else neuron.activation.code for neuron in neurons]
+        for j, neuron in enumerate(neurons):
+            if neuron.activation is not None and neuron.activation.function is not None:
+                codes[j] = arrays.CUSTOM + [own.name for own in custom].index(neuron.activation.name)
+        return NetworkArrays(
+            inputs=np.array(self._direct, np.int64),
+            complements=np.array(self._complements, np.int64),
+            order=np.array([j for layer in self._layers if layer.kind != "input" for j in layer.ids], np.int64),
+            outputs=np.array(self._outputs, np.int64),
+            first=first,
+            degree=degree,
+            source=source,
+            delay=delay,
+            activation=np.array(codes, np.int64),
+            power=np.array([neuron.power for neuron in neurons], real),
+            gain=np.array([neuron.gain for neuron in neurons], real),
+            has_threshold=np.array(
+                [bool(neuron.activation and neuron.activation.has_threshold) for neuron in neurons], np.int8
+            ),
+            rate=np.array([neuron.rate for neuron in neurons], real),
+            custom=addresses(custom),
+            strength=strength.astype(real),
+            threshold=threshold.astype(real),
+            moments=np.zeros((2, c), real),
+            threshold_moments=np.zeros((2, n), real),
+            updates=np.zeros(n, np.int64),
+            tag=np.zeros(c, real),
+            threshold_tag=np.zeros(n, real),
+            slow_strength=strength.astype(real),
+            slow_threshold=threshold.astype(real),
+            random=self._seed.spawn(1)[0].generate_state(4, np.uint64),
+        )
+
+
+def addresses(custom: Sequence[Activation]) -> NDArray[np.int64]:
+    """Return the addresses (k, 2) of user activations and their derivatives."""
+    return np.array([(own.function.address, own.derivative.address) for own in custom], np.int64).reshape(-1, 2)
+
+
+def new_memory(net: NetworkArrays, cycles: int) -> Memory:
+    """Return an empty memory of a number of cycles for a network."""
+    n, real = net.degree.size, net.strength.dtype
+    rows = cycles + 1
+    return Memory(
+        cycles=np.zeros(1, np.int64),
+        output=np.zeros((rows, n), real),
+        drive=np.zeros((rows, n), real),
+        credit=np.zeros((rows, n), real),
+        distance=np.zeros((rows, n), np.int64),
+        signal=np.zeros(net.strength.size, real),
+    )
+
+
+def _positive(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    return int(value)
+
+
+def _ids(neurons: Iterable[int] | int) -> list[int]:
+    if isinstance(neurons, (int, np.integer)):
+        return [int(neurons)]
+    return [int(i) for i in neurons]

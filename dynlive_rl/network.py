@@ -310,10 +310,14 @@ class Network:
 
     # -- state -------------------------------------------------------------------------------------------------------
 
+    def live_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all arrays that learning or propagating changes, by name: the arrays themselves, not copies."""
+        arrays = {name: getattr(self.arrays, name) for name in _LEARNED}
+        return arrays | {f"memory.{name}": getattr(self.memory, name) for name in _REMEMBERED}
+
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning or propagating changes, by name."""
-        state = {name: getattr(self.arrays, name).copy() for name in _LEARNED}
-        return state | {f"memory.{name}": getattr(self.memory, name).copy() for name in _REMEMBERED}
+        return {name: array.copy() for name, array in self.live_arrays().items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built network returned.
@@ -323,9 +327,7 @@ class Network:
         ValueError
             If an array is missing or has another shape or type; nothing is changed then.
         """
-        current = {name: getattr(self.arrays, name) for name in _LEARNED}
-        current |= {f"memory.{name}": getattr(self.memory, name) for name in _REMEMBERED}
-        checkpoint.copy_into(current, state)
+        checkpoint.copy_into(self.live_arrays(), state)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the whole network, its memory and its random state to one file."""

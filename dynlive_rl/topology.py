@@ -49,7 +49,8 @@ class NetworkBuilder:
     Parameters
     ----------
     seed
-        Seed of the first strengths, thresholds and gains, and of the network's own random choices. None: fresh entropy.
+        Seed (or seed sequence) of the first strengths, thresholds and gains, and of the network's own random choices.
+        None: fresh entropy.
     rule
         A `LearningRule`, or "simplex" or "original" for that rule with its defaults.
     dual_rail
@@ -73,7 +74,7 @@ class NetworkBuilder:
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: int | np.random.SeedSequence | None = None,
         *,
         rule: LearningRule | Literal["simplex", "original"] = "simplex",
         dual_rail: bool = False,
@@ -86,7 +87,7 @@ class NetworkBuilder:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
-        self._seed = np.random.SeedSequence(seed)
+        self._seed = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
         self._neurons: list[_Neuron] = []
         self._layers: list[Layer] = []
         self._direct: list[int] = []

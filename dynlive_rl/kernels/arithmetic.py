@@ -72,7 +72,10 @@ def fire(code, drive, power, gain, threshold, custom):
 
 @compiled
 def slope(code, drive, output, power, gain, threshold, custom):
-    """Derivative of `fire` with respect to the drive; at the edges of relu's linear piece it is 0."""
+    """Derivative of `fire` with respect to the drive, as it was when it fired; at the edges of relu's linear piece it is 0.
+
+    relu and sigmoid are judged by their output, because the threshold may have moved since.
+    """
     real = type(drive)
     if code == SIGMOID:
         return gain * output * (real(1) - output)
@@ -81,7 +84,7 @@ def slope(code, drive, output, power, gain, threshold, custom):
     if code == POWER:
         return power * drive if power == real(2) else power * drive ** (power - real(1))
     if code == RELU:
-        return gain if real(0) < gain * (drive - threshold) < real(1) else real(0)
+        return gain if real(0) < output < real(1) else real(0)
     return real(call_address(custom[code - CUSTOM, 1], np.float64(drive)))
 
 

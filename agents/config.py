@@ -1,0 +1,107 @@
+"""The default configuration: one for every environment, and the only place where its numbers stand."""
+
+from dataclasses import dataclass, fields
+from math import isfinite
+
+from dynlive_rl.kernels.actor_critic import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentConfig:
+    """Configuration of the rehearsed Retrace actor-critic.
+
+    Nothing here depends on the environment: value scale and gain, observation ranges, discount and advantage scale
+    adapt by themselves.
+
+    Attributes
+    ----------
+    hidden
+        Hidden neurons of each network (actor and critic), ≥ 1.
+    gain_low, gain_high
+        Range of the hidden neurons' gains, drawn at birth and kept.
+    memory
+        Steps of experience kept for rehearsal, over all environments.
+    first_rehearsal
+        Steps before the first rehearsal.
+    rehearse_every
+        Steps between rehearsals once episode returns differ, so that there is a difference to learn.
+    rehearse_every_blind
+        Steps between rehearsals until then.
+    segments, segment_length
+        What one rehearsal looks at: so many stretches of so many consecutive steps, one of them the newest.
+    passes, batch
+        How often a rehearsal goes over them, in shuffled batches of so many steps.
+    trace_decay
+        λ of Retrace(λ), in [0, 1].
+    discount_low, discount_high
+        Bounds of the discount 1 - 2 / mean length of the last episodes.
+    critic_rate, actor_rate
+        Step sizes of both networks' hidden neurons.
+    output_rate
+        Step size of output neurons relative to hidden ones, times the number of hidden neurons.
+    rate_half_life
+        Steps t₀ in the rates' factor (1 + t / t₀)^-½.
+    policy_gain
+        The policy is softmax(policy_gain · outputs).
+    value_gain_low, value_gain_high, target_spread
+        A value is scale · G · (output - ½), with G the running deviation of the targets in scales over target_spread,
+        within these bounds.
+    error_clip, advantage_clip, importance_clip
+        Bounds of the value error (in scales), of advantages (in their running deviations), and of 1 / probability.
+    entropy
+        Weight of the policy's entropy.
+    anchor
+        Weight of the pull towards the slow policy.
+    slow_rate
+        Pace at which the slow policy, the one that acts greedily, follows the fast one.
+    """
+
+    hidden: int = 128
+    gain_low: float = 24.0
+    gain_high: float = 48.0
+    memory: int = 100_000
+    first_rehearsal: int = 128
+    rehearse_every: int = 4
+    rehearse_every_blind: int = 8
+    segments: int = 8
+    segment_length: int = 64
+    passes: int = 2
+    batch: int = 64
+    trace_decay: float = 0.95
+    discount_low: float = 0.99
+    discount_high: float = 0.995
+    critic_rate: float = 2e-3
+    actor_rate: float = 5e-4
+    output_rate: float = 4.0
+    rate_half_life: float = 3000.0
+    policy_gain: float = 20.0
+    value_gain_low: float = 10.0
+    value_gain_high: float = 64.0
+    target_spread: float = 0.03
+    error_clip: float = 2.0
+    advantage_clip: float = 3.0
+    importance_clip: float = 2.0
+    entropy: float = 0.1
+    anchor: float = 2.0
+    slow_rate: float = 0.003
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isfinite(value) or value < 0:
+                raise ValueError(f"{field.name} must be a finite number ≥ 0, not {value!r}")
+            if field.type is int and (int(value) != value or value < 1):
+                raise ValueError(f"{field.name} must be a whole number ≥ 1, not {value!r}")
+        for low, high in (("gain_low", "gain_high"), ("discount_low", "discount_high")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} must not be above {high}, but {getattr(self, low)} > {getattr(self, high)}")
+        if self.discount_high >= 1 or self.trace_decay > 1:
+            raise ValueError(
+                f"discount_high must be below 1 and trace_decay at most 1, not {self.discount_high}, {self.trace_decay}"
+            )
+        if self.first_rehearsal < self.batch:
+            raise ValueError(f"first_rehearsal must be at least one batch ({self.batch}), not {self.first_rehearsal}")
+
+    def settings(self) -> Settings:
+        """Return what the kernels need of it."""
+        return Settings(**{name: getattr(self, name) for name in Settings._fields})

@@ -1,0 +1,182 @@
+"""The learner behind an agent: its two networks, its experience and everything it tracks, and the kernels at work."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynlive_rl import checkpoint
+from dynlive_rl.kernels import actor_critic
+from dynlive_rl.kernels.actor_critic import Agent, Experience
+from dynlive_rl.network import Network, new_batch
+from dynlive_rl.rule import LearningRule
+from dynlive_rl.topology import NetworkBuilder
+
+from .config import AgentConfig
+
+FIRST_ROWS = 1024
+
+
+class Learner:
+    """Learns from steps and chooses actions, in arrays; knows no spaces and no environments.
+
+    Parameters
+    ----------
+    scaled
+        Shape (f,): which values of an observation are scaled by their running statistics; the others are in [0, 1].
+    options
+        Number of options of each of the d independent choices that make an action.
+    environments
+        Number of environments e stepped side by side.
+    config
+        The configuration.
+    seed
+        Seed of everything random; None: fresh entropy.
+    """
+
+    def __init__(
+        self,
+        scaled: NDArray[np.int8],
+        options: tuple[int, ...],
+        environments: int,
+        config: AgentConfig,
+        seed: int | None,
+    ) -> None:
+        self.config = config
+        self._settings = config.settings()
+        features, outputs = scaled.size, sum(options)
+        seeds = np.random.SeedSequence(seed).spawn(4)
+        self.critic = _network(features, outputs, config, seeds[0])
+        self.actor = _network(features, outputs, config, seeds[1])
+        rows = config.segments * (config.segment_length + 1)
+        self._capacity = -(-config.memory // environments)
+        self.state = Agent(
+            critic=self.critic.arrays,
+            actor=self.actor.arrays,
+            critic_rule=self.critic.numbers,
+            actor_rule=self.actor.numbers,
+            actor_memory=self.actor.memory,
+            critic_wide=new_batch(self.critic.arrays, 1, rows),
+            actor_wide=new_batch(self.actor.arrays, 1, rows),
+            critic_narrow=new_batch(self.critic.arrays, 1, config.batch),
+            actor_narrow=new_batch(self.actor.arrays, 1, config.batch),
+            experience=_experience(environments, min(FIRST_ROWS, self._capacity), features, len(options)),
+            choices=np.cumsum([0, *options]),
+            scaled=scaled,
+            mean=np.zeros(features),
+            variance=np.ones(features),
+            track=np.zeros(actor_critic.TRACKED),
+            recent_lengths=np.zeros(5),
+            running=np.zeros((3, environments)),
+            action=np.zeros((environments, len(options)), np.int64),
+            random=seeds[2].generate_state(4, np.uint64),
+        )
+        self._predict_random = seeds[3].generate_state(4, np.uint64)
+        self._few = new_batch(self.actor.arrays, 1, 1)
+
+    @property
+    def connections(self) -> int:
+        """Number of connections in both networks."""
+        return self.critic.connections + self.actor.connections
+
+    def tracked(self, what: int) -> float:
+        """Return one of the tracked numbers, by its position in `actor_critic`."""
+        return float(self.state.track[what])
+
+    def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
+        """Start an episode in some environments; their next actions are in `state.action`."""
+        self._make_room()
+        if not actor_critic.begin(self.state, self._settings, starting, observations):
+            _refuse(observations, None)
+
+    def observe(
+        self,
+        stepped: NDArray[np.bool_],
+        rewards: NDArray[np.float64],
+        observations: NDArray[np.float32],
+        terminated: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+    ) -> None:
+        """Learn from a step of some environments; the next actions of those that go on are in `state.action`."""
+        self._make_room()
+        if not actor_critic.observe(self.state, self._settings, stepped, rewards, observations, terminated, truncated):
+            _refuse(observations, rewards)
+
+    def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
+        """Return the slow policy's choices (b, d) for observations (b, f), the best ones or sampled."""
+        count = observations.shape[0]
+        if count != self._few.drive.shape[2]:
+            self._few = new_batch(self.actor.arrays, 1, count)
+        choices = np.empty((count, self.state.action.shape[1]), np.int64)
+        actor_critic.predict(
+            self.state, self._settings, self._few, observations, deterministic, self._predict_random, choices
+        )
+        return choices
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all arrays that learning changes, by name."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take over what `get_state` of an equally built learner returned."""
+        rows = state["experience.kind"].shape[1] if "experience.kind" in state else 0
+        if 0 < rows != self.state.experience.kind.shape[1]:
+            self._set_experience(rows)
+        checkpoint.copy_into(self._arrays(), state)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        state = self.state
+        arrays = {name: getattr(state, name) for name in _TRACKED} | {"predict_random": self._predict_random}
+        arrays |= {f"experience.{name}": array for name, array in state.experience._asdict().items()}
+        for name, network in (("critic", self.critic), ("actor", self.actor)):
+            arrays |= {f"{name}.{key}": array for key, array in network.live_arrays().items()}
+        return arrays
+
+    def _make_room(self) -> None:
+        """Double the experience while it is full and smaller than it may be."""
+        experience = self.state.experience
+        rows = experience.kind.shape[1]
+        if rows < self._capacity and experience.rows.max() >= rows:
+            self._set_experience(min(2 * rows, self._capacity))
+
+    def _set_experience(self, rows: int) -> None:
+        old = self.state.experience
+        new = _experience(old.rows.size, rows, old.observation.shape[2], old.action.shape[2])
+        kept = min(rows, old.kind.shape[1])
+        for name in Experience._fields[:-1]:
+            getattr(new, name)[:, :kept] = getattr(old, name)[:, :kept]
+        new.rows[:] = old.rows
+        self.state = self.state._replace(experience=new)
+
+
+_TRACKED = ("mean", "variance", "track", "recent_lengths", "running", "action", "random")
+
+
+def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
+    build = NetworkBuilder(seed, rule=LearningRule(step="adam"), dual_rail=True, memory=1)
+    eyes = build.add_inputs(features)
+    hidden = build.add_neurons(config.hidden, "sigmoid", gain=(config.gain_low, config.gain_high))
+    out = build.add_outputs(outputs, "identity", rate=config.output_rate / config.hidden)
+    build.allow(hidden, sources=eyes)
+    build.allow(out, sources=hidden)
+    return build.build()
+
+
+def _experience(environments: int, rows: int, features: int, choices: int) -> Experience:
+    return Experience(
+        observation=np.zeros((environments, rows, features), np.float32),
+        action=np.zeros((environments, rows, choices), np.int32),
+        probability=np.ones((environments, rows, choices), np.float32),
+        reward=np.zeros((environments, rows), np.float32),
+        kind=np.zeros((environments, rows), np.int8),
+        rows=np.zeros(environments, np.int64),
+    )
+
+
+def _refuse(observations: NDArray[np.float32], rewards: NDArray[np.float64] | None) -> None:
+    if rewards is not None and not np.isfinite(rewards).all():
+        raise ValueError(
+            f"rewards must be finite, not {rewards[~np.isfinite(rewards)][0]}; nothing was learned from it"
+        )
+    bad = observations[~np.isfinite(observations)][0]
+    raise ValueError(f"observations must be finite, but one contains {bad}; nothing was learned from it")

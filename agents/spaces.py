@@ -1,0 +1,103 @@
+"""From Gymnasium's spaces to what the network reads and chooses, and back."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+
+class ObservationEncoder:
+    """Turns observations into flat rows of f numbers for the input neurons.
+
+    Box values are scaled later, by their running statistics; Discrete observations become one-hot.
+
+    Parameters
+    ----------
+    space
+        The environment's observation space.
+
+    Attributes
+    ----------
+    size
+        f, the number of values.
+    scaled
+        Shape (f,): whether each is scaled by its running statistics.
+
+    Raises
+    ------
+    ValueError
+        If the space is not supported.
+    """
+
+    def __init__(self, space: gym.Space[Any]) -> None:
+        self.space = space
+        if isinstance(space, spaces.Box):
+            self.size = int(np.prod(space.shape))
+            self.scaled = np.ones(self.size, np.int8)
+        elif isinstance(space, spaces.Discrete):
+            self.size = int(space.n)
+            self.scaled = np.zeros(self.size, np.int8)
+        else:
+            raise ValueError(f"observations must be Box or Discrete, not {space}: wrap the environment")
+        if self.size == 0:
+            raise ValueError(f"the observation space {space} is empty: there is nothing to see")
+
+    def encode(self, observation: Any, rows: NDArray[np.float32]) -> None:
+        """Write one observation, or a batch of them, into rows of shape (e, f).
+
+        Raises
+        ------
+        ValueError
+            If the observation does not fit the space.
+        """
+        try:
+            if isinstance(self.space, spaces.Box):
+                rows[...] = np.asarray(observation).reshape(rows.shape)
+            else:
+                index = np.asarray(observation).reshape(rows.shape[0]) - self.space.start  # type: ignore[attr-defined]
+                if not ((index >= 0) & (index < self.size)).all():
+                    raise ValueError
+                rows[...] = 0
+                rows[np.arange(rows.shape[0]), index] = 1
+        except (TypeError, ValueError, IndexError):
+            raise ValueError(f"the observation {observation!r} does not fit the space {self.space}") from None
+
+    def is_batch(self, observation: Any) -> bool:
+        """Tell whether this is a batch of observations rather than one."""
+        return np.ndim(observation) > len(self.space.shape or ())
+
+
+class ActionDecoder:
+    """Turns the network's choices into actions of the environment.
+
+    Parameters
+    ----------
+    space
+        The environment's action space.
+
+    Attributes
+    ----------
+    options
+        Number of options of every independent choice.
+
+    Raises
+    ------
+    ValueError
+        If the space is not supported.
+    """
+
+    def __init__(self, space: gym.Space[Any]) -> None:
+        if not isinstance(space, spaces.Discrete):
+            raise ValueError(f"actions must be Discrete, not {space}: wrap the environment")
+        self.space = space
+        self.options = (int(space.n),)
+
+    def decode(self, choices: NDArray[np.int64]) -> Any:
+        """Return the actions of a batch of choices (b, d)."""
+        return choices[:, 0] + self.space.start
+
+    def decode_one(self, choices: NDArray[np.int64]) -> Any:
+        """Return the action of one row of choices (d,)."""
+        return int(choices[0]) + int(self.space.start)

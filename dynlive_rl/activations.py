@@ -67,7 +67,7 @@ def activation(name: str) -> Activation:
 def register_activation(
     name: str, function: Callable[[float], float], derivative: Callable[[float], float]
 ) -> Activation:
-    """Make your own activation known under a name, compiled and cached like the built-in ones.
+    """Make your own activation known under a name, compiled like the built-in ones.
 
     A saved network that uses it can be loaded wherever the same name has been registered.
 
@@ -131,10 +131,8 @@ def _compile(name: str, role: str, function: Callable[[float], float]) -> Any:
             f"the {role} of activation {name!r} must be callable with exactly one number, not {function!r}"
         ) from None
     try:
-        try:
-            return cfunc("float64(float64)", cache=True)(function)
-        except RuntimeError:  # typed at a prompt: there is no file to keep the compiled code beside
-            return cfunc("float64(float64)")(function)
+        # Never from Numba's cache: it takes two lambdas on one line for the same if only their constants differ.
+        return cfunc("float64(float64)")(function)
     except NumbaError as error:
         reason = str(error).strip().splitlines()[0]
         raise ActivationError(f"Numba cannot compile the {role} of activation {name!r}: {reason}") from None

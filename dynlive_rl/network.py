@@ -406,7 +406,8 @@ def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
         credit=np.zeros((cycles + 1, n, size), real),
         distance=np.zeros((cycles + 1, n), np.int64),
         signal=np.zeros(net.strength.size, real),
-        threshold_signal=np.zeros(n, real),
+        error=np.zeros(n, real),
+        reached=np.zeros(n, np.int8),
     )
 
 

@@ -335,6 +335,8 @@ def new_memory(net: NetworkArrays, cycles: int) -> Memory:
         credit=np.zeros((rows, n), real),
         distance=np.zeros((rows, n), np.int64),
         signal=np.zeros(net.strength.size, real),
+        error=np.zeros(n, real),
+        reached=np.zeros(n, np.int8),
     )
 
 

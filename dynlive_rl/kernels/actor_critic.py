@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from .arithmetic import compiled, logistic, random_integer, random_uniform
 from .arrays import Batch, Integer, Memory, NetworkArrays, Rule
-from .cycle import propagate
-from .rehearsal import backward, forward, start_credit, update_all
-from .update import follow_slowly
+from .cycle import propagate, row_ends
+from .rehearsal import backward, forward, start_credit
+from .update import follow_slowly, update_all
 
 # Kinds of experience rows.
 STEP, TERMINATED, TRUNCATED = 0, 1, 2
@@ -310,10 +310,7 @@ def rehearse_all(agent, settings):
             write_codes(critic, agent.critic_wide.output, code, s * width + t)
             write_codes(actor, agent.actor_wide.output, code, s * width + t)
     first_value, first_action = critic.outputs[0], actor.outputs[0]
-    ends = np.empty(critic.first.size - 1, np.int64)
-    for j in range(ends.size):
-        ends[j] = critic.first[j] + critic.degree[j]
-    forward(critic, agent.critic_wide, agent.critic_rule, critic.strength, ends, critic.threshold)
+    forward(critic, agent.critic_wide, agent.critic_rule, critic.strength, row_ends(critic), critic.threshold)
     values = np.empty((options, rows), np.float32)
     for k in range(options):
         for r in range(rows):
@@ -329,9 +326,7 @@ def rehearse_all(agent, settings):
             log_softmax(output, agent.choices[d], agent.choices[d + 1], settings.policy_gain, policy, log_policy)
         for k in range(options):
             slow_log_policy[k, r] = log_policy[k]
-    for j in range(ends.size):
-        ends[j] = actor.first[j] + actor.degree[j]
-    forward(actor, agent.actor_wide, agent.actor_rule, actor.strength, ends, actor.threshold)
+    forward(actor, agent.actor_wide, agent.actor_rule, actor.strength, row_ends(actor), actor.threshold)
 
     # Retrace targets and advantages, each segment from its end (Munos et al., 2016).
     dimensions = agent.choices.size - 1
@@ -432,10 +427,7 @@ def learn_values(agent, settings, batch, chosen, target, scale, gain, fade):
     """One minibatch for the value neurons: the clipped temporal-difference error; returns its mean square."""
     critic, narrow = agent.critic, agent.critic_narrow
     gather_inputs(critic, agent.critic_wide, narrow, batch)
-    ends = np.empty(critic.first.size - 1, np.int64)
-    for j in range(ends.size):
-        ends[j] = critic.first[j] + critic.degree[j]
-    forward(critic, narrow, agent.critic_rule, critic.strength, ends, critic.threshold)
+    forward(critic, narrow, agent.critic_rule, critic.strength, row_ends(critic), critic.threshold)
     start_credit(critic, narrow, 2**31)
     dimensions = chosen.shape[0]
     first_value = critic.outputs[0]
@@ -451,7 +443,15 @@ def learn_values(agent, settings, batch, chosen, target, scale, gain, fade):
         for d in range(dimensions):
             narrow.credit[1, first_value + chosen[d, r], b] = error
     backward(critic, narrow, agent.critic_rule, 2**31)
-    update_all(critic, narrow, agent.critic_rule, settings.critic_rate * fade)
+    update_all(
+        critic,
+        agent.critic_rule,
+        narrow.reached,
+        narrow.signal,
+        narrow.error,
+        narrow.error,
+        settings.critic_rate * fade,
+    )
     return square / batch.size
 
 
@@ -460,10 +460,7 @@ def learn_policy(agent, settings, batch, advantage, slow_log_policy, fade):
     """One minibatch for the action neurons: advantage, entropy and the pull towards the slow policy, centred by policy."""
     actor, narrow = agent.actor, agent.actor_narrow
     gather_inputs(actor, agent.actor_wide, narrow, batch)
-    ends = np.empty(actor.first.size - 1, np.int64)
-    for j in range(ends.size):
-        ends[j] = actor.first[j] + actor.degree[j]
-    forward(actor, narrow, agent.actor_rule, actor.strength, ends, actor.threshold)
+    forward(actor, narrow, agent.actor_rule, actor.strength, row_ends(actor), actor.threshold)
     start_credit(actor, narrow, 2**31)
     options = agent.choices[-1]
     first_action = actor.outputs[0]
@@ -489,7 +486,9 @@ def learn_policy(agent, settings, batch, advantage, slow_log_policy, fade):
             for k in range(start, stop):
                 narrow.credit[1, first_action + k, b] = policy[k] * (wish[k] - mean)
     backward(actor, narrow, agent.actor_rule, 2**31)
-    update_all(actor, narrow, agent.actor_rule, settings.actor_rate * fade)
+    update_all(
+        actor, agent.actor_rule, narrow.reached, narrow.signal, narrow.error, narrow.error, settings.actor_rate * fade
+    )
     follow_slowly(actor, settings.slow_rate * max(fade, 0.1))
 
 

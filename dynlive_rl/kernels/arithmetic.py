@@ -91,15 +91,23 @@ def slope(code, drive, output, power, gain, threshold, custom):
 @compiled
 def fire_all(code, drive, output, power, gain, threshold, custom):
     """`fire` for a whole batch: drive and output have shape (batch,), output is overwritten."""
+    one = type(gain)(1)
     if code == SIGMOID:
         for b in range(drive.size):
             output[b] = logistic(gain * (drive[b] - threshold))
     elif code == IDENTITY:
         for b in range(drive.size):
-            output[b] = drive[b]
+            output[b] = min(drive[b], one)  # rounding may have pushed it over
     else:
         for b in range(drive.size):
             output[b] = fire(code, drive[b], power, gain, threshold, custom)
+
+
+@compiled
+def bounded(error):
+    """Keep an error so small that its square is a number, even where credit explodes on its way through the cycles."""
+    limit = type(error)(1e12)
+    return min(max(error, -limit), limit)
 
 
 @compiled
@@ -110,12 +118,12 @@ def slope_all(code, drive, output, credit, power, gain, threshold, custom):
         one = type(gain)(1)
         for b in range(drive.size):
             a = output[b]
-            e = credit[b] * gain * a * (one - a)
+            e = bounded(credit[b] * gain * a * (one - a))
             credit[b] = e
             total += e
     else:
         for b in range(drive.size):
-            e = credit[b] * slope(code, drive[b], output[b], power, gain, threshold, custom)
+            e = bounded(credit[b] * slope(code, drive[b], output[b], power, gain, threshold, custom))
             credit[b] = e
             total += e
     return total

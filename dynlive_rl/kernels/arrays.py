@@ -59,6 +59,8 @@ class Memory(NamedTuple):
     credit: Real  # (m + 1, n) scratch: credit on its way back
     distance: Integer  # (m + 1, n) scratch: connections between a neuron and the nearest reward
     signal: Real  # (c,) scratch: what one cycle asks of each connection
+    error: Real  # (n,) scratch: credit · slope
+    reached: NDArray[np.int8]  # (n,) scratch: who has something to learn
 
 
 class Batch(NamedTuple):
@@ -69,7 +71,8 @@ class Batch(NamedTuple):
     credit: Real  # (t + 1, n, b)
     distance: Integer  # (t + 1, n)
     signal: Real  # (c,) what the batch asks of each connection
-    threshold_signal: Real  # (n,)
+    error: Real  # (n,) credit · slope, summed over the batch
+    reached: NDArray[np.int8]  # (n,) who has something to learn
 
 
 class Rule(NamedTuple):

@@ -1,9 +1,11 @@
 """One cycle at a time: propagate, send reward back through remembered cycles, and learn live by tags."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
-from .arithmetic import compiled, fire, slope
+import numpy as np
+
+from .arithmetic import bounded, compiled, fire, slope
 from .arrays import MEAN, ORIGINAL, UNIFORM
-from .update import normalise, prune, update_neuron
+from .update import normalise, prune, row_mean, step_plainly, update_all, weakest
 
 
 @compiled
@@ -18,20 +20,31 @@ def write_inputs(net, values, output):
 
 
 @compiled
+def row_ends(net):
+    """Where each neuron's connections end in the flat arrays, (n,)."""
+    ends = np.empty(net.degree.size, np.int64)
+    for j in range(ends.size):
+        ends[j] = net.first[j] + net.degree[j]
+    return ends
+
+
+@compiled
 def fire_layers(net, strength, stop, threshold, aggregation, before, output, drive):
     """Prime and fire every neuron in firing order.
 
     strength, stop (n,) and threshold are either the current ones (rows end at their degree) or the slow ones (whole
     rows); before and output (n,) are the outputs of the cycle before and of this one.
     """
+    first, source, delay = net.first, net.source, net.delay
+    code, power, gain, custom = net.activation, net.power, net.gain, net.custom
     for j in net.order:
         s = type(output[0])(0)
-        for c in range(net.first[j], stop[j]):
-            s += strength[c] * (before[net.source[c]] if net.delay[c] else output[net.source[c]])
-        if aggregation == MEAN and stop[j] > net.first[j]:
-            s /= type(s)(stop[j] - net.first[j])
+        for c in range(first[j], stop[j]):
+            s += strength[c] * (before[source[c]] if delay[c] else output[source[c]])
+        if aggregation == MEAN and stop[j] > first[j]:
+            s /= type(s)(stop[j] - first[j])
         drive[j] = s
-        output[j] = fire(net.activation[j], s, net.power[j], net.gain[j], threshold[j], net.custom)
+        output[j] = fire(code[j], s, power[j], gain[j], threshold[j], custom)
 
 
 @compiled
@@ -43,7 +56,7 @@ def propagate(net, memory, rule, values):
     fire_layers(
         net,
         net.strength,
-        net.first[:-1] + net.degree,
+        row_ends(net),
         net.threshold,
         rule.aggregation,
         memory.output[(row - 1) % rows],
@@ -60,29 +73,30 @@ def spread_credit(net, memory, rule, rewards, hops, cycle, depth):
     Afterwards credit[d, j] is the sum of all rewards neuron j got for cycle - d, and distance[d, j] the number of
     connections to the nearest output neuron; a neuron is within reach where distance < hops.
     """
+    first, degree, source, delay, strength = net.first, net.degree, net.source, net.delay, net.strength
+    credit, distance = memory.credit, memory.distance
+    real = type(strength[0])
     rows = memory.output.shape[0]
+    original = rule.kind == ORIGINAL
+    uniform = original or rule.share == UNIFORM
     for d in range(depth):
-        memory.credit[d, :] = 0
-        memory.distance[d, :] = hops
+        for j in range(degree.size):
+            credit[d, j] = 0
+            distance[d, j] = hops
     for k in range(net.outputs.size):
-        memory.credit[0, net.outputs[k]] += rewards[k]
-        memory.distance[0, net.outputs[k]] = 0
+        credit[0, net.outputs[k]] += rewards[k]
+        distance[0, net.outputs[k]] = 0
     for d in range(depth):
         row = (cycle - d) % rows
         for position in range(net.order.size - 1, -1, -1):
             j = net.order[position]
-            hop = memory.distance[d, j] + 1
-            degree = net.degree[j]
-            if hop >= hops or degree == 0:
+            hop = distance[d, j] + 1
+            n = real(degree[j])
+            if hop >= hops or degree[j] == 0:
                 continue
-            credit = memory.credit[d, j]
-            start = net.first[j]
-            share = credit / type(credit)(degree)
-            if rule.kind != ORIGINAL:
-                gain = type(credit)(degree if rule.credit_gain == 0 else rule.credit_gain)
-                if rule.aggregation == MEAN:
-                    gain /= type(credit)(degree)
-                credit *= gain * slope(
+            share = credit[d, j]
+            if not original:
+                share *= slope(
                     net.activation[j],
                     memory.drive[row, j],
                     memory.output[row, j],
@@ -91,42 +105,50 @@ def spread_credit(net, memory, rule, rewards, hops, cycle, depth):
                     net.threshold[j],
                     net.custom,
                 )
-                share = credit / type(credit)(degree)
-            uniform = rule.kind == ORIGINAL or rule.share == UNIFORM
-            for c in range(start, start + degree):
-                back = d + net.delay[c]
+                share *= n if rule.credit_gain == 0 else real(rule.credit_gain)
+                if rule.aggregation == MEAN:
+                    share /= n
+            share = bounded(share)
+            for c in range(first[j], first[j] + degree[j]):
+                back = d + delay[c]
                 if back < depth:
-                    source = net.source[c]
-                    memory.credit[back, source] += share if uniform else credit * net.strength[c]
-                    memory.distance[back, source] = min(memory.distance[back, source], hop)
+                    i = source[c]
+                    credit[back, i] += share / n if uniform else share * strength[c]
+                    distance[back, i] = min(distance[back, i], hop)
 
 
 @compiled
-def form_signal(net, memory, rule, cycle, d, j):
-    """Write the signal of neuron j's connections for cycle - d into memory.signal; returns its error e = ρ slope."""
-    rows = memory.output.shape[0]
+def form_signals(net, memory, rule, hops, cycle, d):
+    """Write the signals e x of all connections in reach at cycle - d into memory.signal, and e = ρ · slope to error."""
+    first, degree, source, delay = net.first, net.degree, net.source, net.delay
+    output, signal, reached = memory.output, memory.signal, memory.reached
+    rows = output.shape[0]
     row = (cycle - d) % rows
     before = (row - 1) % rows
-    start = net.first[j]
-    stop = start + net.degree[j]
-    drive = memory.drive[row, j]
-    e = memory.credit[d, j]
-    if rule.kind != ORIGINAL:
-        e *= slope(
-            net.activation[j], drive, memory.output[row, j], net.power[j], net.gain[j], net.threshold[j], net.custom
-        )
     mean_of_products = rule.aggregation == MEAN and rule.kind != ORIGINAL
-    scale = type(e)(stop - start) if mean_of_products else type(e)(1)
-    for c in range(start, stop):
-        x = memory.output[before, net.source[c]] if net.delay[c] else memory.output[row, net.source[c]]
-        # The mean of products divides by n, so Σ w x is n · drive.
-        memory.signal[c] = e * (x - drive * scale) / scale if mean_of_products else e * x
-    return e
+    for j in net.order:
+        reached[j] = memory.distance[d, j] < hops
+        if not reached[j]:
+            continue
+        start, stop = first[j], first[j] + degree[j]
+        drive = memory.drive[row, j]
+        e = memory.credit[d, j]
+        if rule.kind != ORIGINAL:
+            e *= slope(
+                net.activation[j], drive, output[row, j], net.power[j], net.gain[j], net.threshold[j], net.custom
+            )
+        e = bounded(e)
+        memory.error[j] = e
+        n = type(e)(stop - start)
+        for c in range(start, stop):
+            x = output[before, source[c]] if delay[c] else output[row, source[c]]
+            # The mean of products divides by n, so Σ w x is n · drive.
+            signal[c] = e * (x - n * drive) / n if mean_of_products else e * x
 
 
 @compiled
 def reinforce(net, memory, rule, rewards, hops, ago):
-    """Reward the output neurons (o,) for the cycle `ago` cycles before the last one, and let every neuron in reach learn.
+    """Reward the output neurons (o,) for the cycle `ago` cycles before the last one; every neuron in reach learns.
 
     All credit is passed on before the first strength changes, so it is the credit of the strengths as they are.
     """
@@ -134,11 +156,8 @@ def reinforce(net, memory, rule, rewards, hops, ago):
     depth = min(hops, memory.output.shape[0] - 1 - ago, cycle + 1)
     spread_credit(net, memory, rule, rewards, hops, cycle, depth)
     for d in range(depth):
-        for position in range(net.order.size - 1, -1, -1):
-            j = net.order[position]
-            if memory.distance[d, j] < hops:
-                e = form_signal(net, memory, rule, cycle, d, j)
-                update_neuron(net, rule, j, memory.signal, e, memory.credit[d, j], rule.learning_rate)
+        form_signals(net, memory, rule, hops, cycle, d)
+        update_all(net, rule, memory.reached, memory.signal, memory.error, memory.credit[d], rule.learning_rate)
 
 
 @compiled
@@ -146,24 +165,20 @@ def mark(net, memory, rule, rewards, hops, decay):
     """Let every tag fade by `decay` and add what a reward (o,) for the last cycle would ask of each connection now."""
     cycle = memory.cycles[0] - 1
     spread_credit(net, memory, rule, rewards, hops, cycle, 1)
-    fade = type(net.strength[0])(decay)
+    form_signals(net, memory, rule, hops, cycle, 0)
+    first, degree, tag, threshold_tag, signal = net.first, net.degree, net.tag, net.threshold_tag, memory.signal
+    fade = type(tag[0])(decay)
     for j in net.order:
-        start = net.first[j]
-        stop = start + net.degree[j]
+        start, stop = first[j], first[j] + degree[j]
         for c in range(start, stop):
-            net.tag[c] *= fade
-        net.threshold_tag[j] *= fade
-        if memory.distance[0, j] < hops and stop > start:
-            e = form_signal(net, memory, rule, cycle, 0, j)
-            mean = type(e)(0)
-            if not rule.reserve:
-                for c in range(start, stop):
-                    mean += memory.signal[c]
-                mean /= type(e)(stop - start)
+            tag[c] *= fade
+        threshold_tag[j] *= fade
+        if memory.reached[j] and stop > start:
+            centre = fade - fade if rule.reserve else row_mean(signal[start:stop])
             for c in range(start, stop):
-                net.tag[c] += memory.signal[c] - mean
+                tag[c] += signal[c] - centre
             if net.has_threshold[j]:
-                net.threshold_tag[j] -= e
+                threshold_tag[j] -= memory.error[j]
 
 
 @compiled
@@ -172,31 +187,33 @@ def surprise(net, rule, delta, bound):
 
     step = min(rate, 1 / (bound · max(|delta|, 1) · ‖tags‖₁)), the overshooting bound of Elsayed, Vasan & Mahmood (2024).
     """
-    real = type(net.strength[0])
+    first, degree, strength, tag, rates = net.first, net.degree, net.strength, net.tag, net.rate
+    threshold, threshold_tag = net.threshold, net.threshold_tag
+    real = type(strength[0])
     norm = 0.0
     for j in net.order:
-        start = net.first[j]
-        norm += abs(net.threshold_tag[j])
-        for c in range(start, start + net.degree[j]):
-            norm += abs(net.tag[c])
+        norm += abs(threshold_tag[j])
+        for c in range(first[j], first[j] + degree[j]):
+            norm += abs(tag[c])
     step = min(rule.learning_rate, 1.0 / (bound * max(abs(delta), 1.0) * max(norm, 1e-12)))
     for j in net.order:
-        start = net.first[j]
-        pace = real(step * delta * net.rate[j])
-        for c in range(start, start + net.degree[j]):
-            net.strength[c] = max(net.strength[c] + pace * net.tag[c], real(0))
-        net.threshold[j] += pace * net.threshold_tag[j]
-        if net.degree[j] > 0:
-            floor = max(rule.prune_floor, rule.prune_fraction / (net.first[j + 1] - start))
-            prune(net, j, floor, not rule.reserve)
-            normalise(net, j, rule.reserve)
+        start, stop = first[j], first[j] + degree[j]
+        pace = step * delta * rates[j]
+        threshold[j] += real(pace) * threshold_tag[j]
+        if stop > start:
+            step_plainly(strength[start:stop], tag[start:stop], real(0), pace)
+            floor = max(rule.prune_floor, rule.prune_fraction / (first[j + 1] - start))
+            if weakest(strength[start:stop]) <= floor:
+                prune(net, j, floor, not rule.reserve)
+            if degree[j] > 0:
+                normalise(strength[start : start + degree[j]], rule.reserve)
 
 
 @compiled
 def reset(net, memory):
     """Forget all remembered cycles and all tags: the next cycle is the first. Strengths stay."""
     memory.cycles[0] = 0
-    memory.output[:] = 0
-    memory.drive[:] = 0
-    net.tag[:] = 0
-    net.threshold_tag[:] = 0
+    memory.output.fill(0)
+    memory.drive.fill(0)
+    net.tag.fill(0)
+    net.threshold_tag.fill(0)

@@ -1,9 +1,13 @@
-"""How one neuron learns: step, clip, prune and normalise its strengths; and how connections come and go."""
+"""How neurons learn: step, clip, prune and normalise their strengths; and how connections come and go.
+
+Functions called once per neuron take rows and numbers, not the whole network: handing over a tuple of two dozen arrays
+costs more than a row of arithmetic.
+"""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 from math import sqrt
 
-from .arithmetic import compiled, random_integer, random_uniform
+from .arithmetic import compiled, random_uniform
 from .arrays import ADAM, ORIGINAL
 
 
@@ -41,35 +45,22 @@ def connect(net, neuron, slot, strength):
 
 
 @compiled
-def normalise(net, neuron, reserve):
-    """Divide a row by its sum; with a reserve only where the sum is above 1."""
+def grow_at_random(net, rule, neuron):
+    """Bring missing connections back with the rule's probability, at strengths drawn from 0 to its growth strength."""
     real = type(net.strength[0])
-    start = net.first[neuron]
-    stop = start + net.degree[neuron]
-    total = real(0)
-    for c in range(start, stop):
-        total += net.strength[c]
-    if total <= 0:
-        # One step took everything: it says nothing about who is better, so the survivors start afresh as equals.
-        for c in range(start, stop):
-            net.strength[c] = real(1) / real(stop - start)
-    elif not (reserve and total <= 1):
-        scale = real(1) / total
-        for c in range(start, stop):
-            net.strength[c] *= scale
+    # Slots move to the front as they connect, so the unvisited ones are always behind.
+    for slot in range(net.first[neuron] + net.degree[neuron], net.first[neuron + 1]):
+        if random_uniform(net.random) < rule.growth_probability:
+            connect(net, neuron, slot, real(rule.growth_strength * (1.0 - random_uniform(net.random))))
 
 
 @compiled
 def prune(net, neuron, floor, keep):
     """Remove the connections of strength <= floor; where `keep`, the strongest ones stay whatever their strength."""
     start = net.first[neuron]
-    stop = start + net.degree[neuron]
-    weakest = strongest = net.strength[start]
-    for c in range(start, stop):
-        weakest = min(weakest, net.strength[c])
+    strongest = net.strength[start]
+    for c in range(start, start + net.degree[neuron]):
         strongest = max(strongest, net.strength[c])
-    if weakest > floor:
-        return
     c = start
     while c < start + net.degree[neuron]:
         w = net.strength[c]
@@ -80,105 +71,137 @@ def prune(net, neuron, floor, keep):
 
 
 @compiled
-def step_row(net, rule, neuron, signal, rate):
-    """Move a row's strengths along the centred signal by plain steps or by Adam's, before clipping."""
-    real = type(net.strength[0])
-    start = net.first[neuron]
-    stop = start + net.degree[neuron]
-    mean = real(0)
-    if not rule.reserve:
-        for c in range(start, stop):
-            mean += signal[c]
-        mean /= real(stop - start)
-    if rule.step == ADAM:
-        decay1, decay2, one = real(rule.decay1), real(rule.decay2), real(1)
-        count = net.updates[neuron]
-        scale1 = real(rate / (1.0 - rule.decay1**count))
-        scale2 = real(1.0 / (1.0 - rule.decay2**count))
-        epsilon = real(1e-8)
-        for c in range(start, stop):
-            g = signal[c] - mean
-            m = decay1 * net.moments[0, c] + (one - decay1) * g
-            v = decay2 * net.moments[1, c] + (one - decay2) * g * g
-            net.moments[0, c] = m
-            net.moments[1, c] = v
-            net.strength[c] = max(net.strength[c] + scale1 * m / (sqrt(v * scale2) + epsilon), real(0))
-    else:
-        pace = real(rate)
-        for c in range(start, stop):
-            net.strength[c] = max(net.strength[c] + pace * (signal[c] - mean), real(0))
+def weakest(strength):
+    """Return the lowest strength of a row."""
+    low = strength[0]
+    for c in range(strength.size):
+        low = min(low, strength[c])
+    return low
 
 
 @compiled
-def step_threshold(net, rule, neuron, signal, rate):
-    """Move a neuron's threshold against the signal."""
-    real = type(net.strength[0])
-    if rule.step == ADAM:
-        count = net.updates[neuron]
-        m = real(rule.decay1) * net.threshold_moments[0, neuron] + real(1.0 - rule.decay1) * signal
-        v = real(rule.decay2) * net.threshold_moments[1, neuron] + real(1.0 - rule.decay2) * signal * signal
-        net.threshold_moments[0, neuron] = m
-        net.threshold_moments[1, neuron] = v
-        scale = real(rate / (1.0 - rule.decay1**count))
-        net.threshold[neuron] -= scale * m / (sqrt(v * real(1.0 / (1.0 - rule.decay2**count))) + real(1e-8))
-    else:
-        net.threshold[neuron] -= real(rate) * signal
+def normalise(strength, reserve):
+    """Divide a row of strengths by its sum; with a reserve only where the sum is above 1."""
+    real = type(strength[0])
+    total = real(0)
+    for c in range(strength.size):
+        total += strength[c]
+    if total <= 0:
+        # One step took everything: it says nothing about who is better, so the survivors start afresh as equals.
+        for c in range(strength.size):
+            strength[c] = real(1) / real(strength.size)
+    elif not (reserve and total <= 1):
+        scale = real(1) / total
+        for c in range(strength.size):
+            strength[c] *= scale
 
 
 @compiled
-def update_neuron(net, rule, neuron, signal, threshold_signal, reward, learning_rate):
-    """Let one neuron learn, once.
+def row_mean(signal):
+    """Mean of a row's signals: subtracting it projects the signal onto strengths of constant sum."""
+    total = type(signal[0])(0)
+    for c in range(signal.size):
+        total += signal[c]
+    return total / type(total)(signal.size)
 
-    signal (c,) holds Σ e x for each of its connections and threshold_signal Σ e (design: e = reward · slope); reward is
-    what the neuron itself was given, and only the original rule looks at it. learning_rate replaces the rule's.
+
+@compiled
+def step_plainly(strength, signal, centre, pace):
+    """Move a row of strengths by pace · (signal - centre), clipped at 0."""
+    real = type(centre)
+    for c in range(strength.size):
+        strength[c] = max(strength[c] + real(pace) * (signal[c] - centre), real(0))
+
+
+@compiled
+def step_by_moments(strength, mean, square, signal, centre, decay1, decay2, pace, correction):
+    """Move a row of strengths by Adam's steps (Kingma & Ba, 2015) along signal - centre, clipped at 0."""
+    real = type(centre)
+    d1, d2, one, zero = real(decay1), real(decay2), real(1), real(0)
+    p, k, epsilon = real(pace), real(correction), real(1e-8)
+    for c in range(strength.size):
+        g = signal[c] - centre
+        m = d1 * mean[c] + (one - d1) * g
+        v = d2 * square[c] + (one - d2) * g * g
+        mean[c] = m
+        square[c] = v
+        strength[c] = max(strength[c] + p * m / (sqrt(v * k) + epsilon), zero)
+
+
+@compiled
+def update_all(net, rule, reached, signal, error, reward, learning_rate):
+    """Let every neuron j with reached[j] learn once, in reverse firing order.
+
+    signal (c,) holds Σ e x for each connection, error (n,) holds Σ e and reward (n,) Σ ρ, sums over whatever is learned
+    from at once (design: e = ρ · slope). learning_rate replaces the rule's. Clears `reached`.
     """
-    start = net.first[neuron]
-    degree = net.degree[neuron]
-    allowed = net.first[neuron + 1] - start
-    if degree == 0 and rule.kind != ORIGINAL:
-        return
-    net.updates[neuron] += 1
-    rate = learning_rate * net.rate[neuron]
-    if rule.kind == ORIGINAL:
-        real = type(net.strength[0])
-        for c in range(start, start + degree):
-            net.strength[c] = max(net.strength[c] + real(rate) * signal[c], real(0))
-        if degree > 0:
-            prune(net, neuron, rule.prune_floor, False)
-        if reward < 0:
-            grow_at_random(net, rule, neuron)
-    else:
-        step_row(net, rule, neuron, signal, rate)
-        if net.has_threshold[neuron]:
-            step_threshold(net, rule, neuron, threshold_signal, rate)
-        prune(net, neuron, max(rule.prune_floor, rule.prune_fraction / allowed), not rule.reserve)
-    normalise(net, neuron, rule.reserve)
-
-
-@compiled
-def grow_at_random(net, rule, neuron):
-    """Bring each missing connection back with the rule's probability, at a strength drawn from 0 to its growth strength."""
-    real = type(net.strength[0])
-    # Slots move to the front as they connect, so the unvisited ones are always behind.
-    for slot in range(net.first[neuron] + net.degree[neuron], net.first[neuron + 1]):
-        if random_uniform(net.random) < rule.growth_probability:
-            connect(net, neuron, slot, real(rule.growth_strength * (1.0 - random_uniform(net.random))))
-
-
-@compiled
-def random_slot(net, neuron):
-    """Slot of a random unconnected allowed source, or -1 if there is none."""
-    free = net.first[neuron] + net.degree[neuron]
-    missing = net.first[neuron + 1] - free
-    return free + random_integer(net.random, missing) if missing > 0 else -1
+    first, degree, rates, threshold = net.first, net.degree, net.rate, net.threshold
+    strength, mean, square, updates = net.strength, net.moments[0], net.moments[1], net.updates
+    has_threshold, threshold_moments = net.has_threshold, net.threshold_moments
+    original, adam, reserve = rule.kind == ORIGINAL, rule.step == ADAM, rule.reserve
+    real = type(strength[0])
+    decay1, decay2 = real(rule.decay1), real(rule.decay2)
+    for position in range(net.order.size - 1, -1, -1):
+        j = net.order[position]
+        if not reached[j]:
+            continue
+        reached[j] = 0
+        start, stop = first[j], first[j] + degree[j]
+        if stop == start and not original:
+            continue
+        updates[j] += 1
+        rate = learning_rate * rates[j]
+        floor = rule.prune_floor
+        if original:
+            step_plainly(strength[start:stop], signal[start:stop], real(0), rate)
+        else:
+            floor = max(floor, rule.prune_fraction / (first[j + 1] - start))
+            centre = real(0) if reserve else row_mean(signal[start:stop])
+            pace, correction = rate, 1.0
+            if adam:
+                pace = rate / (1.0 - rule.decay1 ** updates[j])
+                correction = 1.0 / (1.0 - rule.decay2 ** updates[j])
+                step_by_moments(
+                    strength[start:stop],
+                    mean[start:stop],
+                    square[start:stop],
+                    signal[start:stop],
+                    centre,
+                    decay1,
+                    decay2,
+                    pace,
+                    correction,
+                )
+            else:
+                step_plainly(strength[start:stop], signal[start:stop], centre, rate)
+            if has_threshold[j]:
+                step = real(rate) * error[j]
+                if adam:
+                    m = decay1 * threshold_moments[0, j] + (real(1) - decay1) * error[j]
+                    v = decay2 * threshold_moments[1, j] + (real(1) - decay2) * error[j] * error[j]
+                    threshold_moments[0, j] = m
+                    threshold_moments[1, j] = v
+                    step = real(pace) * m / (sqrt(v * real(correction)) + real(1e-8))
+                threshold[j] -= step
+        if stop > start and weakest(strength[start:stop]) <= floor:
+            prune(net, j, floor, not (reserve or original))
+        if original and reward[j] < 0:
+            grow_at_random(net, rule, j)
+        if degree[j] > 0:
+            normalise(strength[start : start + degree[j]], reserve)
 
 
 @compiled
 def follow_slowly(net, pace):
     """Move the slow strengths and thresholds towards the current ones by a fraction `pace`."""
-    real = type(net.strength[0])
-    for j in net.order:
-        start = net.first[j]
-        for c in range(start, net.first[j + 1]):
-            net.slow_strength[c] += real(pace) * (net.strength[c] - net.slow_strength[c])
-        net.slow_threshold[j] += real(pace) * (net.threshold[j] - net.slow_threshold[j])
+    follow(net.slow_strength, net.strength, pace)
+    follow(net.slow_threshold, net.threshold, pace)
+
+
+@compiled
+def follow(slow, current, pace):
+    """Move `slow` towards `current` by a fraction `pace`; what has all but faded to 0 becomes 0."""
+    real = type(slow[0])
+    for c in range(slow.size):
+        x = slow[c] + real(pace) * (current[c] - slow[c])
+        slow[c] = x if abs(x) > real(1e-9) else real(0)

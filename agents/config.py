@@ -54,6 +54,9 @@ class AgentConfig:
         Weight of the pull towards the slow policy.
     slow_rate
         Pace at which the slow policy, the one that acts greedily, follows the fast one.
+    persistence
+        Probability that a choice is picked by the same random number as the one before, until the first episode that
+        ends by itself: steady exploration finds what is far away.
     """
 
     hidden: int = 128
@@ -70,8 +73,8 @@ class AgentConfig:
     trace_decay: float = 0.95
     discount_low: float = 0.99
     discount_high: float = 0.995
-    critic_rate: float = 2e-3
-    actor_rate: float = 5e-4
+    critic_rate: float = 4e-3
+    actor_rate: float = 1e-3
     output_rate: float = 4.0
     rate_half_life: float = 3000.0
     policy_gain: float = 20.0
@@ -83,7 +86,8 @@ class AgentConfig:
     importance_clip: float = 2.0
     entropy: float = 0.1
     anchor: float = 2.0
-    slow_rate: float = 0.003
+    slow_rate: float = 0.02
+    persistence: float = 0.9
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -53,13 +53,10 @@ class Learner:
         self.state = Agent(
             critic=self.critic.arrays,
             actor=self.actor.arrays,
-            critic_rule=self.critic.numbers,
-            actor_rule=self.actor.numbers,
-            actor_memory=self.actor.memory,
-            critic_wide=new_batch(self.critic.arrays, 1, rows),
-            actor_wide=new_batch(self.actor.arrays, 1, rows),
-            critic_narrow=new_batch(self.critic.arrays, 1, config.batch),
-            actor_narrow=new_batch(self.actor.arrays, 1, config.batch),
+            rule=self.actor.numbers,
+            memory=self.actor.memory,
+            wide=new_batch(self.actor.arrays, 1, rows),
+            narrow=new_batch(self.actor.arrays, 1, config.batch),
             experience=_experience(environments, min(FIRST_ROWS, self._capacity), features, len(options)),
             choices=np.cumsum([0, *options]),
             scaled=scaled,
@@ -68,11 +65,23 @@ class Learner:
             track=np.zeros(actor_critic.TRACKED),
             recent_lengths=np.zeros(5),
             running=np.zeros((3, environments)),
+            dice=np.zeros((environments, len(options))),
             action=np.zeros((environments, len(options)), np.int64),
             random=seeds[2].generate_state(4, np.uint64),
         )
         self._predict_random = seeds[3].generate_state(4, np.uint64)
         self._few = new_batch(self.actor.arrays, 1, 1)
+
+    def warm_up(self) -> None:
+        """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
+        environments = self.state.action.shape[0]
+        options = tuple(np.diff(self.state.choices).tolist())
+        twin = Learner(self.state.scaled, options, environments, self.config, seed=0)
+        all_of_them, none = np.ones(environments, np.bool_), np.zeros(environments, np.bool_)
+        observations = np.zeros((environments, self.state.scaled.size), np.float32)
+        twin.begin(all_of_them, observations)
+        twin.observe(all_of_them, np.zeros(environments), observations, none, none)
+        twin.predict(observations, deterministic=True)
 
     @property
     def connections(self) -> int:
@@ -149,11 +158,11 @@ class Learner:
         self.state = self.state._replace(experience=new)
 
 
-_TRACKED = ("mean", "variance", "track", "recent_lengths", "running", "action", "random")
+_TRACKED = ("mean", "variance", "track", "recent_lengths", "running", "dice", "action", "random")
 
 
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
-    build = NetworkBuilder(seed, rule=LearningRule(step="adam"), dual_rail=True, memory=1)
+    build = NetworkBuilder(seed, rule=LearningRule(step="adam", growth="signal"), dual_rail=True, memory=1)
     eyes = build.add_inputs(features)
     hidden = build.add_neurons(config.hidden, "sigmoid", gain=(config.gain_low, config.gain_high))
     out = build.add_outputs(outputs, "identity", rate=config.output_rate / config.hidden)

@@ -101,3 +101,27 @@ class ActionDecoder:
     def decode_one(self, choices: NDArray[np.int64]) -> Any:
         """Return the action of one row of choices (d,)."""
         return int(choices[0]) + int(self.space.start)
+
+
+def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
+    """Describe a space for a checkpoint's header."""
+    if isinstance(space, spaces.Box):
+        return {
+            "kind": "Box",
+            "low": space.low.astype(float).ravel().tolist(),
+            "high": space.high.astype(float).ravel().tolist(),
+            "shape": list(space.shape),
+            "dtype": str(space.dtype),
+        }
+    assert isinstance(space, spaces.Discrete)
+    return {"kind": "Discrete", "n": int(space.n), "start": int(space.start)}
+
+
+def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
+    """Make the space that `space_to_json` described."""
+    if description["kind"] == "Discrete":
+        return spaces.Discrete(description["n"], start=description["start"])
+    shape, dtype = tuple(description["shape"]), np.dtype(description["dtype"]).type
+    low = np.array(description["low"]).reshape(shape).astype(dtype)
+    high = np.array(description["high"]).reshape(shape).astype(dtype)
+    return spaces.Box(low, high, shape, dtype)

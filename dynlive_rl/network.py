@@ -209,11 +209,13 @@ class Network:
             If the shape is wrong, a reward is not finite, or the cycle is not remembered.
         """
         values = self._checked("rewards", rewards, (len(self.output_ids),), finite=True)
+        if isinstance(cycle, bool) or not isinstance(cycle, (int, np.integer)):
+            raise ValueError(f"cycle must be a whole number ≥ 0, not {cycle!r}")
         remembered = min(self.cycles, self.memory.output.shape[0] - 1)
         if not 0 <= cycle < remembered:
             what = f"only the last {remembered} are remembered" if remembered else "nothing has been propagated yet"
             raise ValueError(f"cannot reward cycle {cycle}: {what}")
-        _cycle_reinforce(self.arrays, self.memory, self.numbers, values, _hops(hops), cycle)
+        _cycle_reinforce(self.arrays, self.memory, self.numbers, values, _hops(hops), int(cycle))
 
     def rehearse(self, inputs: ArrayLike, rewards: ArrayLike, *, hops: int = ALL_HOPS) -> NDArray[np.floating]:
         """Learn once from a batch of remembered experience, with the outputs of the current strengths.
@@ -357,6 +359,12 @@ class Network:
         layers = tuple(Layer(**{**layer, "ids": tuple(layer["ids"])}) for layer in header["layers"])
         return cls(net, memory, LearningRule(**header["rule"]), layers, custom)
 
+    def draw(self, path: str | PathLike[str]) -> None:
+        """Save a picture of the network, see `dynlive_rl.drawing.draw_network`; needs the extra `viz`."""
+        from .drawing import draw_network
+
+        draw_network(self, path)
+
     def __repr__(self) -> str:
         shape = " → ".join(str(len(layer.ids)) for layer in self.layers)
         return f"Network({shape} neurons, {self.connections} of {self.allowed_connections} connections)"
@@ -381,7 +389,8 @@ class Network:
         bad = ~np.isfinite(array) if finite else np.isnan(array)
         if bad.any():
             raise ValueError(f"{name} must be {'finite' if finite else 'numbers'}, but contain {array[bad].flat[0]}")
-        return np.ascontiguousarray(array)
+        # A read-only array would be another type to the kernels, and compile them once more.
+        return np.require(array, requirements=("C", "W"))
 
     def _room(self, cycles: int, size: int) -> Batch:
         if self._batch is None or self._batch.drive.shape[::2] != (cycles, size):

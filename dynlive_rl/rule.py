@@ -11,6 +11,7 @@ Kind = Literal["simplex", "original"]
 Step = Literal["sgd", "adam"]
 Share = Literal["contribution", "uniform"]
 Aggregation = Literal["sum", "mean"]
+Growth = Literal["none", "random", "signal"]
 
 _CODES = {
     "simplex": arrays.SIMPLEX,
@@ -21,6 +22,9 @@ _CODES = {
     "uniform": arrays.UNIFORM,
     "sum": arrays.SUM,
     "mean": arrays.MEAN,
+    "none": arrays.NONE,
+    "random": arrays.RANDOM,
+    "signal": arrays.SIGNAL,
 }
 
 
@@ -42,7 +46,7 @@ class LearningRule:
     share
         What a source gets of a neuron's error: in proportion to its strength ("contribution"), or all alike ("uniform").
     credit_gain
-        κ ≥ 0, the factor on credit passed back. None: the neuron's number of connections, which keeps deep credit from
+        κ > 0, the factor on credit passed back. None: the neuron's number of connections, which keeps deep credit from
         fading. 1 gives exact gradients.
     aggregation
         What a neuron computes from its sources' outputs: "sum" of the weighted outputs, or their "mean".
@@ -53,9 +57,14 @@ class LearningRule:
         A connection whose strength falls to this value or below is removed, in [0, 1).
     prune_fraction
         φ in [0, 1): the same for strengths of φ / number of allowed sources and below. 0.05 to 0.1 makes networks sparse.
+    growth
+        How connections form. "none". "random", the original way: after negative reward each missing connection returns
+        with growth_probability, at a strength drawn from 0 to growth_strength. "signal": in rehearsal, each missing
+        connection is looked at with growth_probability, and forms at strength growth_strength / number of allowed
+        sources if the batch asks more of it than of the neuron's average connection. Default: "random" with the original
+        rule, else "none".
     growth_probability, growth_strength
-        "original" only: the probability that a missing connection returns, in [0, 1], and the largest strength it
-        returns with, in (0, 1].
+        A probability in [0, 1], and a number in (0, 1]. Default strength: 0.05 for "random", 0.001 for "signal".
     decays
         "adam" only: decay of the running mean and of the mean square, each in [0, 1).
     """
@@ -69,12 +78,23 @@ class LearningRule:
     reserve: bool = False
     prune_floor: float = 0.0
     prune_fraction: float = 0.0
+    growth: Growth | None = None
     growth_probability: float = 0.1
-    growth_strength: float = 0.05
+    growth_strength: float | None = None
     decays: tuple[float, float] = (0.9, 0.999)
 
     def __post_init__(self) -> None:
-        for name, choices in (("kind", Kind), ("step", Step), ("share", Share), ("aggregation", Aggregation)):
+        if self.growth is None:
+            object.__setattr__(self, "growth", "random" if self.kind == "original" else "none")
+        if self.growth_strength is None:
+            object.__setattr__(self, "growth_strength", 0.001 if self.growth == "signal" else 0.05)
+        for name, choices in (
+            ("kind", Kind),
+            ("step", Step),
+            ("share", Share),
+            ("aggregation", Aggregation),
+            ("growth", Growth),
+        ):
             value = getattr(self, name)
             if value not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(choices)))}, not {value!r}")
@@ -92,6 +112,7 @@ class LearningRule:
             raise ValueError(f"credit_gain must be a finite number > 0 or None, not {self.credit_gain!r}")
         if not 0 <= self.growth_probability <= 1:
             raise ValueError(f"growth_probability must be in [0, 1], not {self.growth_probability!r}")
+        assert self.growth_strength is not None
         if not 0 < self.growth_strength <= 1:
             raise ValueError(f"growth_strength must be in (0, 1], not {self.growth_strength!r}")
 
@@ -107,8 +128,9 @@ class LearningRule:
             credit_gain=0.0 if self.credit_gain is None else float(self.credit_gain),
             prune_floor=float(self.prune_floor),
             prune_fraction=float(self.prune_fraction),
+            growth=_CODES[str(self.growth)],
             growth_probability=float(self.growth_probability),
-            growth_strength=float(self.growth_strength),
+            growth_strength=float(self.growth_strength or 0.0),
             decay1=float(self.decays[0]),
             decay2=float(self.decays[1]),
         )

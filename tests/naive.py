@@ -58,9 +58,7 @@ class NaiveNetwork:
                     rate=float(net.arrays.rate[j]),
                     threshold=net.threshold(j),
                     allowed=allowed,
-                    strengths={
-                        int(i): float(w) for i, w in zip(net.sources(j), net.strengths(j), strict=True)
-                    },
+                    strengths={int(i): float(w) for i, w in zip(net.sources(j), net.strengths(j), strict=True)},
                     lag={i: 0 if i in input_ids or place[i] < place[j] else 1 for i in allowed},
                 )
         self.reset()

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from graphs import OWN, fill, random_network
 from hypothesis import example, given
 from hypothesis import strategies as st
-from naive import NaiveNetwork
 from numpy.testing import assert_allclose
 
 from dynlive_rl import LearningRule
+from graphs import OWN, fill, random_network
+from naive import NaiveNetwork
 
 RULES = {
     "simplex": {},
@@ -61,13 +61,13 @@ def test_propagate_and_reinforce_agree_with_the_twin(name, seed):
 
 
 @pytest.mark.parametrize("name", BATCHED)
-@given(seed=seeds, cycles=st.sampled_from([1, 1, 2, 4]), hops=st.sampled_from([1, 2, 3, 10**9]))
-def test_rehearse_agrees_with_the_twin(name, seed, cycles, hops):
+@given(seed=seeds, cycles=st.sampled_from([1, 1, 2, 4]))
+def test_rehearse_agrees_with_the_twin(name, seed, cycles):
     net = random_network(seed, LearningRule(**RULES[name]))
     twin = NaiveNetwork(net, OWN)
     rng = np.random.default_rng(seed)
-    for _ in range(3):
-        b = int(rng.integers(1, 6))
+    for _ in range(5):
+        b, hops = int(rng.integers(1, 4)), int(rng.choice([1, 2, 3, 10**9]))
         x = rng.uniform(-0.2, 1.2, (b, cycles, net.input_count))
         rewards = rng.normal(size=(b, cycles, len(net.output_ids)))
         outputs = net.rehearse(x, rewards, hops=hops)
@@ -115,7 +115,9 @@ def test_learning_before_the_first_cycles_and_after_a_reset(seed):
 @given(seed=st.integers(0, 10**6))
 @example(seed=1)
 def test_float32_follows_the_twin_for_a_few_cycles(name, seed):
-    net = random_network(seed, LearningRule(**RULES[name]), dtype="float32", activations=("identity", "square", "sigmoid"))
+    net = random_network(
+        seed, LearningRule(**RULES[name]), dtype="float32", activations=("identity", "square", "sigmoid")
+    )
     twin = NaiveNetwork(net, OWN)
     rng = np.random.default_rng(seed)
     for _ in range(3):

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import compiled, logistic, random_integer, random_uniform
+from .arithmetic import compiled, inner, logistic, random_integer, random_uniform
 from .arrays import Batch, Integer, Memory, NetworkArrays, Rule
 from .cycle import propagate, row_ends
-from .rehearsal import backward, forward, start_credit
+from .rehearsal import backward, forward, grow_by_signal, start_credit
 from .update import follow_slowly, update_all
 
 # Kinds of experience rows.
@@ -26,8 +26,8 @@ STEP, TERMINATED, TRUNCATED = 0, 1, 2
 STEPS, EPISODES, REHEARSALS, SINCE_REHEARSAL = 0, 1, 2, 3
 RETURN_COUNT, RETURN_SQUARE, VALUE_SCALE = 4, 5, 6
 TARGET_COUNT, TARGET_MEAN, TARGET_VARIANCE, ADVANTAGE_SCALE = 7, 8, 9, 10
-LOWEST_RETURN, HIGHEST_RETURN, SURPRISE = 11, 12, 13
-TRACKED = 14
+LOWEST_RETURN, HIGHEST_RETURN, SURPRISE, TERMINATIONS = 11, 12, 13, 14
+TRACKED = 15
 
 
 class Experience(NamedTuple):
@@ -66,6 +66,7 @@ class Settings(NamedTuple):
     entropy: float
     anchor: float
     slow_rate: float
+    persistence: float
 
 
 class Agent(NamedTuple):
@@ -73,13 +74,10 @@ class Agent(NamedTuple):
 
     critic: NetworkArrays
     actor: NetworkArrays
-    critic_rule: Rule
-    actor_rule: Rule
-    actor_memory: Memory
-    critic_wide: Batch  # all segments at once, for targets
-    actor_wide: Batch
-    critic_narrow: Batch  # one minibatch, for learning
-    actor_narrow: Batch
+    rule: Rule
+    memory: Memory  # of the actor's cycles
+    wide: Batch  # all segments at once, for targets: both networks have the same shape and take turns
+    narrow: Batch  # one minibatch, for learning
     experience: Experience
     choices: Integer  # (d + 1,) where each choice's output neurons start
     scaled: NDArray[np.int8]  # (f,) 1 where an input is scaled by its running statistics
@@ -88,11 +86,12 @@ class Agent(NamedTuple):
     track: NDArray[np.float64]  # (TRACKED,)
     recent_lengths: NDArray[np.float64]  # (5,) of the last episodes
     running: NDArray[np.float64]  # (3, e) length, return and discounted return of the running episodes
+    dice: NDArray[np.float64]  # (e, d) the number in [0, 1) that last picked each choice
     action: Integer  # (e, d) the next action of every environment
     random: NDArray[np.uint64]  # (4,)
 
 
-@compiled
+@inner
 def encode(agent, observation, code):
     """Scale an observation (f,) into [0, 1] (f,): ½ + ½ tanh((x - mean) / 2 deviations) where scaled, else as it is."""
     for i in range(observation.size):
@@ -103,7 +102,7 @@ def encode(agent, observation, code):
             code[i] = observation[i]
 
 
-@compiled
+@inner
 def log_softmax(output, start, stop, gain, policy, log_policy):
     """Policy of one choice over the output neurons start to stop: softmax of gain · output, and its logarithm."""
     top = output[start]
@@ -120,18 +119,17 @@ def log_softmax(output, start, stop, gain, policy, log_policy):
         log_policy[k] -= normaliser
 
 
-@compiled
-def draw(policy, start, stop, random):
-    """Draw an option of one choice, with the probabilities policy[start:stop]."""
-    left = random_uniform(random)
+@inner
+def pick(policy, start, stop, number):
+    """Option of one choice that a number in [0, 1) falls on, with the probabilities policy[start:stop]."""
     k = start
-    while k < stop - 1 and left >= policy[k]:
-        left -= policy[k]
+    while k < stop - 1 and number >= policy[k]:
+        number -= policy[k]
         k += 1
     return k
 
 
-@compiled
+@inner
 def all_finite(values):
     """Tell whether all values (e, f) are finite numbers."""
     for e in range(values.shape[0]):
@@ -141,7 +139,7 @@ def all_finite(values):
     return True
 
 
-@compiled
+@inner
 def append_row(agent, env, observation, kind):
     """Write an observation as the next row of an environment's stream and let the scaler see it; returns the row."""
     experience = agent.experience
@@ -160,21 +158,26 @@ def append_row(agent, env, observation, kind):
     return row
 
 
-@compiled
+@inner
 def choose(agent, settings, env, row, code, policy, log_policy):
     """Choose the next action of an environment from its newest row, and remember it there."""
     experience = agent.experience
     encode(agent, experience.observation[env, row], code)
-    propagate(agent.actor, agent.actor_memory, agent.actor_rule, code)
-    last = (agent.actor_memory.cycles[0] - 1) % agent.actor_memory.output.shape[0]
-    output = agent.actor_memory.output[last, agent.actor.outputs[0] :]
+    propagate(agent.actor, agent.memory, agent.rule, code)
+    last = (agent.memory.cycles[0] - 1) % agent.memory.output.shape[0]
+    output = agent.memory.output[last, agent.actor.outputs[0] :]
     for d in range(agent.choices.size - 1):
         start, stop = agent.choices[d], agent.choices[d + 1]
         log_softmax(output, start, stop, settings.policy_gain, policy, log_policy)
-        k = draw(policy, start, stop, agent.random)
+        # Until an episode has ended by itself, there may be something far away that steady steps would find.
+        persistence = settings.persistence if agent.track[TERMINATIONS] == 0 else 0.0
+        kept = pick(policy, start, stop, agent.dice[env, d])
+        if random_uniform(agent.random) >= persistence:
+            agent.dice[env, d] = random_uniform(agent.random)
+        k = pick(policy, start, stop, agent.dice[env, d])
         agent.action[env, d] = k - start
         experience.action[env, row, d] = k - start
-        experience.probability[env, row, d] = policy[k]
+        experience.probability[env, row, d] = (1.0 - persistence) * policy[k] + (persistence if k == kept else 0.0)
 
 
 @compiled
@@ -234,6 +237,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             track[HIGHEST_RETURN] = max(track[HIGHEST_RETURN], running[1])
             agent.recent_lengths[np.int64(track[EPISODES]) % agent.recent_lengths.size] = running[0]
             track[EPISODES] += 1
+            track[TERMINATIONS] += kind == TERMINATED
     every = settings.rehearse_every_blind
     if track[HIGHEST_RETURN] > track[LOWEST_RETURN]:
         every = settings.rehearse_every
@@ -247,7 +251,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     return True
 
 
-@compiled
+@inner
 def discount(agent, settings):
     """1 - 2 / mean length of the last episodes, within the settings' bounds: as far-sighted as episodes are long."""
     episodes = min(np.int64(agent.track[EPISODES]), agent.recent_lengths.size)
@@ -259,7 +263,7 @@ def discount(agent, settings):
     return min(max(1.0 - 2.0 * episodes / total, settings.discount_low), settings.discount_high)
 
 
-@compiled
+@inner
 def write_codes(net, output, observation_code, column):
     """Lay an encoded observation (f,) on the input neurons of one column of a batch, with its complements."""
     for i in range(observation_code.size):
@@ -267,7 +271,7 @@ def write_codes(net, output, observation_code, column):
         output[1, net.complements[i], column] = np.float32(1) - observation_code[i]
 
 
-@compiled
+@inner
 def rehearse_all(agent, settings):
     """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
     track, experience = agent.track, agent.experience
@@ -307,26 +311,25 @@ def rehearse_all(agent, settings):
         for t in range(width):
             row = (where_row[s] + t) % capacity
             encode(agent, experience.observation[where_env[s], row], code)
-            write_codes(critic, agent.critic_wide.output, code, s * width + t)
-            write_codes(actor, agent.actor_wide.output, code, s * width + t)
+            write_codes(critic, agent.wide.output, code, s * width + t)
     first_value, first_action = critic.outputs[0], actor.outputs[0]
-    forward(critic, agent.critic_wide, agent.critic_rule, critic.strength, row_ends(critic), critic.threshold)
+    forward(critic, agent.wide, agent.rule, critic.strength, row_ends(critic), critic.threshold)
     values = np.empty((options, rows), np.float32)
     for k in range(options):
         for r in range(rows):
-            values[k, r] = scale * gain * (agent.critic_wide.output[1, first_value + k, r] - 0.5)
+            values[k, r] = scale * gain * (agent.wide.output[1, first_value + k, r] - 0.5)
     policy, log_policy = np.empty(options), np.empty(options)
     output = np.empty(options, np.float32)
     slow_log_policy = np.empty((options, rows), np.float32)
-    forward(actor, agent.actor_wide, agent.actor_rule, actor.slow_strength, actor.first[1:], actor.slow_threshold)
+    forward(actor, agent.wide, agent.rule, actor.slow_strength, actor.first[1:], actor.slow_threshold)
     for r in range(rows):
         for k in range(options):
-            output[k] = agent.actor_wide.output[1, first_action + k, r]
+            output[k] = agent.wide.output[1, first_action + k, r]
         for d in range(agent.choices.size - 1):
             log_softmax(output, agent.choices[d], agent.choices[d + 1], settings.policy_gain, policy, log_policy)
         for k in range(options):
             slow_log_policy[k, r] = log_policy[k]
-    forward(actor, agent.actor_wide, agent.actor_rule, actor.strength, row_ends(actor), actor.threshold)
+    forward(actor, agent.wide, agent.rule, actor.strength, row_ends(actor), actor.threshold)
 
     # Retrace targets and advantages, each segment from its end (Munos et al., 2016).
     dimensions = agent.choices.size - 1
@@ -343,7 +346,7 @@ def rehearse_all(agent, settings):
             r = s * width + t
             row = (where_row[s] + t) % capacity
             for k in range(options):
-                output[k] = agent.actor_wide.output[1, first_action + k, r]
+                output[k] = agent.wide.output[1, first_action + k, r]
             value = 0.0
             ratio = 1.0
             predicted = 0.0
@@ -395,7 +398,7 @@ def rehearse_all(agent, settings):
     track[TARGET_VARIANCE] += 0.01 * (variance - track[TARGET_VARIANCE])
 
     # Learn in shuffled minibatches.
-    size = agent.critic_narrow.drive.shape[2]
+    size = agent.narrow.drive.shape[2]
     fade = 1.0 / sqrt(1.0 + track[STEPS] / settings.rate_half_life)
     surprise = 0.0
     batches = 0
@@ -412,7 +415,7 @@ def rehearse_all(agent, settings):
         track[SURPRISE] = surprise / batches
 
 
-@compiled
+@inner
 def gather_inputs(net, wide, narrow, batch):
     """Copy the input neurons of some columns of the wide batch into the narrow one."""
     for i in range(net.inputs.size):
@@ -422,12 +425,12 @@ def gather_inputs(net, wide, narrow, batch):
                 destination[b] = source[batch[b]]
 
 
-@compiled
+@inner
 def learn_values(agent, settings, batch, chosen, target, scale, gain, fade):
     """One minibatch for the value neurons: the clipped temporal-difference error; returns its mean square."""
-    critic, narrow = agent.critic, agent.critic_narrow
-    gather_inputs(critic, agent.critic_wide, narrow, batch)
-    forward(critic, narrow, agent.critic_rule, critic.strength, row_ends(critic), critic.threshold)
+    critic, narrow = agent.critic, agent.narrow
+    gather_inputs(critic, agent.wide, narrow, batch)
+    forward(critic, narrow, agent.rule, critic.strength, row_ends(critic), critic.threshold)
     start_credit(critic, narrow, 2**31)
     dimensions = chosen.shape[0]
     first_value = critic.outputs[0]
@@ -442,10 +445,11 @@ def learn_values(agent, settings, batch, chosen, target, scale, gain, fade):
         error = min(max(error, -settings.error_clip), settings.error_clip)
         for d in range(dimensions):
             narrow.credit[1, first_value + chosen[d, r], b] = error
-    backward(critic, narrow, agent.critic_rule, 2**31)
+    backward(critic, narrow, agent.rule, 2**31)
+    grow_by_signal(critic, narrow, agent.rule)
     update_all(
         critic,
-        agent.critic_rule,
+        agent.rule,
         narrow.reached,
         narrow.signal,
         narrow.error,
@@ -455,12 +459,11 @@ def learn_values(agent, settings, batch, chosen, target, scale, gain, fade):
     return square / batch.size
 
 
-@compiled
+@inner
 def learn_policy(agent, settings, batch, advantage, slow_log_policy, fade):
     """One minibatch for the action neurons: advantage, entropy and the pull towards the slow policy, centred by policy."""
-    actor, narrow = agent.actor, agent.actor_narrow
-    gather_inputs(actor, agent.actor_wide, narrow, batch)
-    forward(actor, narrow, agent.actor_rule, actor.strength, row_ends(actor), actor.threshold)
+    actor, narrow = agent.actor, agent.narrow
+    forward(actor, narrow, agent.rule, actor.strength, row_ends(actor), actor.threshold)
     start_credit(actor, narrow, 2**31)
     options = agent.choices[-1]
     first_action = actor.outputs[0]
@@ -485,10 +488,9 @@ def learn_policy(agent, settings, batch, advantage, slow_log_policy, fade):
                 mean += policy[k] * wish[k]
             for k in range(start, stop):
                 narrow.credit[1, first_action + k, b] = policy[k] * (wish[k] - mean)
-    backward(actor, narrow, agent.actor_rule, 2**31)
-    update_all(
-        actor, agent.actor_rule, narrow.reached, narrow.signal, narrow.error, narrow.error, settings.actor_rate * fade
-    )
+    backward(actor, narrow, agent.rule, 2**31)
+    grow_by_signal(actor, narrow, agent.rule)
+    update_all(actor, agent.rule, narrow.reached, narrow.signal, narrow.error, narrow.error, settings.actor_rate * fade)
     follow_slowly(actor, settings.slow_rate * max(fade, 0.1))
 
 
@@ -503,7 +505,7 @@ def predict(agent, settings, batch, observations, deterministic, random, actions
     for b in range(observations.shape[0]):
         encode(agent, observations[b], code)
         write_codes(actor, batch.output, code, b)
-    forward(actor, batch, agent.actor_rule, actor.slow_strength, actor.first[1:], actor.slow_threshold)
+    forward(actor, batch, agent.rule, actor.slow_strength, actor.first[1:], actor.slow_threshold)
     options = agent.choices[-1]
     output = np.empty(options, np.float32)
     policy, log_policy = np.empty(options), np.empty(options)
@@ -516,4 +518,4 @@ def predict(agent, settings, batch, observations, deterministic, random, actions
             if deterministic:
                 actions[b, d] = np.argmax(policy[start:stop])
             else:
-                actions[b, d] = draw(policy, start, stop, random) - start
+                actions[b, d] = pick(policy, start, stop, random_uniform(random)) - start

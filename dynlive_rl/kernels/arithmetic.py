@@ -10,9 +10,19 @@ from numba.extending import intrinsic, overload
 
 from .arrays import CUSTOM, IDENTITY, POWER, RELU, SIGMOID
 
+
+class _Flags(set[str]):
+    """A set with one spelling: Numba keys its cache with it, and a plain set's order changes from process to process."""
+
+    def __repr__(self) -> str:
+        return repr(sorted(self))
+
+
 # Everything but the flags that assume there are no NaNs and infinities: those must stay visible to the checks.
-FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
+FAST = _Flags({"contract", "reassoc", "nsz", "arcp", "afn"})
 compiled = njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
+# For functions that only other kernels call: no wrapper to call them from Python, which takes long to compile.
+inner = njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def logistic(x):
@@ -52,7 +62,7 @@ def call_address(typingctx, address, x):
     return types.float64(types.int64, types.float64), codegen
 
 
-@compiled
+@inner
 def fire(code, drive, power, gain, threshold, custom):
     """Output of one neuron: activation of its drive s, in [0, 1]."""
     real = type(drive)
@@ -70,7 +80,7 @@ def fire(code, drive, power, gain, threshold, custom):
     return min(max(a, zero), one)
 
 
-@compiled
+@inner
 def slope(code, drive, output, power, gain, threshold, custom):
     """Derivative of `fire` with respect to the drive, as it was when it fired; at the edges of relu's linear piece it is 0.
 
@@ -88,7 +98,7 @@ def slope(code, drive, output, power, gain, threshold, custom):
     return real(call_address(custom[code - CUSTOM, 1], np.float64(drive)))
 
 
-@compiled
+@inner
 def fire_all(code, drive, output, power, gain, threshold, custom):
     """`fire` for a whole batch: drive and output have shape (batch,), output is overwritten."""
     one = type(gain)(1)
@@ -103,14 +113,14 @@ def fire_all(code, drive, output, power, gain, threshold, custom):
             output[b] = fire(code, drive[b], power, gain, threshold, custom)
 
 
-@compiled
+@inner
 def bounded(error):
     """Keep an error so small that its square is a number, even where credit explodes on its way through the cycles."""
     limit = type(error)(1e12)
     return min(max(error, -limit), limit)
 
 
-@compiled
+@inner
 def slope_all(code, drive, output, credit, power, gain, threshold, custom):
     """Turn a batch of credit into errors, credit · slope, in place; returns their sum."""
     total = type(gain)(0)
@@ -129,7 +139,7 @@ def slope_all(code, drive, output, credit, power, gain, threshold, custom):
     return total
 
 
-@compiled
+@inner
 def random_bits(state):
     """Advance a xoshiro256++ state of shape (4,) (Blackman & Vigna, 2019) and return 64 random bits."""
     total = state[0] + state[3]
@@ -144,19 +154,19 @@ def random_bits(state):
     return result
 
 
-@compiled
+@inner
 def random_uniform(state):
     """Random number in [0, 1), advancing the generator's state."""
     return np.float64(random_bits(state) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@compiled
+@inner
 def random_integer(state, high):
     """Random integer in [0, high), advancing the generator's state."""
     return np.int64(random_uniform(state) * high)
 
 
-@compiled
+@inner
 def random_normal(state):
     """Random standard normal number (Box-Muller), advancing the generator's state."""
     radius = sqrt(-2.0 * log(1.0 - random_uniform(state)))

@@ -10,11 +10,12 @@ Integer = NDArray[np.int64]
 
 # Activation codes. From CUSTOM on, the code minus CUSTOM indexes the addresses of user functions.
 IDENTITY, POWER, RELU, SIGMOID, CUSTOM = 0, 1, 2, 3, 4
-# Learning rules, steps, shares and aggregations.
+# Learning rules, steps, shares, aggregations and ways to grow.
 SIMPLEX, ORIGINAL = 0, 1
 SGD, ADAM = 0, 1
 CONTRIBUTION, UNIFORM = 0, 1
 SUM, MEAN = 0, 1
+NONE, RANDOM, SIGNAL = 0, 1, 2
 
 
 class NetworkArrays(NamedTuple):
@@ -87,6 +88,7 @@ class Rule(NamedTuple):
     credit_gain: float  # 0: the neuron's number of connections
     prune_floor: float
     prune_fraction: float  # of 1 / number of allowed sources
+    growth: int
     growth_probability: float
     growth_strength: float
     decay1: float

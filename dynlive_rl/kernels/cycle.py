@@ -3,12 +3,12 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 import numpy as np
 
-from .arithmetic import bounded, compiled, fire, slope
+from .arithmetic import bounded, compiled, fire, inner, slope
 from .arrays import MEAN, ORIGINAL, UNIFORM
 from .update import normalise, prune, row_mean, step_plainly, update_all, weakest
 
 
-@compiled
+@inner
 def write_inputs(net, values, output):
     """Clamp outside values (i,) to [0, 1] and lay them on the input neurons, directly and as complements."""
     real = type(output[0])
@@ -19,7 +19,7 @@ def write_inputs(net, values, output):
             output[net.complements[k]] = real(1) - x
 
 
-@compiled
+@inner
 def row_ends(net):
     """Where each neuron's connections end in the flat arrays, (n,)."""
     ends = np.empty(net.degree.size, np.int64)
@@ -28,7 +28,7 @@ def row_ends(net):
     return ends
 
 
-@compiled
+@inner
 def fire_layers(net, strength, stop, threshold, aggregation, before, output, drive):
     """Prime and fire every neuron in firing order.
 
@@ -66,7 +66,7 @@ def propagate(net, memory, rule, values):
     memory.cycles[0] += 1
 
 
-@compiled
+@inner
 def spread_credit(net, memory, rule, rewards, hops, cycle, depth):
     """Send rewards (o,) for `cycle` back through at most `hops` connections and `depth` cycles.
 
@@ -117,7 +117,7 @@ def spread_credit(net, memory, rule, rewards, hops, cycle, depth):
                     distance[back, i] = min(distance[back, i], hop)
 
 
-@compiled
+@inner
 def form_signals(net, memory, rule, hops, cycle, d):
     """Write the signals e x of all connections in reach at cycle - d into memory.signal, and e = ρ · slope to error."""
     first, degree, source, delay = net.first, net.degree, net.source, net.delay

@@ -5,13 +5,15 @@ graph. Four connections share a loop: that is what makes short batches fast.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
-from .arithmetic import compiled, fire_all, slope_all
-from .arrays import MEAN, UNIFORM
+import numpy as np
+
+from .arithmetic import compiled, fire_all, inner, random_integer, random_uniform, slope_all
+from .arrays import MEAN, SIGNAL, UNIFORM
 from .cycle import row_ends
-from .update import update_all
+from .update import connect, row_mean, update_all
 
 
-@compiled
+@inner
 def prime_row(strength, source, delay, start, stop, t, output, drive):
     """Sum a row's sources for a batch: drive (b,) = Σ_c strength_c · output of the source at its reference."""
     size = drive.size
@@ -34,7 +36,7 @@ def prime_row(strength, source, delay, start, stop, t, output, drive):
         c += 1
 
 
-@compiled
+@inner
 def forward(net, batch, rule, strength, stop, threshold):
     """All cycles of a batch whose input neurons are already set: overwrite output and drive of all other neurons.
 
@@ -55,7 +57,7 @@ def forward(net, batch, rule, strength, stop, threshold):
             fire_all(code[j], drive, output[t, j], power[j], gain[j], threshold[j], custom)
 
 
-@compiled
+@inner
 def form_signals(signal, source, delay, start, stop, t, output, error):
     """Add what a batch of errors (b,) asks of a row's connections, Σ_b e x, to signal."""
     size = error.size
@@ -85,7 +87,7 @@ def form_signals(signal, source, delay, start, stop, t, output, error):
         c += 1
 
 
-@compiled
+@inner
 def backward(net, batch, rule, hops):
     """Credit of the output neurons, set beforehand in batch.credit with distance 0, back through all cycles.
 
@@ -119,7 +121,7 @@ def backward(net, batch, rule, hops):
                 for b in range(error.size):
                     shift += error[b] * drive[b]
                 for c in range(start, stop):
-                    signal[c] = signal[c] / n - shift
+                    signal[c] -= n * shift
             if hop >= hops:
                 continue
             for c in range(start, stop):
@@ -130,9 +132,14 @@ def backward(net, batch, rule, hops):
                     for b in range(error.size):
                         credit[back, i, b] += share * error[b]
                     distance[back, i] = min(distance[back, i], hop)
+    if mean_of_products:
+        # e (x - Σ w x) / n: divided once, when the signals of all cycles have come together.
+        for j in net.order:
+            for c in range(first[j], first[j] + degree[j]):
+                signal[c] /= real(degree[j])
 
 
-@compiled
+@inner
 def start_credit(net, batch, hops):
     """Clear all credit, with the output neurons of every cycle at distance 0 and all others out of reach."""
     batch.credit.fill(0)
@@ -142,6 +149,37 @@ def start_credit(net, batch, hops):
     for t in range(1, batch.output.shape[0]):
         for j in net.outputs:
             batch.distance[t, j] = 0
+
+
+@inner
+def grow_by_signal(net, batch, rule):
+    """Connect missing sources that a batch asks more of than of the average connection, at a strength near 0.
+
+    Every missing connection is looked at with the rule's growth probability, after `backward` and before the update.
+    """
+    if rule.growth != SIGNAL:
+        return
+    first, degree, source, delay = net.first, net.degree, net.source, net.delay
+    output, error = batch.output, batch.credit
+    real = type(net.strength[0])
+    for j in net.order:
+        missing = first[j + 1] - first[j] - degree[j]
+        if missing == 0 or degree[j] == 0 or not batch.reached[j]:
+            continue
+        centre = real(0) if rule.reserve else row_mean(batch.signal[first[j] : first[j] + degree[j]])
+        looks = np.int64(missing * rule.growth_probability + random_uniform(net.random))
+        for _ in range(looks):
+            free = first[j] + degree[j]
+            slot = free + random_integer(net.random, first[j + 1] - free)
+            asked = real(0)
+            for t in range(1, output.shape[0]):
+                for b in range(output.shape[2]):
+                    asked += error[t, j, b] * output[t - delay[slot], source[slot], b]
+            if asked > centre:
+                connect(net, j, slot, real(rule.growth_strength / (first[j + 1] - first[j])))
+                batch.signal[free] = asked
+                if degree[j] == first[j + 1] - first[j]:
+                    break
 
 
 @compiled
@@ -160,4 +198,5 @@ def rehearse(net, batch, rule, inputs, rewards, hops):
             for b in range(rewards.shape[2]):
                 batch.credit[t + 1, net.outputs[k], b] += rewards[t, k, b]
     backward(net, batch, rule, hops)
+    grow_by_signal(net, batch, rule)
     update_all(net, rule, batch.reached, batch.signal, batch.error, batch.error, rule.learning_rate)

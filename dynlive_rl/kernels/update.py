@@ -7,11 +7,11 @@ costs more than a row of arithmetic.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 from math import sqrt
 
-from .arithmetic import compiled, random_uniform
-from .arrays import ADAM, ORIGINAL
+from .arithmetic import inner, random_uniform
+from .arrays import ADAM, ORIGINAL, RANDOM
 
 
-@compiled
+@inner
 def swap_slots(net, a, b):
     """Exchange two allowed connections of one row, with everything they remember."""
     net.source[a], net.source[b] = net.source[b], net.source[a]
@@ -23,19 +23,18 @@ def swap_slots(net, a, b):
         net.moments[k, a], net.moments[k, b] = net.moments[k, b], net.moments[k, a]
 
 
-@compiled
+@inner
 def disconnect(net, neuron, slot):
-    """Remove the connection in `slot`: it forgets its tag and moments and becomes an allowed source again."""
+    """Remove the connection in `slot`: it becomes an allowed source again, and forgets all but how large its signal was."""
     last = net.first[neuron] + net.degree[neuron] - 1
     swap_slots(net, slot, last)
     net.degree[neuron] -= 1
     net.strength[last] = 0
     net.tag[last] = 0
     net.moments[0, last] = 0
-    net.moments[1, last] = 0
 
 
-@compiled
+@inner
 def connect(net, neuron, slot, strength):
     """Form the allowed connection in `slot` with the given strength > 0; the caller normalises the row."""
     target = net.first[neuron] + net.degree[neuron]
@@ -44,7 +43,7 @@ def connect(net, neuron, slot, strength):
     net.strength[target] = strength
 
 
-@compiled
+@inner
 def grow_at_random(net, rule, neuron):
     """Bring missing connections back with the rule's probability, at strengths drawn from 0 to its growth strength."""
     real = type(net.strength[0])
@@ -54,7 +53,7 @@ def grow_at_random(net, rule, neuron):
             connect(net, neuron, slot, real(rule.growth_strength * (1.0 - random_uniform(net.random))))
 
 
-@compiled
+@inner
 def prune(net, neuron, floor, keep):
     """Remove the connections of strength <= floor; where `keep`, the strongest ones stay whatever their strength."""
     start = net.first[neuron]
@@ -70,7 +69,7 @@ def prune(net, neuron, floor, keep):
             c += 1
 
 
-@compiled
+@inner
 def weakest(strength):
     """Return the lowest strength of a row."""
     low = strength[0]
@@ -79,7 +78,7 @@ def weakest(strength):
     return low
 
 
-@compiled
+@inner
 def normalise(strength, reserve):
     """Divide a row of strengths by its sum; with a reserve only where the sum is above 1."""
     real = type(strength[0])
@@ -96,7 +95,7 @@ def normalise(strength, reserve):
             strength[c] *= scale
 
 
-@compiled
+@inner
 def row_mean(signal):
     """Mean of a row's signals: subtracting it projects the signal onto strengths of constant sum."""
     total = type(signal[0])(0)
@@ -105,7 +104,7 @@ def row_mean(signal):
     return total / type(total)(signal.size)
 
 
-@compiled
+@inner
 def step_plainly(strength, signal, centre, pace):
     """Move a row of strengths by pace · (signal - centre), clipped at 0."""
     real = type(centre)
@@ -113,7 +112,7 @@ def step_plainly(strength, signal, centre, pace):
         strength[c] = max(strength[c] + real(pace) * (signal[c] - centre), real(0))
 
 
-@compiled
+@inner
 def step_by_moments(strength, mean, square, signal, centre, decay1, decay2, pace, correction):
     """Move a row of strengths by Adam's steps (Kingma & Ba, 2015) along signal - centre, clipped at 0."""
     real = type(centre)
@@ -128,7 +127,7 @@ def step_by_moments(strength, mean, square, signal, centre, decay1, decay2, pace
         strength[c] = max(strength[c] + p * m / (sqrt(v * k) + epsilon), zero)
 
 
-@compiled
+@inner
 def update_all(net, rule, reached, signal, error, reward, learning_rate):
     """Let every neuron j with reached[j] learn once, in reverse firing order.
 
@@ -185,20 +184,20 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate):
                 threshold[j] -= step
         if stop > start and weakest(strength[start:stop]) <= floor:
             prune(net, j, floor, not (reserve or original))
-        if original and reward[j] < 0:
+        if rule.growth == RANDOM and reward[j] < 0:
             grow_at_random(net, rule, j)
         if degree[j] > 0:
             normalise(strength[start : start + degree[j]], reserve)
 
 
-@compiled
+@inner
 def follow_slowly(net, pace):
     """Move the slow strengths and thresholds towards the current ones by a fraction `pace`."""
     follow(net.slow_strength, net.strength, pace)
     follow(net.slow_threshold, net.threshold, pace)
 
 
-@compiled
+@inner
 def follow(slow, current, pace):
     """Move `slow` towards `current` by a fraction `pace`; what has all but faded to 0 becomes 0."""
     real = type(slow[0])

@@ -1,0 +1,397 @@
+"""DynLiveAgent: the agent as its user meets it. Checks what comes in and hands it to the learner."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from os import PathLike
+from typing import Any, Self
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from dynlive_rl import checkpoint
+from dynlive_rl.kernels import actor_critic
+from dynlive_rl.network import Network
+
+from . import evaluation, training
+from .config import AgentConfig
+from .environments import Environment, make
+from .evaluation import Evaluation
+from .learner import Learner
+from .spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
+from .training import Report
+
+logger = logging.getLogger(__name__)
+
+
+class DynLiveAgent:
+    """A reinforcement-learning agent whose policy and values are dynamic-live networks.
+
+    Parameters
+    ----------
+    env
+        An environment id, a Gymnasium environment, or a Gymnasium vector environment. None: you call `act` and
+        `observe` yourself, and give both spaces.
+    seed
+        Seed of everything random in the agent, and of the environment's first reset. None: fresh entropy.
+    config
+        Another configuration than the default one, which is meant for every environment.
+    observation_space, action_space
+        Only without env.
+
+    Attributes
+    ----------
+    num_timesteps
+        Environment steps learned from since the counter was last reset.
+    episodes
+        Episodes finished since the agent was made.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a space is not supported, the environment is unknown, or the arguments do not fit together.
+
+    Examples
+    --------
+    >>> agent = DynLiveAgent("CartPole-v1", seed=0).learn(500, progress_bar=False)
+    >>> action, state = agent.predict([0.0, 0.1, 0.0, -0.1], deterministic=True)
+    >>> int(action) in (0, 1)
+    True
+
+    In a loop of your own:
+
+    >>> from gymnasium.spaces import Box, Discrete
+    >>> agent = DynLiveAgent(observation_space=Box(-1, 1, (2,)), action_space=Discrete(3), seed=0)
+    >>> action = agent.act([0.5, -0.5])
+    >>> agent.observe(1.0, [0.4, -0.5], terminated=False, truncated=False)
+    >>> action = agent.act([0.4, -0.5])
+    """
+
+    def __init__(
+        self,
+        env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | None = None,
+        *,
+        seed: int | None = None,
+        config: AgentConfig | None = None,
+        observation_space: gym.Space[Any] | None = None,
+        action_space: gym.Space[Any] | None = None,
+    ) -> None:
+        self.env: Environment | None = None
+        environments = 1
+        if env is not None:
+            if observation_space is not None or action_space is not None:
+                raise ValueError("give either env or observation_space and action_space: env brings its own spaces")
+            self.env = make(env)
+            if isinstance(self.env, gym.vector.VectorEnv):
+                observation_space, action_space = self.env.single_observation_space, self.env.single_action_space
+                environments = self.env.num_envs
+            else:
+                observation_space, action_space = self.env.observation_space, self.env.action_space
+        elif observation_space is None or action_space is None:
+            raise ValueError("give an env, or both observation_space and action_space")
+        self.observation_space, self.action_space = observation_space, action_space
+        self.config = config or AgentConfig()
+        self.seed = seed
+        self.num_timesteps = 0
+        self._encoder = ObservationEncoder(observation_space)
+        self._decoder = ActionDecoder(action_space)
+        self._learner = Learner(self._encoder.scaled, self._decoder.options, environments, self.config, seed)
+        self._vector = isinstance(self.env, gym.vector.VectorEnv)
+        self._rows = np.zeros((environments, self._encoder.size), np.float32)
+        self._seen = np.zeros_like(self._rows)  # the observations that the next actions are for
+        self._ended = np.ones(environments, np.bool_)
+        self._rewards = np.zeros(environments)
+        self._terminated = np.zeros(environments, np.bool_)
+        self._truncated = np.zeros(environments, np.bool_)
+        self._all = np.ones(environments, np.bool_)
+        self._latest: Any = None
+        self._first_reset = True
+        self._resume: Any = None  # the observation where an unfinished episode goes on
+
+    # -- learning ----------------------------------------------------------------------------------------------------
+
+    def learn(
+        self,
+        total_timesteps: int,
+        *,
+        callback: Callable[[Report], bool | None] | None = None,
+        log_interval: int | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool | None = None,
+    ) -> Self:
+        """Act in the environment and learn for a number of steps.
+
+        Ctrl-C ends it cleanly: what has been learned is kept, and `learn` returns as usual.
+
+        Parameters
+        ----------
+        total_timesteps
+            Environment steps, ≥ 0, counted over all environments of a vector environment.
+        callback
+            Called after every step with a `Report`; returning False ends learning.
+        log_interval
+            Log a line every so many episodes (logger "dynlive_rl.agents.agent", level INFO).
+        reset_num_timesteps
+            Whether `num_timesteps` starts again at 0. What was learned stays either way.
+        progress_bar
+            Whether to show one. None: only on a terminal.
+
+        Returns
+        -------
+        The agent itself.
+
+        Raises
+        ------
+        ValueError
+            If the agent has no environment, a number is out of range, or the environment's observations or rewards are
+            not finite.
+        """
+        if self.env is None:
+            raise ValueError("this agent has no environment to learn in: pass env=, or call act and observe yourself")
+        if isinstance(total_timesteps, bool) or total_timesteps != int(total_timesteps) or total_timesteps < 0:
+            raise ValueError(f"total_timesteps must be a whole number ≥ 0, not {total_timesteps!r}")
+        if log_interval is not None and log_interval < 1:
+            raise ValueError(f"log_interval must be a whole number ≥ 1, not {log_interval!r}")
+        if reset_num_timesteps:
+            self.num_timesteps = 0
+        hidden = None if progress_bar is None else not progress_bar
+        with tqdm(total=int(total_timesteps), unit="step", disable=hidden, dynamic_ncols=True) as bar:
+            try:
+                for report in training.run(self, int(total_timesteps)):
+                    bar.update(report.new_steps)
+                    if report.finished and (bar.n - bar.last_print_n >= bar.miniters):
+                        bar.set_postfix(training.summary(report), refresh=False)
+                    if report.finished and log_interval and self.episodes % log_interval == 0:
+                        logger.info(
+                            "step %d, %d episodes: %s", self.num_timesteps, self.episodes, training.summary(report)
+                        )
+                    if callback is not None and callback(report) is False:
+                        break
+                if not bar.disable:
+                    bar.set_postfix(training.summary(None, self))
+            except KeyboardInterrupt:
+                logger.warning("interrupted after %d steps; what was learned is kept", self.num_timesteps)
+        return self
+
+    def warm_up(self) -> None:
+        """Compile, or load from the cache, everything that learning needs; otherwise the first step does."""
+        self._learner.warm_up()
+
+    def act(self, observation: Any) -> Any:
+        """Return the next action for an observation (or for each of a vector environment's observations).
+
+        After `observe` of the same observation it hands out what was chosen then; any other observation starts an
+        episode.
+
+        Raises
+        ------
+        ValueError
+            If the observation does not fit the space or is not finite.
+        """
+        if observation is not self._latest or self._ended.any():
+            self._encoder.encode(observation, self._rows)
+            starting = self._ended | (self._rows != self._seen).any(axis=1)
+            if starting.any():
+                self._learner.begin(starting, self._rows)
+                self._seen[starting] = self._rows[starting]
+                self._ended[starting] = False
+            self._latest = observation
+        action = self._learner.state.action
+        return self._decoder.decode(action) if self._vector else self._decoder.decode_one(action[0])
+
+    def observe(self, reward: Any, next_observation: Any, terminated: Any, truncated: Any) -> None:
+        """Learn from what the last action led to, now; and choose the next action.
+
+        Parameters
+        ----------
+        reward
+            Finite number.
+        next_observation
+            What followed; after the last step of an episode its final observation.
+        terminated, truncated
+            Whether the episode ended by itself, or was broken off (a time limit): then the future is still worth
+            something, and the agent reckons with it.
+
+        With a vector environment all four have one row per environment.
+
+        Raises
+        ------
+        ValueError
+            If no action was taken, the observation does not fit the space, or something is not finite; nothing is
+            learned then.
+        """
+        self._observe(self._all, reward, next_observation, terminated, truncated)
+
+    def _observe(
+        self, stepped: NDArray[np.bool_], reward: Any, next_observation: Any, terminated: Any, truncated: Any
+    ) -> None:
+        if (self._ended & stepped).any():
+            raise ValueError("there is no action to learn about: call act(observation) before observe")
+        self._encoder.encode(next_observation, self._rows)
+        self._rewards[:] = reward
+        self._terminated[:] = terminated
+        self._truncated[:] = truncated
+        self._learner.observe(stepped, self._rewards, self._rows, self._terminated, self._truncated)
+        self._seen[...] = self._rows
+        self._ended |= stepped & (self._terminated | self._truncated)
+        self._latest = next_observation
+        self.num_timesteps += int(np.count_nonzero(stepped)) if self._vector else 1
+
+    # -- using what was learned --------------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, Any]:
+        """Return the learned policy's action for an observation, or actions for a batch of them; learns nothing.
+
+        Parameters
+        ----------
+        observation
+            One observation or a batch of them.
+        state, episode_start
+            Accepted and ignored: the agent has no recurrent state.
+        deterministic
+            The best action, or one drawn from the policy.
+
+        Returns
+        -------
+        action, state
+            As in stable-baselines3.
+        """
+        batch = self._encoder.is_batch(observation)
+        rows = np.empty((len(observation) if batch else 1, self._encoder.size), np.float32)
+        self._encoder.encode(observation, rows)
+        if not np.isfinite(rows).all():
+            raise ValueError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
+        choices = self._learner.predict(rows, deterministic)
+        action = self._decoder.decode(choices) if batch else np.asarray(self._decoder.decode_one(choices[0]))
+        return action, state
+
+    def evaluate(
+        self,
+        episodes: int = 100,
+        *,
+        env: Environment | str | None = None,
+        seed: int | None = None,
+        deterministic: bool = True,
+    ) -> Evaluation:
+        """Play whole episodes with the learned policy, learning nothing.
+
+        Parameters
+        ----------
+        episodes
+            Number of episodes, ≥ 1, played side by side in fresh copies of the environment.
+        env
+            The environment; default: a fresh copy of the agent's own.
+        seed
+            Seed of the episodes' starts.
+        deterministic
+            As in `predict`.
+
+        Returns
+        -------
+        Evaluation
+            Mean and standard deviation of the returns, and every episode's return and length.
+        """
+        chosen = self.env if env is None else make(env)
+        if chosen is None:
+            raise ValueError("this agent has no environment to be evaluated in: pass env=")
+        return evaluation.evaluate(self, chosen, episodes, seed, deterministic)
+
+    # -- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def episodes(self) -> int:
+        """Episodes finished so far."""
+        return int(self._learner.tracked(actor_critic.EPISODES))
+
+    @property
+    def surprise(self) -> float:
+        """Mean square error of the value neurons in the last rehearsal, in units of the running return's scale."""
+        return self._learner.tracked(actor_critic.SURPRISE)
+
+    @property
+    def connections(self) -> int:
+        """Connections of all its networks."""
+        return self._learner.connections
+
+    @property
+    def actor(self) -> Network:
+        """The network whose output neurons choose actions."""
+        return self._learner.actor
+
+    @property
+    def critic(self) -> Network:
+        """The network whose output neurons say what actions are worth."""
+        return self._learner.critic
+
+    def __repr__(self) -> str:
+        return f"DynLiveAgent({self.num_timesteps} steps, {self.episodes} episodes, {self.connections} connections)"
+
+    # -- keeping it --------------------------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all arrays that learning changes, by name: strengths, moments, scalers, experience."""
+        return self._learner.get_state()
+
+    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take over what `get_state` of an agent for the same spaces returned."""
+        self._learner.set_state(state)
+        self._ended[:] = True
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the agent to one file, with everything it needs to go on learning."""
+        spec = None if self.env is None else self.env.spec
+        header = {
+            "config": asdict(self.config),
+            "seed": self.seed,
+            "environments": int(self._ended.size),
+            "num_timesteps": self.num_timesteps,
+            "env": None if spec is None else spec.id,
+            "observation_space": space_to_json(self.observation_space),
+            "action_space": space_to_json(self.action_space),
+        }
+        checkpoint.write(path, "agent", header, self._learner.get_state())
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], env: Environment | str | None = None) -> Self:
+        """Read an agent written by `save`; given an environment, it goes on learning where that one stopped.
+
+        Parameters
+        ----------
+        path
+            The file.
+        env
+            The environment to go on in. Default: none, the agent can predict, act and observe.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such file, it is not an agent, or the environment's spaces are not the agent's.
+        """
+        header, arrays = checkpoint.read(path, "agent")
+        observation_space = space_from_json(header["observation_space"])
+        action_space = space_from_json(header["action_space"])
+        config = AgentConfig(**header["config"])
+        if env is None:
+            agent = cls(
+                seed=header["seed"], config=config, observation_space=observation_space, action_space=action_space
+            )
+        else:
+            agent = cls(env, seed=header["seed"], config=config)
+            for ours, theirs in (
+                (observation_space, agent.observation_space),
+                (action_space, agent.action_space),
+            ):
+                if ours != theirs:
+                    raise ValueError(f"{path} was trained with {ours}, but the environment has {theirs}")
+        agent._learner.set_state(arrays)
+        agent.num_timesteps = header["num_timesteps"]
+        agent._first_reset = False
+        return agent

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
-from dynlive_rl.kernels import actor_critic
-from dynlive_rl.kernels.actor_critic import Agent, Experience
-from dynlive_rl.network import Network, new_batch
+from dynlive_rl.kernels import actor_critic, policy
+from dynlive_rl.kernels.actor_critic import Agent
+from dynlive_rl.kernels.policy import SCALED, Experience
+from dynlive_rl.network import Network
 from dynlive_rl.rule import LearningRule
-from dynlive_rl.topology import NetworkBuilder
+from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit
 
 from .config import AgentConfig
 
@@ -57,11 +58,10 @@ class Learner:
             memory=self.actor.memory,
             wide=new_batch(self.actor.arrays, 1, rows),
             narrow=new_batch(self.actor.arrays, 1, config.batch),
+            scratch=new_credit(self.actor.arrays, 1, config.batch),
             experience=_experience(environments, min(FIRST_ROWS, self._capacity), features, len(options)),
             choices=np.cumsum([0, *options]),
-            scaled=scaled,
-            mean=np.zeros(features),
-            variance=np.ones(features),
+            scaler=np.stack([scaled, np.zeros(features), np.ones(features)]).astype(float),
             track=np.zeros(actor_critic.TRACKED),
             recent_lengths=np.zeros(5),
             running=np.zeros((3, environments)),
@@ -76,9 +76,9 @@ class Learner:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
         environments = self.state.action.shape[0]
         options = tuple(np.diff(self.state.choices).tolist())
-        twin = Learner(self.state.scaled, options, environments, self.config, seed=0)
+        twin = Learner(self.state.scaler[SCALED].astype(np.int8), options, environments, self.config, seed=0)
         all_of_them, none = np.ones(environments, np.bool_), np.zeros(environments, np.bool_)
-        observations = np.zeros((environments, self.state.scaled.size), np.float32)
+        observations = np.zeros((environments, self.state.scaler.shape[1]), np.float32)
         twin.begin(all_of_them, observations)
         twin.observe(all_of_them, np.zeros(environments), observations, none, none)
         twin.predict(observations, deterministic=True)
@@ -117,8 +117,18 @@ class Learner:
         if count != self._few.drive.shape[2]:
             self._few = new_batch(self.actor.arrays, 1, count)
         choices = np.empty((count, self.state.action.shape[1]), np.int64)
-        actor_critic.predict(
-            self.state, self._settings, self._few, observations, deterministic, self._predict_random, choices
+        state = self.state
+        policy.predict(
+            state.actor,
+            self._few,
+            state.rule,
+            state.scaler,
+            state.choices,
+            self._settings.policy_gain,
+            observations,
+            deterministic,
+            self._predict_random,
+            choices,
         )
         return choices
 
@@ -158,7 +168,7 @@ class Learner:
         self.state = self.state._replace(experience=new)
 
 
-_TRACKED = ("mean", "variance", "track", "recent_lengths", "running", "dice", "action", "random")
+_TRACKED = ("scaler", "track", "recent_lengths", "running", "dice", "action", "random")
 
 
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:

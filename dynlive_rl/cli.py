@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dynlive", description="Reinforcement learning with dynamic-live neural networks.")
+    parser = argparse.ArgumentParser(
+        prog="dynlive", description="Reinforcement learning with dynamic-live neural networks."
+    )
     parser.add_argument("--version", action="version", version=f"dynlive {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -34,15 +36,23 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("env", metavar="ENV_ID", help="Gymnasium environment id, e.g. CartPole-v1")
     train.add_argument("--steps", type=_whole(0), required=True, metavar="N", help="environment steps to learn from")
     train.add_argument("--seed", type=_whole(0), default=None, metavar="S", help="seed (default: fresh entropy)")
-    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for agent.dynlive and progress.csv")
+    train.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for agent.dynlive and progress.csv"
+    )
     train.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     train.set_defaults(run=_train)
 
-    evaluate = commands.add_parser("evaluate", help="play whole episodes with a saved agent", description=_evaluate.__doc__)
+    evaluate = commands.add_parser(
+        "evaluate", help="play whole episodes with a saved agent", description=_evaluate.__doc__
+    )
     evaluate.add_argument("file", metavar="FILE", help="agent.dynlive of an earlier training")
-    evaluate.add_argument("--episodes", type=_whole(1), default=100, metavar="N", help="episodes (default: %(default)s)")
+    evaluate.add_argument(
+        "--episodes", type=_whole(1), default=100, metavar="N", help="episodes (default: %(default)s)"
+    )
     evaluate.add_argument("--seed", type=_whole(0), default=None, metavar="S", help="seed of the episodes' starts")
-    evaluate.add_argument("--env", default=None, metavar="ENV_ID", help="environment id (default: the one it was trained in)")
+    evaluate.add_argument(
+        "--env", default=None, metavar="ENV_ID", help="environment id (default: the one it was trained in)"
+    )
     evaluate.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     evaluate.set_defaults(run=_evaluate)
     return parser
@@ -95,7 +105,9 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     checkpoint = options.out / "agent.dynlive"
     agent.save(checkpoint)
     if not options.json:
-        print(f"learned from {agent.num_timesteps} steps and {agent.episodes} episodes in {wall_s:.1f} s; wrote {checkpoint}")
+        print(
+            f"learned from {agent.num_timesteps} steps and {agent.episodes} episodes in {wall_s:.1f} s; wrote {checkpoint}"
+        )
     return {
         "env": options.env,
         "agent": "dynlive",

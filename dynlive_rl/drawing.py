@@ -42,7 +42,7 @@ def draw_network(network: "Network", path: str | PathLike[str], title: str | Non
     for depth, layer in enumerate(layers):
         for k, j in enumerate(layer.ids):
             place[j] = (float(depth), (k + 0.5) / len(layer.ids))
-    complements = set(network.arrays.complements.tolist()) - {-1}
+    complements = set(network.arrays.inputs[1].tolist()) - {-1}
     _draw_connections(axes, network, place, complements)
     activity = network.activity
     for depth, layer in enumerate(layers):
@@ -64,7 +64,9 @@ def draw_network(network: "Network", path: str | PathLike[str], title: str | Non
     axes.set_xlim(-0.45, len(layers) - 0.55)
     axes.set_ylim(-0.02, 1.08)
     axes.axis("off")
-    axes.set_title(title or f"{network.neurons} neurons, {network.connections} of {network.allowed_connections} connections")
+    axes.set_title(
+        title or f"{network.neurons} neurons, {network.connections} of {network.allowed_connections} connections"
+    )
     figure.colorbar(drawn, ax=axes, label="output", fraction=0.03, pad=0.02)
     figure.savefig(path, dpi=130, bbox_inches="tight")
     plt.close(figure)
@@ -114,7 +116,7 @@ def _draw_connections(
 def _label(network: "Network", neuron: int, kind: str) -> str:
     arrays = network.arrays
     if kind == "input":
-        direct, complements = arrays.inputs.tolist(), arrays.complements.tolist()
+        direct, complements = arrays.inputs.tolist()
         return f"x{direct.index(neuron)}" if neuron in direct else f"1 - x{complements.index(neuron)}"
     return f"y{arrays.outputs.tolist().index(neuron)}" if kind == "output" else str(neuron)
 

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import checkpoint
 from .activations import Activation, activation
 from .kernels import cycle, rehearsal
-from .kernels.arrays import Batch, Memory, NetworkArrays
+from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
-from .topology import Layer, NetworkBuilder, addresses, new_memory
+from .topology import Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory
 
 ALL_HOPS = 2**31
 
@@ -49,7 +49,8 @@ class Network:
         self.layers = layers
         self.rule = rule
         self._custom = custom  # keeps the compiled activations alive
-        self._batch: Batch | None = None
+        self._scratch = new_credit(arrays, memory.output.shape[0] - 1)
+        self._batch: tuple[Batch, Credit] | None = None
 
     @classmethod
     def layered(
@@ -107,7 +108,7 @@ class Network:
     @property
     def input_count(self) -> int:
         """Number of outside values per cycle."""
-        return int(self.arrays.inputs.size)
+        return int(self.arrays.inputs.shape[1])
 
     @property
     def output_ids(self) -> tuple[int, ...]:
@@ -215,7 +216,7 @@ class Network:
         if not 0 <= cycle < remembered:
             what = f"only the last {remembered} are remembered" if remembered else "nothing has been propagated yet"
             raise ValueError(f"cannot reward cycle {cycle}: {what}")
-        _cycle_reinforce(self.arrays, self.memory, self.numbers, values, _hops(hops), int(cycle))
+        _cycle_reinforce(self.arrays, self.memory, self._scratch, self.numbers, values, _hops(hops), int(cycle))
 
     def rehearse(self, inputs: ArrayLike, rewards: ArrayLike, *, hops: int = ALL_HOPS) -> NDArray[np.floating]:
         """Learn once from a batch of remembered experience, with the outputs of the current strengths.
@@ -257,10 +258,11 @@ class Network:
             raise ValueError(f"rewards must have shape {' or '.join(map(str, sorted(shapes)))}, not {r.shape}")
         if r.ndim == 2:
             r = np.concatenate([np.zeros((b, t - 1, r.shape[1]), r.dtype), r[:, None, :]], axis=1)
-        batch = self._room(t, b)
+        batch, scratch = self._room(t, b)
         rehearsal.rehearse(
             self.arrays,
             batch,
+            scratch,
             self.numbers,
             np.ascontiguousarray(np.clip(sequences, 0, 1).transpose(1, 2, 0)),
             np.ascontiguousarray(r.transpose(1, 2, 0)),
@@ -288,7 +290,7 @@ class Network:
             raise ValueError("cannot mark anything: nothing has been propagated yet")
         if not 0 <= decay <= 1:
             raise ValueError(f"decay must be in [0, 1], not {decay!r}")
-        cycle.mark(self.arrays, self.memory, self.numbers, values, _hops(hops), float(decay))
+        cycle.mark(self.arrays, self.memory, self._scratch, self.numbers, values, _hops(hops), float(decay))
 
     def surprise(self, delta: float, *, bound: float = 2.0) -> None:
         """Move every strength and threshold by delta · tag, in a step bounded over the whole network.
@@ -315,7 +317,7 @@ class Network:
     def live_arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays that learning or propagating changes, by name: the arrays themselves, not copies."""
         arrays = {name: getattr(self.arrays, name) for name in _LEARNED}
-        return arrays | {f"memory.{name}": getattr(self.memory, name) for name in _REMEMBERED}
+        return arrays | {f"memory.{name}": getattr(self.memory, name) for name in Memory._fields}
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning or propagating changes, by name."""
@@ -339,7 +341,7 @@ class Network:
             "custom": [own.name for own in self._custom],
         }
         arrays = {name: getattr(self.arrays, name) for name in NetworkArrays._fields if name != "custom"}
-        arrays |= {f"memory.{name}": getattr(self.memory, name) for name in _REMEMBERED}
+        arrays |= {f"memory.{name}": getattr(self.memory, name) for name in Memory._fields}
         checkpoint.write(path, "network", header, arrays)
 
     @classmethod
@@ -353,7 +355,7 @@ class Network:
         """
         header, arrays = checkpoint.read(path, "network")
         custom = tuple(activation(name) for name in header["custom"])
-        remembered = {name: arrays.pop(f"memory.{name}") for name in _REMEMBERED}
+        remembered = {name: arrays.pop(f"memory.{name}") for name in Memory._fields}
         net = NetworkArrays(**arrays, custom=addresses(custom))
         memory = new_memory(net, remembered["output"].shape[0] - 1)._replace(**remembered)
         layers = tuple(Layer(**{**layer, "ids": tuple(layer["ids"])}) for layer in header["layers"])
@@ -392,32 +394,14 @@ class Network:
         # A read-only array would be another type to the kernels, and compile them once more.
         return np.require(array, requirements=("C", "W"))
 
-    def _room(self, cycles: int, size: int) -> Batch:
-        if self._batch is None or self._batch.drive.shape[::2] != (cycles, size):
-            self._batch = new_batch(self.arrays, cycles, size)
+    def _room(self, cycles: int, size: int) -> tuple[Batch, Credit]:
+        if self._batch is None or self._batch[0].drive.shape[::2] != (cycles, size):
+            self._batch = new_batch(self.arrays, cycles, size), new_credit(self.arrays, cycles, size)
         return self._batch
 
 
-_LEARNED = (
-    "degree source delay strength threshold moments threshold_moments updates tag threshold_tag slow_strength "
-    "slow_threshold random"
-).split()
-_REMEMBERED = ("cycles", "output", "drive")
+_LEARNED = ("table", "neuron", "link", "connection", "random")
 _cycle_reinforce = cycle.reinforce  # the method's own parameter is called cycle
-
-
-def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
-    """Return room for rehearsing `size` sequences of a number of cycles at once."""
-    n, real = net.degree.size, net.strength.dtype
-    return Batch(
-        output=np.zeros((cycles + 1, n, size), real),
-        drive=np.zeros((cycles, n, size), real),
-        credit=np.zeros((cycles + 1, n, size), real),
-        distance=np.zeros((cycles + 1, n), np.int64),
-        signal=np.zeros(net.strength.size, real),
-        error=np.zeros(n, real),
-        reached=np.zeros(n, np.int8),
-    )
 
 
 def _hops(hops: int) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .activations import Activation, activation
 from .kernels import arrays
-from .kernels.arrays import Memory, NetworkArrays
+from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ class NetworkBuilder:
         first = np.zeros(n + 1, np.int64)
         np.cumsum([len(neuron.sources) for neuron in neurons], out=first[1:])
         c = int(first[-1])
-        source, delay = np.zeros(c, np.int32), np.zeros(c, np.int8)
+        source, delay = np.zeros(c, np.int32), np.zeros(c, np.int32)
         strength, threshold, degree = np.zeros(c), np.zeros(n), np.zeros(n, np.int64)
         random = self._random()
         rails = [i for i, neuron in enumerate(neurons) if neuron.rail is not None]
@@ -289,32 +289,25 @@ class NetworkBuilder:
         for j, neuron in enumerate(neurons):
             if neuron.activation is not None and neuron.activation.function is not None:
                 codes[j] = arrays.CUSTOM + [own.name for own in custom].index(neuron.activation.name)
+        table = np.zeros((4, n + 1), np.int64)
+        table[arrays.FIRST] = first
+        table[arrays.DEGREE, :n], table[arrays.ACTIVATION, :n] = degree, codes
+        properties = np.zeros((8, n), real)
+        properties[arrays.POWER_OF] = [neuron.power for neuron in neurons]
+        properties[arrays.GAIN] = [neuron.gain for neuron in neurons]
+        properties[arrays.RATE] = [neuron.rate for neuron in neurons]
+        properties[arrays.THRESHOLD] = properties[arrays.SLOW_THRESHOLD] = threshold
+        connection = np.zeros((5, c), real)
+        connection[arrays.STRENGTH] = connection[arrays.SLOW_STRENGTH] = strength
         return NetworkArrays(
-            inputs=np.array(self._direct, np.int64),
-            complements=np.array(self._complements, np.int64),
+            inputs=np.array([self._direct, self._complements], np.int64),
             order=np.array([j for layer in self._layers if layer.kind != "input" for j in layer.ids], np.int64),
             outputs=np.array(self._outputs, np.int64),
-            first=first,
-            degree=degree,
-            source=source,
-            delay=delay,
-            activation=np.array(codes, np.int64),
-            power=np.array([neuron.power for neuron in neurons], real),
-            gain=np.array([neuron.gain for neuron in neurons], real),
-            has_threshold=np.array(
-                [bool(neuron.activation and neuron.activation.has_threshold) for neuron in neurons], np.int8
-            ),
-            rate=np.array([neuron.rate for neuron in neurons], real),
+            table=table,
+            neuron=properties,
+            link=np.stack([source, delay]),
+            connection=connection,
             custom=addresses(custom),
-            strength=strength.astype(real),
-            threshold=threshold.astype(real),
-            moments=np.zeros((2, c), real),
-            threshold_moments=np.zeros((2, n), real),
-            updates=np.zeros(n, np.int64),
-            tag=np.zeros(c, real),
-            threshold_tag=np.zeros(n, real),
-            slow_strength=strength.astype(real),
-            slow_threshold=threshold.astype(real),
             random=self._seed.spawn(1)[0].generate_state(4, np.uint64),
         )
 
@@ -327,13 +320,24 @@ def addresses(custom: Sequence[Activation]) -> NDArray[np.int64]:
 def new_memory(net: NetworkArrays, cycles: int) -> Memory:
     """Return an empty memory of a number of cycles for a network."""
     n, real = net.degree.size, net.strength.dtype
-    rows = cycles + 1
     return Memory(
-        cycles=np.zeros(1, np.int64),
-        output=np.zeros((rows, n), real),
-        drive=np.zeros((rows, n), real),
-        credit=np.zeros((rows, n), real),
-        distance=np.zeros((rows, n), np.int64),
+        cycles=np.zeros(1, np.int64), output=np.zeros((cycles + 1, n), real), drive=np.zeros((cycles + 1, n), real)
+    )
+
+
+def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
+    """Return room for `size` sequences of a number of cycles at once."""
+    n, real = net.degree.size, net.strength.dtype
+    return Batch(output=np.zeros((cycles + 1, n, size), real), drive=np.zeros((cycles, n, size), real))
+
+
+def new_credit(net: NetworkArrays, *shape: int) -> Credit:
+    """Return scratch for credit through `shape` = (cycles,) remembered cycles, or (cycles, size) of a batch."""
+    n, real = net.degree.size, net.strength.dtype
+    cycles, *size = shape
+    return Credit(
+        credit=np.zeros((cycles + 1, n, *size), real),
+        distance=np.zeros((cycles + 1, n), np.int64),
         signal=np.zeros(net.strength.size, real),
         error=np.zeros(n, real),
         reached=np.zeros(n, np.int8),

@@ -41,8 +41,8 @@ class NaiveNetwork:
         self.rule = net.rule
         self.own = own or {}
         self.memory = net.memory.output.shape[0] - 1
-        self.inputs = [int(i) for i in net.arrays.inputs]
-        self.complements = [int(i) for i in net.arrays.complements]
+        self.inputs = [int(i) for i in net.arrays.inputs[0]]
+        self.complements = [int(i) for i in net.arrays.inputs[1]]
         self.outputs = list(net.output_ids)
         self.order = [j for layer in net.layers if layer.kind != "input" for j in layer.ids]
         self.neurons = {}

@@ -1,48 +1,42 @@
-"""The rehearsed Retrace actor-critic: one compiled call per environment step, which learns and chooses the next action.
-
-An action is a tuple of independent choices (one for Discrete, one per component otherwise); the actor has one output
-neuron per option of every choice, the critic likewise. Every environment's experience is one stream of rows: an
-observation, the action taken there and the reward for it. The row after the last action of an episode holds its final
-observation and no action, so that row i + 1 is what followed row i, always.
-"""
+"""The rehearsed Retrace actor-critic: one compiled call per environment step, which learns and chooses the next action."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
-from math import exp, log, sqrt
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import compiled, inner, logistic, random_integer, random_uniform
-from .arrays import Batch, Integer, Memory, NetworkArrays, Rule
+from .arithmetic import compiled, inner, random_integer
+from .arrays import (
+    FIRST,
+    SLOW_STRENGTH,
+    SLOW_THRESHOLD,
+    STRENGTH,
+    THRESHOLD,
+    Batch,
+    Credit,
+    Integer,
+    Memory,
+    NetworkArrays,
+    Rule,
+)
 from .cycle import propagate, row_ends
-from .rehearsal import backward, forward, grow_by_signal, start_credit
-from .update import follow_slowly, update_all
-
-# Kinds of experience rows.
-STEP, TERMINATED, TRUNCATED = 0, 1, 2
+from .policy import STEP, TERMINATED, TRUNCATED, Experience, all_finite, append_row, choose, encode, lay, log_softmax
+from .rehearsal import forward, learn, start_credit
+from .update import follow_slowly
 
 # What the agent keeps track of, by position in `Agent.track`.
-STEPS, EPISODES, REHEARSALS, SINCE_REHEARSAL = 0, 1, 2, 3
-RETURN_COUNT, RETURN_SQUARE, VALUE_SCALE = 4, 5, 6
-TARGET_COUNT, TARGET_MEAN, TARGET_VARIANCE, ADVANTAGE_SCALE = 7, 8, 9, 10
-LOWEST_RETURN, HIGHEST_RETURN, SURPRISE, TERMINATIONS = 11, 12, 13, 14
-TRACKED = 15
+STEPS, EPISODES, TERMINATIONS, SINCE_REHEARSAL, REHEARSALS = 0, 1, 2, 3, 4
+RETURN_COUNT, RETURN_SQUARE, LOWEST_RETURN, HIGHEST_RETURN = 5, 6, 7, 8
+TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 9, 10, 11
+TRACKED = 12
 
-
-class Experience(NamedTuple):
-    """Rows of e environments in rings of c rows each."""
-
-    observation: NDArray[np.float32]  # (e, c, f)
-    action: NDArray[np.int32]  # (e, c, d)
-    probability: NDArray[np.float32]  # (e, c, d) with which each choice was made
-    reward: NDArray[np.float32]  # (e, c)
-    kind: NDArray[np.int8]  # (e, c)
-    rows: Integer  # (e,) rows written so far
+EVERYWHERE = 2**31  # hops without limit
 
 
 class Settings(NamedTuple):
-    """The numbers of the default configuration, see `dynlive_rl.agents.config`."""
+    """The numbers of a configuration, see `dynlive_rl.agents.config`."""
 
     first_rehearsal: int
     rehearse_every: int
@@ -70,19 +64,18 @@ class Settings(NamedTuple):
 
 
 class Agent(NamedTuple):
-    """Everything a step reads and writes."""
+    """Everything a step reads and writes; both networks have the same shape and take turns in the batches."""
 
     critic: NetworkArrays
     actor: NetworkArrays
     rule: Rule
     memory: Memory  # of the actor's cycles
-    wide: Batch  # all segments at once, for targets: both networks have the same shape and take turns
+    wide: Batch  # all segments at once, for targets
     narrow: Batch  # one minibatch, for learning
+    scratch: Credit
     experience: Experience
     choices: Integer  # (d + 1,) where each choice's output neurons start
-    scaled: NDArray[np.int8]  # (f,) 1 where an input is scaled by its running statistics
-    mean: NDArray[np.float64]  # (f,)
-    variance: NDArray[np.float64]  # (f,)
+    scaler: NDArray[np.float64]  # (3, f) whether scaled, running mean, running variance
     track: NDArray[np.float64]  # (TRACKED,)
     recent_lengths: NDArray[np.float64]  # (5,) of the last episodes
     running: NDArray[np.float64]  # (3, e) length, return and discounted return of the running episodes
@@ -92,92 +85,28 @@ class Agent(NamedTuple):
 
 
 @inner
-def encode(agent, observation, code):
-    """Scale an observation (f,) into [0, 1] (f,): ½ + ½ tanh((x - mean) / 2 deviations) where scaled, else as it is."""
-    for i in range(observation.size):
-        if agent.scaled[i]:
-            deviation = sqrt(agent.variance[i] + 1e-8)
-            code[i] = logistic(np.float32((observation[i] - agent.mean[i]) / deviation))
-        else:
-            code[i] = observation[i]
-
-
-@inner
-def log_softmax(output, start, stop, gain, policy, log_policy):
-    """Policy of one choice over the output neurons start to stop: softmax of gain · output, and its logarithm."""
-    top = output[start]
-    for k in range(start, stop):
-        top = max(top, output[k])
-    total = 0.0
-    for k in range(start, stop):
-        log_policy[k] = gain * (output[k] - top)
-        policy[k] = exp(log_policy[k])
-        total += policy[k]
-    normaliser = log(total)
-    for k in range(start, stop):
-        policy[k] /= total
-        log_policy[k] -= normaliser
-
-
-@inner
-def pick(policy, start, stop, number):
-    """Option of one choice that a number in [0, 1) falls on, with the probabilities policy[start:stop]."""
-    k = start
-    while k < stop - 1 and number >= policy[k]:
-        number -= policy[k]
-        k += 1
-    return k
-
-
-@inner
-def all_finite(values):
-    """Tell whether all values (e, f) are finite numbers."""
-    for e in range(values.shape[0]):
-        for i in range(values.shape[1]):
-            if not np.isfinite(values[e, i]):
-                return False
-    return True
-
-
-@inner
-def append_row(agent, env, observation, kind):
-    """Write an observation as the next row of an environment's stream and let the scaler see it; returns the row."""
-    experience = agent.experience
-    row = experience.rows[env] % experience.kind.shape[1]
-    experience.observation[env, row] = observation
-    experience.kind[env, row] = kind
-    experience.rows[env] += 1
-    seen = 0
-    for e in range(experience.rows.size):
-        seen += experience.rows[e]
-    for i in range(observation.size):
-        if agent.scaled[i]:
-            distance = observation[i] - agent.mean[i]
-            agent.mean[i] += distance / seen
-            agent.variance[i] += (distance * (observation[i] - agent.mean[i]) - agent.variance[i]) / seen
-    return row
-
-
-@inner
-def choose(agent, settings, env, row, code, policy, log_policy):
-    """Choose the next action of an environment from its newest row, and remember it there."""
-    experience = agent.experience
-    encode(agent, experience.observation[env, row], code)
-    propagate(agent.actor, agent.memory, agent.rule, code)
-    last = (agent.memory.cycles[0] - 1) % agent.memory.output.shape[0]
-    output = agent.memory.output[last, agent.actor.outputs[0] :]
-    for d in range(agent.choices.size - 1):
-        start, stop = agent.choices[d], agent.choices[d + 1]
-        log_softmax(output, start, stop, settings.policy_gain, policy, log_policy)
-        # Until an episode has ended by itself, there may be something far away that steady steps would find.
-        persistence = settings.persistence if agent.track[TERMINATIONS] == 0 else 0.0
-        kept = pick(policy, start, stop, agent.dice[env, d])
-        if random_uniform(agent.random) >= persistence:
-            agent.dice[env, d] = random_uniform(agent.random)
-        k = pick(policy, start, stop, agent.dice[env, d])
-        agent.action[env, d] = k - start
-        experience.action[env, row, d] = k - start
-        experience.probability[env, row, d] = (1.0 - persistence) * policy[k] + (persistence if k == kept else 0.0)
+def act(agent, settings, env):
+    """Choose the next action of an environment from its newest row."""
+    experience, memory = agent.experience, agent.memory
+    code = np.empty(experience.observation.shape[2], np.float32)
+    row = (experience.rows[env] - 1) % experience.kind.shape[1]
+    encode(agent.scaler, experience.observation[env, row], code)
+    propagate(agent.actor, memory, agent.rule, code)
+    last = (memory.cycles[0] - 1) % memory.output.shape[0]
+    output = memory.output[last, agent.actor.outputs[0] :]
+    # Until an episode has ended by itself, there may be something far away that only steady steps find.
+    persistence = settings.persistence if agent.track[TERMINATIONS] == 0 else 0.0
+    choose(
+        output,
+        agent.choices,
+        settings.policy_gain,
+        persistence,
+        experience,
+        env,
+        agent.dice,
+        agent.action,
+        agent.random,
+    )
 
 
 @compiled
@@ -188,18 +117,16 @@ def begin(agent, settings, starting, observations):
     """
     if not all_finite(observations):
         return False
-    code = np.empty(observations.shape[1], np.float32)
-    policy, log_policy = np.empty(agent.choices[-1]), np.empty(agent.choices[-1])
     experience = agent.experience
     for env in range(observations.shape[0]):
         if starting[env]:
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
             if experience.rows[env] > 0 and experience.kind[env, last] == STEP:
                 experience.kind[env, last] = TRUNCATED  # the episode was broken off: its last action led nowhere
-            row = append_row(agent, env, observations[env], STEP)
+            append_row(experience, agent.scaler, env, observations[env], STEP)
             for k in range(agent.running.shape[0]):
                 agent.running[k, env] = 0.0
-            choose(agent, settings, env, row, code, policy, log_policy)
+            act(agent, settings, env)
     return True
 
 
@@ -212,195 +139,124 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     """
     if not (all_finite(observations) and all_finite(rewards.reshape(-1, 1))):
         return False
-    code = np.empty(observations.shape[1], np.float32)
-    policy, log_policy = np.empty(agent.choices[-1]), np.empty(agent.choices[-1])
     experience, track = agent.experience, agent.track
     for env in range(rewards.size):
-        if not stepped[env]:
-            continue
-        capacity = experience.kind.shape[1]
-        experience.reward[env, (experience.rows[env] - 1) % capacity] = rewards[env]
-        kind = TERMINATED if terminated[env] else (TRUNCATED if truncated[env] else STEP)
-        append_row(agent, env, observations[env], kind)
-        track[STEPS] += 1
-        track[SINCE_REHEARSAL] += 1
-        running = agent.running[:, env]
-        running[0] += 1
-        running[1] += rewards[env]
-        running[2] = settings.discount_low * running[2] + rewards[env]
-        track[RETURN_COUNT] += 1
-        track[RETURN_SQUARE] += (running[2] * running[2] - track[RETURN_SQUARE]) / track[RETURN_COUNT]
-        if kind != STEP:
-            if track[EPISODES] == 0:
-                track[LOWEST_RETURN] = track[HIGHEST_RETURN] = running[1]
-            track[LOWEST_RETURN] = min(track[LOWEST_RETURN], running[1])
-            track[HIGHEST_RETURN] = max(track[HIGHEST_RETURN], running[1])
-            agent.recent_lengths[np.int64(track[EPISODES]) % agent.recent_lengths.size] = running[0]
-            track[EPISODES] += 1
-            track[TERMINATIONS] += kind == TERMINATED
-    every = settings.rehearse_every_blind
-    if track[HIGHEST_RETURN] > track[LOWEST_RETURN]:
-        every = settings.rehearse_every
+        if stepped[env]:
+            experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = rewards[env]
+            kind = TERMINATED if terminated[env] else (TRUNCATED if truncated[env] else STEP)
+            append_row(experience, agent.scaler, env, observations[env], kind)
+            keep_track(track, agent.running[:, env], agent.recent_lengths, rewards[env], kind, settings.discount_low)
+    # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
+    blind = track[HIGHEST_RETURN] == track[LOWEST_RETURN]
+    every = settings.rehearse_every_blind if blind else settings.rehearse_every
     if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= every:
         track[SINCE_REHEARSAL] = 0
-        rehearse_all(agent, settings)
+        track[REHEARSALS] += 1
+        rehearse(agent, settings)
     for env in range(rewards.size):
         if stepped[env] and not terminated[env] and not truncated[env]:
-            row = (experience.rows[env] - 1) % experience.kind.shape[1]
-            choose(agent, settings, env, row, code, policy, log_policy)
+            act(agent, settings, env)
     return True
 
 
 @inner
-def discount(agent, settings):
-    """1 - 2 / mean length of the last episodes, within the settings' bounds: as far-sighted as episodes are long."""
-    episodes = min(np.int64(agent.track[EPISODES]), agent.recent_lengths.size)
+def keep_track(track, running, recent_lengths, reward, kind, discount):
+    """Count a step: returns, their scale, and episodes as they end."""
+    track[STEPS] += 1
+    track[SINCE_REHEARSAL] += 1
+    running[0] += 1
+    running[1] += reward
+    running[2] = discount * running[2] + reward
+    track[RETURN_COUNT] += 1
+    track[RETURN_SQUARE] += (running[2] * running[2] - track[RETURN_SQUARE]) / track[RETURN_COUNT]
+    if kind != STEP:
+        if track[EPISODES] == 0:
+            track[LOWEST_RETURN] = track[HIGHEST_RETURN] = running[1]
+        track[LOWEST_RETURN] = min(track[LOWEST_RETURN], running[1])
+        track[HIGHEST_RETURN] = max(track[HIGHEST_RETURN], running[1])
+        recent_lengths[np.int64(track[EPISODES]) % recent_lengths.size] = running[0]
+        track[EPISODES] += 1
+        track[TERMINATIONS] += kind == TERMINATED
+
+
+@inner
+def discount(track, recent_lengths, low, high):
+    """1 - 2 / mean length of the last episodes, between low and high: as far-sighted as episodes are long."""
+    episodes = min(np.int64(track[EPISODES]), recent_lengths.size)
     if episodes < 3:
-        return settings.discount_low
-    total = 0.0
+        return low
+    whole = 0.0
     for k in range(episodes):
-        total += agent.recent_lengths[k]
-    return min(max(1.0 - 2.0 * episodes / total, settings.discount_low), settings.discount_high)
+        whole += recent_lengths[k]
+    return min(max(1.0 - 2.0 * episodes / whole, low), high)
 
 
 @inner
-def write_codes(net, output, observation_code, column):
-    """Lay an encoded observation (f,) on the input neurons of one column of a batch, with its complements."""
-    for i in range(observation_code.size):
-        output[1, net.inputs[i], column] = observation_code[i]
-        output[1, net.complements[i], column] = np.float32(1) - observation_code[i]
-
-
-@inner
-def rehearse_all(agent, settings):
-    """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
-    track, experience = agent.track, agent.experience
+def sample_segments(experience, segments, length, random):
+    """Choose stretches of `length` steps: environment and first row of each (2, segments), the first one the newest."""
+    where = np.empty((2, segments), np.int64)
     capacity = experience.kind.shape[1]
-    critic, actor = agent.critic, agent.actor
-    options = agent.choices[-1]
-    track[REHEARSALS] += 1
-    track[VALUE_SCALE] = max(sqrt(track[RETURN_SQUARE]), 1e-3)
-    scale = track[VALUE_SCALE]
+    for s in range(segments):
+        env = random_integer(random, experience.rows.size)
+        while min(experience.rows[env], capacity) <= length:
+            env = random_integer(random, experience.rows.size)
+        newest = experience.rows[env] - length - 1
+        oldest = max(experience.rows[env] - capacity, 0)
+        where[0, s] = env
+        where[1, s] = newest if s == 0 else oldest + random_integer(random, newest - oldest + 1)
+    return where
+
+
+@inner
+def rehearse(agent, settings):
+    """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
+    critic, actor, wide, narrow, track = agent.critic, agent.actor, agent.wide, agent.narrow, agent.track
+    experience, choices, rule = agent.experience, agent.choices, agent.rule
+    scale = max(sqrt(track[RETURN_SQUARE]), 1e-3)
     gain = settings.value_gain_low
-    if track[TARGET_COUNT] > 0:
+    if track[REHEARSALS] > 1:
         spread = sqrt(track[TARGET_VARIANCE]) / settings.target_spread / scale
         gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
-    gamma = discount(agent, settings)
-
-    # Sample segments of consecutive rows: the newest one, and others anywhere.
+    gamma = discount(track, agent.recent_lengths, settings.discount_low, settings.discount_high)
     longest = np.int64(0)
     for env in range(experience.rows.size):
-        longest = max(longest, min(experience.rows[env], capacity) - 1)
+        longest = max(longest, min(experience.rows[env], experience.kind.shape[1]) - 1)
     length = min(settings.segment_length, longest)
+    where = sample_segments(experience, settings.segments, length, agent.random)
+
+    # What the networks say now about every row, the one after each segment included.
     width = length + 1
     rows = settings.segments * width
-    where_env = np.empty(settings.segments, np.int64)
-    where_row = np.empty(settings.segments, np.int64)
-    for s in range(settings.segments):
-        env = random_integer(agent.random, experience.rows.size)
-        while min(experience.rows[env], capacity) - 1 < length:
-            env = random_integer(agent.random, experience.rows.size)
-        newest = experience.rows[env] - width
-        oldest = max(experience.rows[env] - capacity, 0)
-        where_env[s] = env
-        where_row[s] = newest if s == 0 else oldest + random_integer(agent.random, newest - oldest + 1)
-
-    # What both networks say now about every row.
-    code = np.empty(agent.mean.size, np.float32)
+    code = np.empty(agent.scaler.shape[1], np.float32)
     for s in range(settings.segments):
         for t in range(width):
-            row = (where_row[s] + t) % capacity
-            encode(agent, experience.observation[where_env[s], row], code)
-            write_codes(critic, agent.wide.output, code, s * width + t)
-    first_value, first_action = critic.outputs[0], actor.outputs[0]
-    forward(critic, agent.wide, agent.rule, critic.strength, row_ends(critic), critic.threshold)
-    values = np.empty((options, rows), np.float32)
-    for k in range(options):
+            row = (where[1, s] + t) % experience.kind.shape[1]
+            encode(agent.scaler, experience.observation[where[0, s], row], code)
+            lay(critic.inputs, code, wide.output, s * width + t)
+    values = np.empty((choices[-1], rows), np.float32)
+    policy, log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
+    slow_policy, slow_log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
+    forward(critic, wide, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
+    for k in range(choices[-1]):
         for r in range(rows):
-            values[k, r] = scale * gain * (agent.wide.output[1, first_value + k, r] - 0.5)
-    policy, log_policy = np.empty(options), np.empty(options)
-    output = np.empty(options, np.float32)
-    slow_log_policy = np.empty((options, rows), np.float32)
-    forward(actor, agent.wide, agent.rule, actor.slow_strength, actor.first[1:], actor.slow_threshold)
-    for r in range(rows):
-        for k in range(options):
-            output[k] = agent.wide.output[1, first_action + k, r]
-        for d in range(agent.choices.size - 1):
-            log_softmax(output, agent.choices[d], agent.choices[d + 1], settings.policy_gain, policy, log_policy)
-        for k in range(options):
-            slow_log_policy[k, r] = log_policy[k]
-    forward(actor, agent.wide, agent.rule, actor.strength, row_ends(actor), actor.threshold)
+            values[k, r] = scale * gain * (wide.output[1, critic.outputs[k], r] - 0.5)
+    ends = actor.table[FIRST, 1:]
+    forward(actor, wide, rule, actor.connection[SLOW_STRENGTH], ends, actor.neuron[SLOW_THRESHOLD])
+    read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, slow_policy, slow_log_policy)
+    forward(actor, wide, rule, actor.connection[STRENGTH], row_ends(actor.table), actor.neuron[THRESHOLD])
+    read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, policy, log_policy)
 
-    # Retrace targets and advantages, each segment from its end (Munos et al., 2016).
-    dimensions = agent.choices.size - 1
     target = np.empty(rows, np.float32)
-    advantage = np.empty((options, rows), np.float32)
-    chosen = np.empty((dimensions, rows), np.int64)
+    advantage = np.empty((choices[-1], rows), np.float32)
+    chosen = np.empty((choices.size - 1, rows), np.int64)
     sampled = np.empty(rows, np.int64)
-    count = 0
-    sum_advantage = sum_target = sum_square = 0.0
-    for s in range(settings.segments):
-        env = where_env[s]
-        next_value = carry = 0.0
-        for t in range(width - 1, -1, -1):
-            r = s * width + t
-            row = (where_row[s] + t) % capacity
-            for k in range(options):
-                output[k] = agent.wide.output[1, first_action + k, r]
-            value = 0.0
-            ratio = 1.0
-            predicted = 0.0
-            for d in range(dimensions):
-                start, stop = agent.choices[d], agent.choices[d + 1]
-                log_softmax(output, start, stop, settings.policy_gain, policy, log_policy)
-                for k in range(start, stop):
-                    value += policy[k] * values[k, r]
-                if t < width - 1 and experience.kind[env, row] == STEP:
-                    k = start + experience.action[env, row, d]
-                    chosen[d, r] = k
-                    predicted += values[k, r]
-                    ratio *= policy[k] / max(experience.probability[env, row, d], 1e-6)
-            value /= dimensions
-            predicted /= dimensions
-            if t < width - 1 and experience.kind[env, row] == STEP:
-                y = experience.reward[env, row] + gamma * (next_value + carry)
-                error = y - predicted
-                carry = settings.trace_decay * min(1.0, ratio) * error
-                target[r] = y
-                sum_target += y
-                sum_square += y * y
-                for d in range(dimensions):
-                    start, stop = agent.choices[d], agent.choices[d + 1]
-                    mean = centre = 0.0
-                    for k in range(start, stop):
-                        mean += policy[k] * values[k, r]
-                    weight = min(settings.importance_clip, 1.0 / max(experience.probability[env, row, d], 1e-3))
-                    for k in range(start, stop):
-                        advantage[k, r] = values[k, r] - mean
-                        if k == chosen[d, r]:
-                            advantage[k, r] += weight * error
-                        centre += policy[k] * advantage[k, r]
-                    for k in range(start, stop):
-                        sum_advantage += policy[k] * (advantage[k, r] - centre) ** 2 / dimensions
-                sampled[count] = r
-                count += 1
-            else:
-                carry = 0.0
-            next_value = 0.0 if experience.kind[env, row] == TERMINATED else value
-    spread = sqrt(sum_advantage / count) + 1e-6
-    mean_target = sum_target / count
-    variance = max(sum_square / count - mean_target * mean_target, 0.0)
-    if track[TARGET_COUNT] == 0:
-        track[ADVANTAGE_SCALE] = spread
-        track[TARGET_VARIANCE] = variance
-    track[TARGET_COUNT] += 1
-    track[ADVANTAGE_SCALE] += 0.05 * (spread - track[ADVANTAGE_SCALE])
-    track[TARGET_VARIANCE] += 0.01 * (variance - track[TARGET_VARIANCE])
+    count = retrace(
+        experience, choices, where, width, values, policy, gamma, settings, target, advantage, chosen, sampled, track
+    )
 
-    # Learn in shuffled minibatches.
-    size = agent.narrow.drive.shape[2]
+    size = narrow.drive.shape[2]
     fade = 1.0 / sqrt(1.0 + track[STEPS] / settings.rate_half_life)
-    surprise = 0.0
+    square = 0.0
     batches = 0
     for _ in range(settings.passes):
         for i in range(count - 1, 0, -1):
@@ -408,114 +264,159 @@ def rehearse_all(agent, settings):
             sampled[i], sampled[k] = sampled[k], sampled[i]
         for first in range(0, count - size + 1, size):
             batch = sampled[first : first + size]
-            surprise += learn_values(agent, settings, batch, chosen, target, scale, gain, fade)
-            learn_policy(agent, settings, batch, advantage, slow_log_policy, fade)
+            gather_inputs(critic.inputs, wide.output, narrow.output, batch)
+            forward(critic, narrow, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
+            start_credit(critic.outputs, agent.scratch, EVERYWHERE)
+            square += credit_values(
+                narrow.output,
+                critic.outputs[0],
+                batch,
+                chosen,
+                target,
+                scale,
+                gain,
+                settings.error_clip,
+                agent.scratch.credit,
+            )
+            learn(critic, narrow, agent.scratch, rule, settings.critic_rate * fade, EVERYWHERE)
+
+            forward(actor, narrow, rule, actor.connection[STRENGTH], row_ends(actor.table), actor.neuron[THRESHOLD])
+            start_credit(actor.outputs, agent.scratch, EVERYWHERE)
+            credit_policy(
+                narrow.output, actor.outputs[0], batch, choices, advantage, slow_log_policy, settings,
+                track[ADVANTAGE_SCALE], agent.scratch.credit,
+            )  # fmt: skip
+            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * fade, EVERYWHERE)
+            follow_slowly(actor, settings.slow_rate * max(fade, 0.1))
             batches += 1
     if batches > 0:
-        track[SURPRISE] = surprise / batches
+        track[SURPRISE] = square / batches
 
 
 @inner
-def gather_inputs(net, wide, narrow, batch):
+def read_policies(output, first_action, choices, gain, policy, log_policy):
+    """Policies (k, b) and their logarithms from the action neurons' outputs in a batch."""
+    options = choices[-1]
+    logits = np.empty(options, np.float32)
+    one, log_one = np.empty(options), np.empty(options)
+    for b in range(policy.shape[1]):
+        for k in range(options):
+            logits[k] = output[1, first_action + k, b]
+        for d in range(choices.size - 1):
+            log_softmax(logits, choices[d], choices[d + 1], gain, one, log_one)
+        for k in range(options):
+            policy[k, b] = one[k]
+            log_policy[k, b] = log_one[k]
+
+
+@inner
+def retrace(
+    experience, choices, where, width, values, policy, gamma, settings, target, advantage, chosen, sampled, track
+):
+    """Targets (r,) and advantages (k, r) of all rows with an action, each segment from its end (Munos et al., 2016).
+
+    Lists these rows in `sampled` and returns their number; tracks the targets' variance and the advantages' scale.
+    """
+    capacity = experience.kind.shape[1]
+    dimensions = choices.size - 1
+    count = 0
+    sum_advantage = sum_target = sum_square = 0.0
+    for s in range(where.shape[1]):
+        env = where[0, s]
+        next_value = carry = 0.0
+        for t in range(width - 1, -1, -1):
+            r = s * width + t
+            row = (where[1, s] + t) % capacity
+            acted = t < width - 1 and experience.kind[env, row] == STEP
+            value = predicted = 0.0
+            ratio = 1.0
+            for k in range(choices[-1]):
+                value += policy[k, r] * values[k, r]
+            if acted:
+                for d in range(dimensions):
+                    k = choices[d] + experience.action[env, row, d]
+                    chosen[d, r] = k
+                    predicted += values[k, r]
+                    ratio *= policy[k, r] / max(experience.probability[env, row, d], 1e-6)
+                y = experience.reward[env, row] + gamma * (next_value + carry)
+                error = y - predicted / dimensions
+                carry = settings.trace_decay * min(1.0, ratio) * error
+                target[r] = y
+                sum_target += y
+                sum_square += y * y
+                for d in range(dimensions):
+                    start, stop = choices[d], choices[d + 1]
+                    mean = centre = 0.0
+                    for k in range(start, stop):
+                        mean += policy[k, r] * values[k, r]
+                    weight = min(settings.importance_clip, 1.0 / max(experience.probability[env, row, d], 1e-3))
+                    for k in range(start, stop):
+                        advantage[k, r] = values[k, r] - mean + (weight * error if k == chosen[d, r] else 0.0)
+                        centre += policy[k, r] * advantage[k, r]
+                    for k in range(start, stop):
+                        sum_advantage += policy[k, r] * (advantage[k, r] - centre) ** 2 / dimensions
+                sampled[count] = r
+                count += 1
+            else:
+                carry = 0.0
+            next_value = 0.0 if experience.kind[env, row] == TERMINATED else value / dimensions
+    spread = sqrt(sum_advantage / count) + 1e-6
+    variance = max(sum_square / count - (sum_target / count) ** 2, 0.0)
+    if track[REHEARSALS] <= 1:
+        track[ADVANTAGE_SCALE], track[TARGET_VARIANCE] = spread, variance
+    track[ADVANTAGE_SCALE] += 0.05 * (spread - track[ADVANTAGE_SCALE])
+    track[TARGET_VARIANCE] += 0.01 * (variance - track[TARGET_VARIANCE])
+    return count
+
+
+@inner
+def gather_inputs(inputs, wide, narrow, batch):
     """Copy the input neurons of some columns of the wide batch into the narrow one."""
-    for i in range(net.inputs.size):
-        for j in (net.inputs[i], net.complements[i]):
-            source, destination = wide.output[1, j], narrow.output[1, j]
+    for i in range(inputs.shape[1]):
+        for j in (inputs[0, i], inputs[1, i]):
+            source, destination = wide[1, j], narrow[1, j]
             for b in range(batch.size):
                 destination[b] = source[batch[b]]
 
 
 @inner
-def learn_values(agent, settings, batch, chosen, target, scale, gain, fade):
-    """One minibatch for the value neurons: the clipped temporal-difference error; returns its mean square."""
-    critic, narrow = agent.critic, agent.narrow
-    gather_inputs(critic, agent.wide, narrow, batch)
-    forward(critic, narrow, agent.rule, critic.strength, row_ends(critic), critic.threshold)
-    start_credit(critic, narrow, 2**31)
+def credit_values(output, first_value, batch, chosen, target, scale, gain, clip, credit):
+    """Give the chosen value neurons their clipped temporal-difference error; returns its mean square before clipping."""
     dimensions = chosen.shape[0]
-    first_value = critic.outputs[0]
     square = 0.0
     for b in range(batch.size):
         r = batch[b]
         predicted = 0.0
         for d in range(dimensions):
-            predicted += narrow.output[1, first_value + chosen[d, r], b] - 0.5
+            predicted += output[1, first_value + chosen[d, r], b] - 0.5
         error = target[r] / scale - gain * predicted / dimensions
         square += error * error
-        error = min(max(error, -settings.error_clip), settings.error_clip)
         for d in range(dimensions):
-            narrow.credit[1, first_value + chosen[d, r], b] = error
-    backward(critic, narrow, agent.rule, 2**31)
-    grow_by_signal(critic, narrow, agent.rule)
-    update_all(
-        critic,
-        agent.rule,
-        narrow.reached,
-        narrow.signal,
-        narrow.error,
-        narrow.error,
-        settings.critic_rate * fade,
-    )
+            credit[1, first_value + chosen[d, r], b] = min(max(error, -clip), clip)
     return square / batch.size
 
 
 @inner
-def learn_policy(agent, settings, batch, advantage, slow_log_policy, fade):
-    """One minibatch for the action neurons: advantage, entropy and the pull towards the slow policy, centred by policy."""
-    actor, narrow = agent.actor, agent.narrow
-    forward(actor, narrow, agent.rule, actor.strength, row_ends(actor), actor.threshold)
-    start_credit(actor, narrow, 2**31)
-    options = agent.choices[-1]
-    first_action = actor.outputs[0]
-    output = np.empty(options, np.float32)
-    policy, log_policy = np.empty(options), np.empty(options)
-    wish = np.empty(options)
+def credit_policy(output, first_action, batch, choices, advantage, slow_log_policy, settings, advantage_scale, credit):
+    """Give the action neurons advantage, entropy and the pull towards the slow policy, centred by the policy."""
+    options = choices[-1]
+    logits = np.empty(options, np.float32)
+    policy, log_policy, wish = np.empty(options), np.empty(options), np.empty(options)
     limit = settings.advantage_clip
     for b in range(batch.size):
         r = batch[b]
         for k in range(options):
-            output[k] = narrow.output[1, first_action + k, b]
-        for d in range(agent.choices.size - 1):
-            start, stop = agent.choices[d], agent.choices[d + 1]
-            log_softmax(output, start, stop, settings.policy_gain, policy, log_policy)
+            logits[k] = output[1, first_action + k, b]
+        for d in range(choices.size - 1):
+            start, stop = choices[d], choices[d + 1]
+            log_softmax(logits, start, stop, settings.policy_gain, policy, log_policy)
             mean = 0.0
             for k in range(start, stop):
                 wish[k] = (
-                    min(max(advantage[k, r] / agent.track[ADVANTAGE_SCALE], -limit), limit)
+                    min(max(advantage[k, r] / advantage_scale, -limit), limit)
                     - settings.entropy * log_policy[k]
                     - settings.anchor * (log_policy[k] - slow_log_policy[k, r])
                 )
                 mean += policy[k] * wish[k]
             for k in range(start, stop):
-                narrow.credit[1, first_action + k, b] = policy[k] * (wish[k] - mean)
-    backward(actor, narrow, agent.rule, 2**31)
-    grow_by_signal(actor, narrow, agent.rule)
-    update_all(actor, agent.rule, narrow.reached, narrow.signal, narrow.error, narrow.error, settings.actor_rate * fade)
-    follow_slowly(actor, settings.slow_rate * max(fade, 0.1))
-
-
-@compiled
-def predict(agent, settings, batch, observations, deterministic, random, actions):
-    """Write the slow policy's choices (b, d), its best or sampled ones, for every observation (b, f).
-
-    Touches neither the agent's memory nor its random state: `random` is another one.
-    """
-    actor = agent.actor
-    code = np.empty(observations.shape[1], np.float32)
-    for b in range(observations.shape[0]):
-        encode(agent, observations[b], code)
-        write_codes(actor, batch.output, code, b)
-    forward(actor, batch, agent.rule, actor.slow_strength, actor.first[1:], actor.slow_threshold)
-    options = agent.choices[-1]
-    output = np.empty(options, np.float32)
-    policy, log_policy = np.empty(options), np.empty(options)
-    for b in range(observations.shape[0]):
-        for k in range(options):
-            output[k] = batch.output[1, actor.outputs[k], b]
-        for d in range(agent.choices.size - 1):
-            start, stop = agent.choices[d], agent.choices[d + 1]
-            log_softmax(output, start, stop, settings.policy_gain, policy, log_policy)
-            if deterministic:
-                actions[b, d] = np.argmax(policy[start:stop])
-            else:
-                actions[b, d] = pick(policy, start, stop, random_uniform(random)) - start
+                credit[1, first_action + k, b] = policy[k] * (wish[k] - mean)

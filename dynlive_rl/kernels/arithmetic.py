@@ -1,7 +1,7 @@
 """How kernels are compiled, the activations with their slopes, and random numbers without global state."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
-from math import exp, log, sqrt
+from math import exp
 
 import numpy as np
 from llvmlite import ir
@@ -18,11 +18,13 @@ class _Flags(set[str]):
         return repr(sorted(self))
 
 
-# Everything but the flags that assume there are no NaNs and infinities: those must stay visible to the checks.
-FAST = _Flags({"contract", "reassoc", "nsz", "arcp", "afn"})
-compiled = njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
+# Arithmetic is exact (IEEE): whatever the compiler does, in whichever process, gives the same bits.
+compiled = njit(cache=True, error_model="numpy", nogil=True)
 # For functions that only other kernels call: no wrapper to call them from Python, which takes long to compile.
-inner = njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inner = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.
+# Always inlined: a separately compiled copy might choose another order.
+summing = njit(error_model="numpy", fastmath=_Flags({"reassoc", "contract"}), forceinline=True)
 
 
 def logistic(x):
@@ -30,7 +32,7 @@ def logistic(x):
     raise RuntimeError("only for compiled code")
 
 
-@overload(logistic, jit_options={"error_model": "numpy", "fastmath": FAST})
+@overload(logistic, jit_options={"error_model": "numpy"})
 def _logistic(x):
     if x == types.float64:
         return lambda x: 1.0 / (1.0 + exp(-x))
@@ -82,9 +84,9 @@ def fire(code, drive, power, gain, threshold, custom):
 
 @inner
 def slope(code, drive, output, power, gain, threshold, custom):
-    """Derivative of `fire` with respect to the drive, as it was when it fired; at the edges of relu's linear piece it is 0.
+    """Derivative of `fire` with respect to the drive, as it was when it fired.
 
-    relu and sigmoid are judged by their output, because the threshold may have moved since.
+    At the edges of relu's linear piece it is 0; relu and sigmoid are judged by their output, because the threshold may have moved since.
     """
     real = type(drive)
     if code == SIGMOID:
@@ -122,21 +124,46 @@ def bounded(error):
 
 @inner
 def slope_all(code, drive, output, credit, power, gain, threshold, custom):
-    """Turn a batch of credit into errors, credit · slope, in place; returns their sum."""
-    total = type(gain)(0)
+    """Turn a batch of credit into errors, credit · slope, in place."""
     if code == SIGMOID:
         one = type(gain)(1)
         for b in range(drive.size):
             a = output[b]
-            e = bounded(credit[b] * gain * a * (one - a))
-            credit[b] = e
-            total += e
+            credit[b] = bounded(credit[b] * gain * a * (one - a))
     else:
         for b in range(drive.size):
-            e = bounded(credit[b] * slope(code, drive[b], output[b], power, gain, threshold, custom))
-            credit[b] = e
-            total += e
-    return total
+            credit[b] = bounded(credit[b] * slope(code, drive[b], output[b], power, gain, threshold, custom))
+
+
+@summing
+def total(values):
+    """Sum of a row."""
+    result = type(values[0])(0)
+    for k in range(values.size):
+        result += values[k]
+    return result
+
+
+@summing
+def dot(a, b):
+    """Sum of the products of two rows."""
+    result = type(a[0])(0)
+    for k in range(a.size):
+        result += a[k] * b[k]
+    return result
+
+
+@summing
+def four_dots(a, b0, b1, b2, b3):
+    """Sums of the products of one row with four others."""
+    s0 = s1 = s2 = s3 = type(a[0])(0)
+    for k in range(a.size):
+        x = a[k]
+        s0 += x * b0[k]
+        s1 += x * b1[k]
+        s2 += x * b2[k]
+        s3 += x * b3[k]
+    return s0, s1, s2, s3
 
 
 @inner
@@ -164,10 +191,3 @@ def random_uniform(state):
 def random_integer(state, high):
     """Random integer in [0, high), advancing the generator's state."""
     return np.int64(random_uniform(state) * high)
-
-
-@inner
-def random_normal(state):
-    """Random standard normal number (Box-Muller), advancing the generator's state."""
-    radius = sqrt(-2.0 * log(1.0 - random_uniform(state)))
-    return radius * np.cos(2.0 * np.pi * random_uniform(state))

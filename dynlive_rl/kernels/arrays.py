@@ -18,37 +18,122 @@ SUM, MEAN = 0, 1
 NONE, RANDOM, SIGNAL = 0, 1, 2
 
 
+# Rows of NetworkArrays.table, .neuron, .link and .connection.
+FIRST, DEGREE, ACTIVATION, UPDATES = 0, 1, 2, 3
+POWER_OF, GAIN, RATE, THRESHOLD, SLOW_THRESHOLD, THRESHOLD_TAG, THRESHOLD_MEAN, THRESHOLD_SQUARE = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+)
+SOURCE, DELAY = 0, 1
+STRENGTH, SLOW_STRENGTH, MEAN_SIGNAL, SQUARE_SIGNAL, TAG = 0, 1, 2, 3, 4
+
+
 class NetworkArrays(NamedTuple):
     """A network of n neurons with c allowed connections, stored row by row (all allowed sources of neuron 0, of 1, …).
 
     In every row the connected sources stand first: slots `first[j]` to `first[j] + degree[j]` have strength > 0, the
-    remaining slots up to `first[j + 1]` are allowed but unconnected and hold 0. No kernel ever tests a strength for 0.
+    remaining slots up to `first[j + 1]` are allowed but unconnected and hold strength 0. No kernel ever tests a strength
+    for 0.
+
+    Few arrays with many rows, because a compiled call unpacks every array it is given, and compiling takes longer with
+    each. In Python the rows have names, as views.
     """
 
-    inputs: Integer  # (i,) ids of the input neurons that take the outside values as they are
-    complements: Integer  # (i,) ids of the input neurons that take 1 - value, -1 for none
+    inputs: Integer  # (2, i) ids of the input neurons that take each outside value, and 1 - value (-1 for none)
     order: Integer  # (n - inputs,) all other neurons in firing order
     outputs: Integer  # (o,) ids of the output neurons
-    first: Integer  # (n + 1,) where each neuron's row of allowed sources starts
-    degree: Integer  # (n,) number of connections
-    source: NDArray[np.int32]  # (c,) id of the source
-    delay: NDArray[np.int8]  # (c,) 0: read in the same cycle, 1: read in the cycle before
-    activation: Integer  # (n,) activation code
-    power: Real  # (n,) exponent, for POWER
-    gain: Real  # (n,) slope before the activation, 1 where the activation has none
-    has_threshold: NDArray[np.int8]  # (n,) 1 where a threshold is learned
-    rate: Real  # (n,) step size relative to the rule's learning rate
+    table: Integer  # (4, n + 1)
+    neuron: Real  # (8, n)
+    link: NDArray[np.int32]  # (2, c)
+    connection: Real  # (5, c)
     custom: Integer  # (k, 2) addresses of user activations and their derivatives
-    strength: Real  # (c,)
-    threshold: Real  # (n,)
-    moments: Real  # (2, c) Adam's running mean and mean square of each connection's own signal
-    threshold_moments: Real  # (2, n)
-    updates: Integer  # (n,) updates so far, for Adam's bias correction
-    tag: Real  # (c,) eligibility trace
-    threshold_tag: Real  # (n,)
-    slow_strength: Real  # (c,) running average of the strengths
-    slow_threshold: Real  # (n,)
     random: NDArray[np.uint64]  # (4,) state of the random number generator
+
+    @property
+    def first(self) -> Integer:
+        """(n + 1,) where each neuron's row of allowed sources starts."""
+        return self.table[FIRST]
+
+    @property
+    def degree(self) -> Integer:
+        """(n,) number of connections."""
+        return self.table[DEGREE, :-1]
+
+    @property
+    def activation(self) -> Integer:
+        """(n,) activation code."""
+        return self.table[ACTIVATION, :-1]
+
+    @property
+    def updates(self) -> Integer:
+        """(n,) updates so far, for Adam's bias correction."""
+        return self.table[UPDATES, :-1]
+
+    @property
+    def power(self) -> Real:
+        """(n,) exponent, for POWER."""
+        return self.neuron[POWER_OF]
+
+    @property
+    def gain(self) -> Real:
+        """(n,) slope before the activation, 1 where the activation has none."""
+        return self.neuron[GAIN]
+
+    @property
+    def rate(self) -> Real:
+        """(n,) step size relative to the rule's learning rate."""
+        return self.neuron[RATE]
+
+    @property
+    def threshold(self) -> Real:
+        """(n,) learned threshold, of RELU and SIGMOID."""
+        return self.neuron[THRESHOLD]
+
+    @property
+    def slow_threshold(self) -> Real:
+        """(n,) running average of the threshold."""
+        return self.neuron[SLOW_THRESHOLD]
+
+    @property
+    def threshold_tag(self) -> Real:
+        """(n,) eligibility trace of the threshold."""
+        return self.neuron[THRESHOLD_TAG]
+
+    @property
+    def source(self) -> NDArray[np.int32]:
+        """(c,) id of the source."""
+        return self.link[SOURCE]
+
+    @property
+    def delay(self) -> NDArray[np.int32]:
+        """(c,) 0: read in the same cycle, 1: read in the cycle before."""
+        return self.link[DELAY]
+
+    @property
+    def strength(self) -> Real:
+        """(c,) strength of every allowed connection, 0 where there is none."""
+        return self.connection[STRENGTH]
+
+    @property
+    def slow_strength(self) -> Real:
+        """(c,) running average of the strengths."""
+        return self.connection[SLOW_STRENGTH]
+
+    @property
+    def moments(self) -> Real:
+        """(2, c) Adam's running mean and mean square of each connection's own signal."""
+        return self.connection[MEAN_SIGNAL : SQUARE_SIGNAL + 1]
+
+    @property
+    def tag(self) -> Real:
+        """(c,) eligibility trace."""
+        return self.connection[TAG]
 
 
 class Memory(NamedTuple):
@@ -57,21 +142,21 @@ class Memory(NamedTuple):
     cycles: Integer  # (1,) cycles since the last reset
     output: Real  # (m + 1, n)
     drive: Real  # (m + 1, n) what each neuron summed before its activation
-    credit: Real  # (m + 1, n) scratch: credit on its way back
-    distance: Integer  # (m + 1, n) scratch: connections between a neuron and the nearest reward
-    signal: Real  # (c,) scratch: what one cycle asks of each connection
-    error: Real  # (n,) scratch: credit · slope
-    reached: NDArray[np.int8]  # (n,) scratch: who has something to learn
 
 
 class Batch(NamedTuple):
-    """Room for rehearsing b remembered sequences of t cycles at once, laid out [cycle][neuron][sequence]."""
+    """The cycles of b remembered sequences of t cycles at once, laid out [cycle][neuron][sequence]."""
 
     output: Real  # (t + 1, n, b); row 0 is the rest before the first cycle, 0 everywhere
     drive: Real  # (t, n, b)
-    credit: Real  # (t + 1, n, b)
-    distance: Integer  # (t + 1, n)
-    signal: Real  # (c,) what the batch asks of each connection
+
+
+class Credit(NamedTuple):
+    """Scratch for credit on its way back, through m remembered cycles (newest first) or through a batch."""
+
+    credit: Real  # (m + 1, n) or (t + 1, n, b)
+    distance: Integer  # (…, n) connections between a neuron and the nearest reward
+    signal: Real  # (c,) what is asked of each connection
     error: Real  # (n,) credit · slope, summed over the batch
     reached: NDArray[np.int8]  # (n,) who has something to learn
 

@@ -1,0 +1,154 @@
+"""From observations to actions: encoding, the policy of every choice, and experience as it is written down.
+
+An action is a tuple of independent choices (one for Discrete, one per component otherwise); the actor has one output
+neuron per option of every choice.
+"""
+
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
+from math import exp, log, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arithmetic import compiled, inner, logistic, random_uniform
+from .arrays import FIRST, SLOW_STRENGTH, SLOW_THRESHOLD, Integer
+from .rehearsal import forward
+
+# Kinds of experience rows.
+STEP, TERMINATED, TRUNCATED = 0, 1, 2
+# Rows of a scaler.
+SCALED, MEAN, VARIANCE = 0, 1, 2
+
+
+class Experience(NamedTuple):
+    """Rows of e environments in rings of c rows each.
+
+    A row is an observation, the action taken there and the reward for it. The row after the last action of an episode
+    holds its final observation and no action, so that row i + 1 is what followed row i, always.
+    """
+
+    observation: NDArray[np.float32]  # (e, c, f)
+    action: NDArray[np.int32]  # (e, c, d)
+    probability: NDArray[np.float32]  # (e, c, d) with which each choice was made
+    reward: NDArray[np.float32]  # (e, c)
+    kind: NDArray[np.int8]  # (e, c)
+    rows: Integer  # (e,) rows written so far
+
+
+@inner
+def encode(scaler, observation, code):
+    """Scale an observation (f,) into [0, 1] (f,): ½ + ½ tanh((x - mean) / 2 deviations) where scaled, else as it is."""
+    for i in range(observation.size):
+        if scaler[SCALED, i] > 0:
+            deviation = sqrt(scaler[VARIANCE, i] + 1e-8)
+            code[i] = logistic(np.float32((observation[i] - scaler[MEAN, i]) / deviation))
+        else:
+            code[i] = observation[i]
+
+
+@inner
+def lay(inputs, code, output, column):
+    """Lay an encoded observation (f,) on the input neurons of one column of a batch, with its complements."""
+    for i in range(code.size):
+        output[1, inputs[0, i], column] = code[i]
+        output[1, inputs[1, i], column] = np.float32(1) - code[i]
+
+
+@inner
+def log_softmax(output, start, stop, gain, policy, log_policy):
+    """Policy of one choice over the output neurons start to stop: softmax of gain · output, and its logarithm."""
+    top = output[start]
+    for k in range(start, stop):
+        top = max(top, output[k])
+    whole = 0.0
+    for k in range(start, stop):
+        log_policy[k] = gain * (output[k] - top)
+        policy[k] = exp(log_policy[k])
+        whole += policy[k]
+    normaliser = log(whole)
+    for k in range(start, stop):
+        policy[k] /= whole
+        log_policy[k] -= normaliser
+
+
+@inner
+def pick(policy, start, stop, number):
+    """Option of one choice that a number in [0, 1) falls on, with the probabilities policy[start:stop]."""
+    k = start
+    while k < stop - 1 and number >= policy[k]:
+        number -= policy[k]
+        k += 1
+    return k
+
+
+@inner
+def all_finite(values):
+    """Tell whether all values (e, f) are finite numbers."""
+    for e in range(values.shape[0]):
+        for i in range(values.shape[1]):
+            if not np.isfinite(values[e, i]):
+                return False
+    return True
+
+
+@inner
+def append_row(experience, scaler, env, observation, kind):
+    """Write an observation as the next row of an environment's stream, and let the scaler see it."""
+    row = experience.rows[env] % experience.kind.shape[1]
+    experience.kind[env, row] = kind
+    experience.rows[env] += 1
+    seen = 0
+    for e in range(experience.rows.size):
+        seen += experience.rows[e]
+    for i in range(observation.size):
+        x = observation[i]
+        experience.observation[env, row, i] = x
+        if scaler[SCALED, i] > 0:
+            distance = x - scaler[MEAN, i]
+            scaler[MEAN, i] += distance / seen
+            scaler[VARIANCE, i] += (distance * (x - scaler[MEAN, i]) - scaler[VARIANCE, i]) / seen
+
+
+@inner
+def choose(output, choices, gain, persistence, experience, env, dice, action, random):
+    """Choose an environment's next action from the action neurons' outputs, and remember it in its newest row.
+
+    With probability `persistence` a choice is picked by the same number in [0, 1) as the one before. The probability that
+    is remembered knows about it.
+    """
+    row = (experience.rows[env] - 1) % experience.kind.shape[1]
+    policy, log_policy = np.empty(choices[-1]), np.empty(choices[-1])
+    for d in range(choices.size - 1):
+        start, stop = choices[d], choices[d + 1]
+        log_softmax(output, start, stop, gain, policy, log_policy)
+        kept = pick(policy, start, stop, dice[env, d])
+        if random_uniform(random) >= persistence:
+            dice[env, d] = random_uniform(random)
+        k = pick(policy, start, stop, dice[env, d])
+        action[env, d] = k - start
+        experience.action[env, row, d] = k - start
+        experience.probability[env, row, d] = (1.0 - persistence) * policy[k] + (persistence if k == kept else 0.0)
+
+
+@compiled
+def predict(actor, batch, rule, scaler, choices, gain, observations, deterministic, random, actions):
+    """Write the slow policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
+    code = np.empty(observations.shape[1], np.float32)
+    for b in range(observations.shape[0]):
+        encode(scaler, observations[b], code)
+        lay(actor.inputs, code, batch.output, b)
+    ends = actor.table[FIRST, 1:]
+    forward(actor, batch, rule, actor.connection[SLOW_STRENGTH], ends, actor.neuron[SLOW_THRESHOLD])
+    output = np.empty(choices[-1], np.float32)
+    policy, log_policy = np.empty(choices[-1]), np.empty(choices[-1])
+    for b in range(observations.shape[0]):
+        for k in range(output.size):
+            output[k] = batch.output[1, actor.outputs[k], b]
+        for d in range(choices.size - 1):
+            start, stop = choices[d], choices[d + 1]
+            log_softmax(output, start, stop, gain, policy, log_policy)
+            if deterministic:
+                actions[b, d] = np.argmax(policy[start:stop])
+            else:
+                actions[b, d] = pick(policy, start, stop, random_uniform(random)) - start

@@ -317,6 +317,11 @@ class DynLiveAgent:
         return self._learner.tracked(actor_critic.SURPRISE)
 
     @property
+    def worlds(self) -> int:
+        """How often a lasting fall of the returns made the agent start afresh with its rates and its experience."""
+        return int(self._learner.tracked(actor_critic.WORLDS))
+
+    @property
     def connections(self) -> int:
         """Connections of all its networks."""
         return self._learner.connections

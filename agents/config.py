@@ -40,7 +40,9 @@ class AgentConfig:
     output_rate
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
     rate_half_life
-        Steps t₀ in the rates' factor (1 + t / t₀)^-½.
+        Steps t₀ in the rates' factor (1 + t / t₀)^-½; t counts from the last time the world changed.
+    rehearsal_half_life
+        Steps t₁ in the rehearsal interval's factor 1 + t / t₁.
     policy_gain
         The policy is softmax(policy_gain · outputs).
     value_gain_low, value_gain_high, target_spread
@@ -55,8 +57,14 @@ class AgentConfig:
     slow_rate
         Pace at which the slow policy, the one that acts greedily, follows the fast one.
     persistence
-        Probability that a choice is picked by the same random number as the one before, until the first episode that
-        ends by itself: steady exploration finds what is far away.
+        Probability that a choice is picked by the same random number as the one before, until the rewards show structure:
+        steady exploration finds what is far away.
+    structure
+        Rewards show structure once an episode has ended by itself, or once the rewards of equal actions vary by more than
+        this share of the rewards' mean square.
+    boost, fall
+        Factor on all rates while the mean return of the last episodes is below the best one by more than the fraction
+        `fall` of what had been gained.
     """
 
     hidden: int = 128
@@ -77,6 +85,7 @@ class AgentConfig:
     actor_rate: float = 1e-3
     output_rate: float = 4.0
     rate_half_life: float = 3000.0
+    rehearsal_half_life: float = 6000.0
     policy_gain: float = 20.0
     value_gain_low: float = 10.0
     value_gain_high: float = 64.0
@@ -88,6 +97,9 @@ class AgentConfig:
     anchor: float = 2.0
     slow_rate: float = 0.02
     persistence: float = 0.9
+    structure: float = 0.01
+    boost: float = 2.0
+    fall: float = 0.3
 
     def __post_init__(self) -> None:
         for field in fields(self):

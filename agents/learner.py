@@ -63,7 +63,8 @@ class Learner:
             choices=np.cumsum([0, *options]),
             scaler=np.stack([scaled, np.zeros(features), np.ones(features)]).astype(float),
             track=np.zeros(actor_critic.TRACKED),
-            recent_lengths=np.zeros(5),
+            recent=np.zeros((2, 5)),
+            outcomes=np.zeros((2, 256)),
             running=np.zeros((3, environments)),
             dice=np.zeros((environments, len(options))),
             action=np.zeros((environments, len(options)), np.int64),
@@ -168,7 +169,7 @@ class Learner:
         self.state = self.state._replace(experience=new)
 
 
-_TRACKED = ("scaler", "track", "recent_lengths", "running", "dice", "action", "random")
+_TRACKED = ("scaler", "track", "recent", "outcomes", "running", "dice", "action", "random")
 
 
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:

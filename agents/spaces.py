@@ -69,13 +69,19 @@ class ObservationEncoder:
         return np.ndim(observation) > len(self.space.shape or ())
 
 
+CONTINUOUS_OPTIONS = 3  # low, middle and high: measured better than finer divisions
+
+
 class ActionDecoder:
     """Turns the network's choices into actions of the environment.
+
+    Every component of an action is an independent choice; a component of a Box is one of three values, its lowest, its
+    highest and the middle.
 
     Parameters
     ----------
     space
-        The environment's action space.
+        The environment's action space: Discrete, MultiDiscrete, MultiBinary or a finite Box.
 
     Attributes
     ----------
@@ -89,18 +95,45 @@ class ActionDecoder:
     """
 
     def __init__(self, space: gym.Space[Any]) -> None:
-        if not isinstance(space, spaces.Discrete):
-            raise ValueError(f"actions must be Discrete, not {space}: wrap the environment")
         self.space = space
-        self.options = (int(space.n),)
+        self.options: tuple[int, ...]
+        if isinstance(space, spaces.Discrete):
+            self.options = (int(space.n),)
+        elif isinstance(space, spaces.MultiDiscrete):
+            self.options = tuple(int(n) for n in space.nvec.ravel())
+        elif isinstance(space, spaces.MultiBinary):
+            self.options = (2,) * int(np.prod(space.shape))
+        elif isinstance(space, spaces.Box):
+            if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+                raise ValueError(
+                    f"continuous actions must have finite bounds, not {space}: rescale them with a wrapper"
+                )
+            self.options = (CONTINUOUS_OPTIONS,) * int(np.prod(space.shape))
+        else:
+            raise ValueError(f"actions must be Discrete, MultiDiscrete, MultiBinary or Box, not {space}: wrap them")
+        if not self.options:
+            raise ValueError(f"the action space {space} is empty: there is nothing to choose")
 
     def decode(self, choices: NDArray[np.int64]) -> Any:
         """Return the actions of a batch of choices (b, d)."""
-        return choices[:, 0] + self.space.start
+        space = self.space
+        if isinstance(space, spaces.Discrete):
+            return choices[:, 0] + space.start
+        shape = (len(choices), *(space.shape or ()))
+        if isinstance(space, spaces.Box):
+            low, high = space.low.ravel().astype(float), space.high.ravel().astype(float)
+            values = low + (high - low) * choices / (CONTINUOUS_OPTIONS - 1)
+            if np.issubdtype(space.low.dtype, np.integer):
+                values = np.rint(values)
+            return values.reshape(shape).astype(space.dtype)
+        start = space.start if isinstance(space, spaces.MultiDiscrete) else 0
+        return (choices.reshape(shape) + start).astype(space.dtype)
 
     def decode_one(self, choices: NDArray[np.int64]) -> Any:
         """Return the action of one row of choices (d,)."""
-        return int(choices[0]) + int(self.space.start)
+        if isinstance(self.space, spaces.Discrete):
+            return int(choices[0]) + int(self.space.start)
+        return self.decode(choices[None])[0]
 
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
@@ -113,6 +146,10 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
             "shape": list(space.shape),
             "dtype": str(space.dtype),
         }
+    if isinstance(space, spaces.MultiDiscrete):
+        return {"kind": "MultiDiscrete", "nvec": space.nvec.tolist(), "start": space.start.tolist()}
+    if isinstance(space, spaces.MultiBinary):
+        return {"kind": "MultiBinary", "shape": list(space.shape)}
     assert isinstance(space, spaces.Discrete)
     return {"kind": "Discrete", "n": int(space.n), "start": int(space.start)}
 
@@ -121,6 +158,10 @@ def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
     """Make the space that `space_to_json` described."""
     if description["kind"] == "Discrete":
         return spaces.Discrete(description["n"], start=description["start"])
+    if description["kind"] == "MultiDiscrete":
+        return spaces.MultiDiscrete(np.array(description["nvec"]), start=np.array(description["start"]))
+    if description["kind"] == "MultiBinary":
+        return spaces.MultiBinary(description["shape"])
     shape, dtype = tuple(description["shape"]), np.dtype(description["dtype"]).type
     low = np.array(description["low"]).reshape(shape).astype(dtype)
     high = np.array(description["high"]).reshape(shape).astype(dtype)

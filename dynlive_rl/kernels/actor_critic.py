@@ -26,11 +26,15 @@ from .policy import STEP, TERMINATED, TRUNCATED, Experience, all_finite, append_
 from .rehearsal import forward, learn, start_credit
 from .update import follow_slowly
 
-# What the agent keeps track of, by position in `Agent.track`.
-STEPS, EPISODES, TERMINATIONS, SINCE_REHEARSAL, REHEARSALS = 0, 1, 2, 3, 4
-RETURN_COUNT, RETURN_SQUARE, LOWEST_RETURN, HIGHEST_RETURN = 5, 6, 7, 8
-TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 9, 10, 11
-TRACKED = 12
+# What the agent keeps track of, by position in `Agent.track`. A "world" begins with the first step, and again whenever
+# surprise says that what was learned no longer holds.
+STEPS, EPISODES, SINCE_REHEARSAL, REHEARSALS = 0, 1, 2, 3
+RETURN_COUNT, RETURN_SQUARE = 4, 5  # running mean square of the discounted reward sum: the scale of values
+TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 6, 7, 8
+WORLD, WORLD_EPISODES, LOWEST, HIGHEST, BEST, BOOST = 9, 10, 11, 12, 13, 14
+STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 17, 18, 19
+WORLDS = 20
+TRACKED = 21
 
 EVERYWHERE = 2**31  # hops without limit
 
@@ -50,6 +54,7 @@ class Settings(NamedTuple):
     critic_rate: float
     actor_rate: float
     rate_half_life: float
+    rehearsal_half_life: float
     policy_gain: float
     value_gain_low: float
     value_gain_high: float
@@ -61,6 +66,9 @@ class Settings(NamedTuple):
     anchor: float
     slow_rate: float
     persistence: float
+    structure: float
+    boost: float
+    fall: float
 
 
 class Agent(NamedTuple):
@@ -77,7 +85,8 @@ class Agent(NamedTuple):
     choices: Integer  # (d + 1,) where each choice's output neurons start
     scaler: NDArray[np.float64]  # (3, f) whether scaled, running mean, running variance
     track: NDArray[np.float64]  # (TRACKED,)
-    recent_lengths: NDArray[np.float64]  # (5,) of the last episodes
+    recent: NDArray[np.float64]  # (2, 5) lengths and returns of the last episodes
+    outcomes: NDArray[np.float64]  # (2, slots) how often actions of one kind were taken, and their mean reward
     running: NDArray[np.float64]  # (3, e) length, return and discounted return of the running episodes
     dice: NDArray[np.float64]  # (e, d) the number in [0, 1) that last picked each choice
     action: Integer  # (e, d) the next action of every environment
@@ -94,19 +103,12 @@ def act(agent, settings, env):
     propagate(agent.actor, memory, agent.rule, code)
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
-    # Until an episode has ended by itself, there may be something far away that only steady steps find.
-    persistence = settings.persistence if agent.track[TERMINATIONS] == 0 else 0.0
+    # Until the rewards show more than a price of actions, there may be something far away that only steady steps find.
+    searching = agent.track[STRUCTURE] == 0
     choose(
-        output,
-        agent.choices,
-        settings.policy_gain,
-        persistence,
-        experience,
-        env,
-        agent.dice,
-        agent.action,
-        agent.random,
-    )
+        output, agent.choices, settings.policy_gain, settings.persistence if searching else 0.0,
+        searching and agent.track[REWARDS_DIFFER] > 0, experience, env, agent.dice, agent.action, agent.random,
+    )  # fmt: skip
 
 
 @compiled
@@ -144,12 +146,10 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
         if stepped[env]:
             experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = rewards[env]
             kind = TERMINATED if terminated[env] else (TRUNCATED if truncated[env] else STEP)
+            look_for_structure(experience, env, agent.outcomes, track, rewards[env], kind, settings.structure)
             append_row(experience, agent.scaler, env, observations[env], kind)
-            keep_track(track, agent.running[:, env], agent.recent_lengths, rewards[env], kind, settings.discount_low)
-    # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
-    blind = track[HIGHEST_RETURN] == track[LOWEST_RETURN]
-    every = settings.rehearse_every_blind if blind else settings.rehearse_every
-    if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= every:
+            keep_track(track, agent.running[:, env], agent.recent, rewards[env], kind, settings)
+    if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
         track[SINCE_REHEARSAL] = 0
         track[REHEARSALS] += 1
         rehearse(agent, settings)
@@ -160,40 +160,99 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
 
 
 @inner
-def keep_track(track, running, recent_lengths, reward, kind, discount):
-    """Count a step: returns, their scale, and episodes as they end."""
+def interval(track, settings):
+    """Steps between rehearsals: few at first, more as the world gets old."""
+    # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
+    blind = track[HIGHEST] == track[LOWEST]
+    every = settings.rehearse_every_blind if blind else settings.rehearse_every
+    return np.round(every * (1.0 + (track[STEPS] - track[WORLD]) / settings.rehearsal_half_life))
+
+
+@inner
+def look_for_structure(experience, env, outcomes, track, reward, kind, share):
+    """Decide whether the rewards so far are more than a price of actions.
+
+    They are once an episode has ended by itself, or once the rewards of equal actions vary by more than a share of their
+    mean square. Actions are told apart by a hash of their choices.
+    """
+    if track[RETURN_COUNT] == 0:
+        track[FIRST_REWARD] = reward
+    track[REWARDS_DIFFER] = max(track[REWARDS_DIFFER], reward != track[FIRST_REWARD])
+    row = (experience.rows[env] - 1) % experience.kind.shape[1]
+    slot = 0
+    for d in range(experience.action.shape[2]):
+        slot = (31 * slot + experience.action[env, row, d]) % outcomes.shape[1]
+    outcomes[0, slot] += 1
+    distance = reward - outcomes[1, slot]
+    outcomes[1, slot] += distance / outcomes[0, slot]
+    track[WITHIN_SQUARE] += distance * (reward - outcomes[1, slot])
+    track[REWARD_SQUARE] += reward * reward
+    varied = track[RETURN_COUNT] >= 20 and track[WITHIN_SQUARE] > share * track[REWARD_SQUARE]
+    if kind == TERMINATED or varied:
+        track[STRUCTURE] = 1
+
+
+@inner
+def keep_track(track, running, recent, reward, kind, settings):
+    """Count a step: returns, their scale, episodes as they end, and whether the world still is what it was."""
     track[STEPS] += 1
     track[SINCE_REHEARSAL] += 1
     running[0] += 1
     running[1] += reward
-    running[2] = discount * running[2] + reward
+    running[2] = settings.discount_low * running[2] + reward
     track[RETURN_COUNT] += 1
     track[RETURN_SQUARE] += (running[2] * running[2] - track[RETURN_SQUARE]) / track[RETURN_COUNT]
-    if kind != STEP:
-        if track[EPISODES] == 0:
-            track[LOWEST_RETURN] = track[HIGHEST_RETURN] = running[1]
-        track[LOWEST_RETURN] = min(track[LOWEST_RETURN], running[1])
-        track[HIGHEST_RETURN] = max(track[HIGHEST_RETURN], running[1])
-        recent_lengths[np.int64(track[EPISODES]) % recent_lengths.size] = running[0]
-        track[EPISODES] += 1
-        track[TERMINATIONS] += kind == TERMINATED
+    if kind == STEP:
+        return
+    episodes = recent.shape[1]
+    recent[0, np.int64(track[EPISODES]) % episodes] = running[0]
+    recent[1, np.int64(track[EPISODES]) % episodes] = running[1]
+    track[EPISODES] += 1
+    track[WORLD_EPISODES] += 1
+    if track[WORLD_EPISODES] == 1:
+        track[LOWEST] = track[HIGHEST] = running[1]
+    track[LOWEST] = min(track[LOWEST], running[1])
+    track[HIGHEST] = max(track[HIGHEST], running[1])
+    if track[WORLD_EPISODES] < episodes:
+        return
+    lately, steps = 0.0, 0.0
+    for k in range(episodes):
+        steps += recent[0, k]
+        lately += recent[1, k] / episodes
+    if track[WORLD_EPISODES] == episodes:
+        track[BEST] = lately
+    track[BEST] = max(track[BEST], lately)
+    gained = track[BEST] - track[LOWEST]
+    lost = track[BEST] - lately
+    track[BOOST] = settings.boost if lost > settings.fall * gained else 1.0
+    established = track[WORLD_EPISODES] >= 20 and track[STEPS] - track[WORLD] > 1500
+    if established and lost > 0.5 * gained and gained > 0.3 * (track[HIGHEST] - track[LOWEST]):
+        # Most of what had been learned is lost: another world began with the last episodes.
+        track[WORLDS] += 1
+        track[WORLD] = track[STEPS] - steps
+        track[WORLD_EPISODES] = 1
+        track[LOWEST] = track[HIGHEST] = running[1]
+        track[BOOST] = 1.0
 
 
 @inner
-def discount(track, recent_lengths, low, high):
+def discount(track, lengths, low, high):
     """1 - 2 / mean length of the last episodes, between low and high: as far-sighted as episodes are long."""
-    episodes = min(np.int64(track[EPISODES]), recent_lengths.size)
+    episodes = min(np.int64(track[EPISODES]), lengths.size)
     if episodes < 3:
         return low
     whole = 0.0
     for k in range(episodes):
-        whole += recent_lengths[k]
+        whole += lengths[k]
     return min(max(1.0 - 2.0 * episodes / whole, low), high)
 
 
 @inner
-def sample_segments(experience, segments, length, random):
-    """Choose stretches of `length` steps: environment and first row of each (2, segments), the first one the newest."""
+def sample_segments(experience, segments, length, age, random):
+    """Choose stretches of `length` steps: environment and first row of each (2, segments), the first one the newest.
+
+    The others come from the last `age` rows of any environment, or from all it has if these are fewer than `length`.
+    """
     where = np.empty((2, segments), np.int64)
     capacity = experience.kind.shape[1]
     for s in range(segments):
@@ -201,7 +260,7 @@ def sample_segments(experience, segments, length, random):
         while min(experience.rows[env], capacity) <= length:
             env = random_integer(random, experience.rows.size)
         newest = experience.rows[env] - length - 1
-        oldest = max(experience.rows[env] - capacity, 0)
+        oldest = min(max(experience.rows[env] - min(age, capacity), 0), newest)
         where[0, s] = env
         where[1, s] = newest if s == 0 else oldest + random_integer(random, newest - oldest + 1)
     return where
@@ -217,12 +276,14 @@ def rehearse(agent, settings):
     if track[REHEARSALS] > 1:
         spread = sqrt(track[TARGET_VARIANCE]) / settings.target_spread / scale
         gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
-    gamma = discount(track, agent.recent_lengths, settings.discount_low, settings.discount_high)
+    gamma = discount(track, agent.recent[0], settings.discount_low, settings.discount_high)
     longest = np.int64(0)
     for env in range(experience.rows.size):
         longest = max(longest, min(experience.rows[env], experience.kind.shape[1]) - 1)
     length = min(settings.segment_length, longest)
-    where = sample_segments(experience, settings.segments, length, agent.random)
+    age = np.int64((track[STEPS] - track[WORLD]) / experience.rows.size)
+    age += np.int64(track[EPISODES] / experience.rows.size) + 1  # an episode has one row more than steps
+    where = sample_segments(experience, settings.segments, length, age, agent.random)
 
     # What the networks say now about every row, the one after each segment included.
     width = length + 1
@@ -255,7 +316,9 @@ def rehearse(agent, settings):
     )
 
     size = narrow.drive.shape[2]
-    fade = 1.0 / sqrt(1.0 + track[STEPS] / settings.rate_half_life)
+    fade = 1.0 / sqrt(1.0 + (track[STEPS] - track[WORLD]) / settings.rate_half_life)
+    pace = fade * max(track[BOOST], 1.0)
+    slow_pace = settings.slow_rate * max(fade, 0.1) * max(track[BOOST], 1.0)
     square = 0.0
     batches = 0
     for _ in range(settings.passes):
@@ -278,7 +341,7 @@ def rehearse(agent, settings):
                 settings.error_clip,
                 agent.scratch.credit,
             )
-            learn(critic, narrow, agent.scratch, rule, settings.critic_rate * fade, EVERYWHERE)
+            learn(critic, narrow, agent.scratch, rule, settings.critic_rate * pace, EVERYWHERE)
 
             forward(actor, narrow, rule, actor.connection[STRENGTH], row_ends(actor.table), actor.neuron[THRESHOLD])
             start_credit(actor.outputs, agent.scratch, EVERYWHERE)
@@ -286,8 +349,8 @@ def rehearse(agent, settings):
                 narrow.output, actor.outputs[0], batch, choices, advantage, slow_log_policy, settings,
                 track[ADVANTAGE_SCALE], agent.scratch.credit,
             )  # fmt: skip
-            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * fade, EVERYWHERE)
-            follow_slowly(actor, settings.slow_rate * max(fade, 0.1))
+            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, EVERYWHERE)
+            follow_slowly(actor, slow_pace)
             batches += 1
     if batches > 0:
         track[SURPRISE] = square / batches
@@ -351,7 +414,8 @@ def retrace(
                         mean += policy[k, r] * values[k, r]
                     weight = min(settings.importance_clip, 1.0 / max(experience.probability[env, row, d], 1e-3))
                     for k in range(start, stop):
-                        advantage[k, r] = values[k, r] - mean + (weight * error if k == chosen[d, r] else 0.0)
+                        own = (values[k, r] - mean) / dimensions
+                        advantage[k, r] = own + (weight * error if k == chosen[d, r] else 0.0)
                         centre += policy[k, r] * advantage[k, r]
                     for k in range(start, stop):
                         sum_advantage += policy[k, r] * (advantage[k, r] - centre) ** 2 / dimensions

@@ -22,6 +22,8 @@ class _Flags(set[str]):
 compiled = njit(cache=True, error_model="numpy", nogil=True)
 # For functions that only other kernels call: no wrapper to call them from Python, which takes long to compile.
 inner = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# For functions called once per neuron: as a call costs more than a short row, they become part of their callers.
+inlined = njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 # For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.
 # Always inlined: a separately compiled copy might choose another order.
 summing = njit(error_model="numpy", fastmath=_Flags({"reassoc", "contract"}), forceinline=True)
@@ -64,7 +66,7 @@ def call_address(typingctx, address, x):
     return types.float64(types.int64, types.float64), codegen
 
 
-@inner
+@inlined
 def fire(code, drive, power, gain, threshold, custom):
     """Output of one neuron: activation of its drive s, in [0, 1]."""
     real = type(drive)
@@ -82,7 +84,7 @@ def fire(code, drive, power, gain, threshold, custom):
     return min(max(a, zero), one)
 
 
-@inner
+@inlined
 def slope(code, drive, output, power, gain, threshold, custom):
     """Derivative of `fire` with respect to the drive, as it was when it fired.
 
@@ -100,39 +102,43 @@ def slope(code, drive, output, power, gain, threshold, custom):
     return real(call_address(custom[code - CUSTOM, 1], np.float64(drive)))
 
 
-@inner
-def fire_all(code, drive, output, power, gain, threshold, custom):
-    """`fire` for a whole batch: drive and output have shape (batch,), output is overwritten."""
+@inlined
+def fire_all(code, drive, output, t, j, power, gain, threshold, custom):
+    """`fire` one neuron for a whole batch: drive (t, n, b) is read, output (t + 1, n, b) overwritten at [., j, :]."""
     one = type(gain)(1)
+    size = drive.shape[2]
     if code == SIGMOID:
-        for b in range(drive.size):
-            output[b] = logistic(gain * (drive[b] - threshold))
+        for b in range(size):
+            output[t, j, b] = logistic(gain * (drive[t - 1, j, b] - threshold))
     elif code == IDENTITY:
-        for b in range(drive.size):
-            output[b] = min(drive[b], one)  # rounding may have pushed it over
+        for b in range(size):
+            a = drive[t - 1, j, b]
+            output[t, j, b] = one if a > one else a  # rounding may have pushed it over
     else:
-        for b in range(drive.size):
-            output[b] = fire(code, drive[b], power, gain, threshold, custom)
+        for b in range(size):
+            output[t, j, b] = fire(code, drive[t - 1, j, b], power, gain, threshold, custom)
 
 
-@inner
+@inlined
 def bounded(error):
     """Keep an error so small that its square is a number, even where credit explodes on its way through the cycles."""
     limit = type(error)(1e12)
     return min(max(error, -limit), limit)
 
 
-@inner
-def slope_all(code, drive, output, credit, power, gain, threshold, custom):
-    """Turn a batch of credit into errors, credit · slope, in place."""
+@inlined
+def slope_all(code, drive, output, credit, t, j, power, gain, threshold, custom):
+    """Turn a batch of one neuron's credit, credit[t, j, :], into errors, credit · slope, in place."""
+    size = drive.shape[2]
     if code == SIGMOID:
         one = type(gain)(1)
-        for b in range(drive.size):
-            a = output[b]
-            credit[b] = bounded(credit[b] * gain * a * (one - a))
+        for b in range(size):
+            a = output[t, j, b]
+            credit[t, j, b] = bounded(credit[t, j, b] * gain * a * (one - a))
     else:
-        for b in range(drive.size):
-            credit[b] = bounded(credit[b] * slope(code, drive[b], output[b], power, gain, threshold, custom))
+        for b in range(size):
+            slant = slope(code, drive[t - 1, j, b], output[t, j, b], power, gain, threshold, custom)
+            credit[t, j, b] = bounded(credit[t, j, b] * slant)
 
 
 @summing
@@ -154,19 +160,36 @@ def dot(a, b):
 
 
 @summing
-def four_dots(a, b0, b1, b2, b3):
-    """Sums of the products of one row with four others."""
-    s0 = s1 = s2 = s3 = type(a[0])(0)
-    for k in range(a.size):
-        x = a[k]
-        s0 += x * b0[k]
-        s1 += x * b1[k]
-        s2 += x * b2[k]
-        s3 += x * b3[k]
+def four_dots(credit, t, j, output, t0, t1, t2, t3, i0, i1, i2, i3):
+    """Sums of the products of credit[t, j, :] with four rows output[t_k, i_k, :]."""
+    s0 = s1 = s2 = s3 = type(credit[0, 0, 0])(0)
+    for b in range(credit.shape[2]):
+        e = credit[t, j, b]
+        s0 += e * output[t0, i0, b]
+        s1 += e * output[t1, i1, b]
+        s2 += e * output[t2, i2, b]
+        s3 += e * output[t3, i3, b]
     return s0, s1, s2, s3
 
 
-@inner
+@summing
+def eight_dots(credit, t, j, output, t0, t1, t2, t3, t4, t5, t6, t7, i0, i1, i2, i3, i4, i5, i6, i7):
+    """Sums of the products of credit[t, j, :] with eight rows output[t_k, i_k, :]."""
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = type(credit[0, 0, 0])(0)
+    for b in range(credit.shape[2]):
+        e = credit[t, j, b]
+        s0 += e * output[t0, i0, b]
+        s1 += e * output[t1, i1, b]
+        s2 += e * output[t2, i2, b]
+        s3 += e * output[t3, i3, b]
+        s4 += e * output[t4, i4, b]
+        s5 += e * output[t5, i5, b]
+        s6 += e * output[t6, i6, b]
+        s7 += e * output[t7, i7, b]
+    return s0, s1, s2, s3, s4, s5, s6, s7
+
+
+@inlined
 def random_bits(state):
     """Advance a xoshiro256++ state of shape (4,) (Blackman & Vigna, 2019) and return 64 random bits."""
     total = state[0] + state[3]
@@ -181,13 +204,13 @@ def random_bits(state):
     return result
 
 
-@inner
+@inlined
 def random_uniform(state):
     """Random number in [0, 1), advancing the generator's state."""
     return np.float64(random_bits(state) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@inner
+@inlined
 def random_integer(state, high):
     """Random integer in [0, high), advancing the generator's state."""
     return np.int64(random_uniform(state) * high)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import compiled, inner, logistic, random_uniform
+from .arithmetic import compiled, inlined, inner, logistic, random_uniform
 from .arrays import FIRST, SLOW_STRENGTH, SLOW_THRESHOLD, Integer
 from .rehearsal import forward
 
@@ -36,7 +36,7 @@ class Experience(NamedTuple):
     rows: Integer  # (e,) rows written so far
 
 
-@inner
+@inlined
 def encode(scaler, observation, code):
     """Scale an observation (f,) into [0, 1] (f,): ½ + ½ tanh((x - mean) / 2 deviations) where scaled, else as it is."""
     for i in range(observation.size):
@@ -47,7 +47,7 @@ def encode(scaler, observation, code):
             code[i] = observation[i]
 
 
-@inner
+@inlined
 def lay(inputs, code, output, column):
     """Lay an encoded observation (f,) on the input neurons of one column of a batch, with its complements."""
     for i in range(code.size):
@@ -55,7 +55,7 @@ def lay(inputs, code, output, column):
         output[1, inputs[1, i], column] = np.float32(1) - code[i]
 
 
-@inner
+@inlined
 def log_softmax(output, start, stop, gain, policy, log_policy):
     """Policy of one choice over the output neurons start to stop: softmax of gain · output, and its logarithm."""
     top = output[start]
@@ -72,7 +72,7 @@ def log_softmax(output, start, stop, gain, policy, log_policy):
         log_policy[k] -= normaliser
 
 
-@inner
+@inlined
 def pick(policy, start, stop, number):
     """Option of one choice that a number in [0, 1) falls on, with the probabilities policy[start:stop]."""
     k = start
@@ -111,17 +111,20 @@ def append_row(experience, scaler, env, observation, kind):
 
 
 @inner
-def choose(output, choices, gain, persistence, experience, env, dice, action, random):
+def choose(output, choices, gain, persistence, uniformly, experience, env, dice, action, random):
     """Choose an environment's next action from the action neurons' outputs, and remember it in its newest row.
 
-    With probability `persistence` a choice is picked by the same number in [0, 1) as the one before. The probability that
-    is remembered knows about it.
+    With probability `persistence` a choice is picked by the same number in [0, 1) as the one before; where `uniformly`,
+    all options are alike. The probability that is remembered knows about it.
     """
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
     policy, log_policy = np.empty(choices[-1]), np.empty(choices[-1])
     for d in range(choices.size - 1):
         start, stop = choices[d], choices[d + 1]
         log_softmax(output, start, stop, gain, policy, log_policy)
+        if uniformly:
+            for k in range(start, stop):
+                policy[k] = 1.0 / (stop - start)
         kept = pick(policy, start, stop, dice[env, d])
         if random_uniform(random) >= persistence:
             dice[env, d] = random_uniform(random)

@@ -7,7 +7,19 @@ graph. Four connections share a loop: that is what makes short batches fast.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 import numpy as np
 
-from .arithmetic import compiled, dot, fire_all, four_dots, inner, random_integer, random_uniform, slope_all, total
+from .arithmetic import (
+    compiled,
+    dot,
+    eight_dots,
+    fire_all,
+    four_dots,
+    inlined,
+    inner,
+    random_integer,
+    random_uniform,
+    slope_all,
+    total,
+)
 from .arrays import (
     ACTIVATION,
     DEGREE,
@@ -26,25 +38,33 @@ from .cycle import row_ends
 from .update import connect, update_all
 
 
-@inner
-def prime_row(strength, source, delay, start, stop, t, output, drive):
-    """Sum a row's sources for a batch: drive (b,) = Σ_c strength_c · output of the source at its reference."""
-    size = drive.size
-    for b in range(size):
-        drive[b] = 0
-    c = start
-    while c + 4 <= stop:
-        w0, w1, w2, w3 = strength[c], strength[c + 1], strength[c + 2], strength[c + 3]
-        x0, x1 = output[t - delay[c], source[c]], output[t - delay[c + 1], source[c + 1]]
-        x2, x3 = output[t - delay[c + 2], source[c + 2]], output[t - delay[c + 3], source[c + 3]]
+@inlined
+def prime_row(strength, source, delay, start, stop, output, drive, t, j):
+    """Sum a row's sources for a batch: drive[t - 1, j, :] = Σ_c strength_c · output of the source at its reference.
+
+    Short loops cost more to enter than to run, so four connections share one (with more, the compiler gives up on proving
+    that they do not overlap); what is missing to a full group is the last connection again, at strength 0.
+    """
+    size, last, zero = drive.shape[2], stop - 1, type(strength[0])(0)
+    if stop == start:
         for b in range(size):
-            drive[b] += (w0 * x0[b] + w1 * x1[b]) + (w2 * x2[b] + w3 * x3[b])
-        c += 4
-    while c < stop:
-        w0, x0 = strength[c], output[t - delay[c], source[c]]
-        for b in range(size):
-            drive[b] += w0 * x0[b]
-        c += 1
+            drive[t - 1, j, b] = zero
+    for c in range(start, stop, 4):
+        c1, c2, c3 = min(c + 1, last), min(c + 2, last), min(c + 3, last)
+        w0 = strength[c]
+        w1 = strength[c1] if c + 1 < stop else zero
+        w2 = strength[c2] if c + 2 < stop else zero
+        w3 = strength[c3] if c + 3 < stop else zero
+        t0, t1, t2, t3 = t - delay[c], t - delay[c1], t - delay[c2], t - delay[c3]
+        i0, i1, i2, i3 = source[c], source[c1], source[c2], source[c3]
+        if c == start:
+            for b in range(size):
+                near = w0 * output[t0, i0, b] + w1 * output[t1, i1, b]
+                drive[t - 1, j, b] = near + (w2 * output[t2, i2, b] + w3 * output[t3, i3, b])
+        else:
+            for b in range(size):
+                near = w0 * output[t0, i0, b] + w1 * output[t1, i1, b]
+                drive[t - 1, j, b] += near + (w2 * output[t2, i2, b] + w3 * output[t3, i3, b])
 
 
 @inner
@@ -54,53 +74,64 @@ def forward(net, batch, rule, strength, stop, threshold):
     strength, stop (n,) and threshold are either the current ones (rows end at their degree) or the slow ones.
     """
     first, code, source, delay = net.table[FIRST], net.table[ACTIVATION], net.link[SOURCE], net.link[DELAY]
-    power, gain, custom = net.neuron[POWER_OF], net.neuron[GAIN], net.custom
-    output = batch.output
+    power, gain, custom, order = net.neuron[POWER_OF], net.neuron[GAIN], net.custom, net.order
+    output, drive = batch.output, batch.drive
     mean_of_products = rule.aggregation == MEAN
     for t in range(1, output.shape[0]):
-        for j in net.order:
-            drive = batch.drive[t - 1, j]
-            prime_row(strength, source, delay, first[j], stop[j], t, output, drive)
+        for position in range(order.size):
+            j = order[position]
+            prime_row(strength, source, delay, first[j], stop[j], output, drive, t, j)
             if mean_of_products and stop[j] > first[j]:
                 n = type(power[0])(stop[j] - first[j])
-                for b in range(drive.size):
-                    drive[b] /= n
-            fire_all(code[j], drive, output[t, j], power[j], gain[j], threshold[j], custom)
+                for b in range(drive.shape[2]):
+                    drive[t - 1, j, b] /= n
+            fire_all(code[j], drive, output, t, j, power[j], gain[j], threshold[j], custom)
 
 
-@inner
-def form_row(signal, source, delay, start, stop, t, output, error):
-    """Add what a batch of errors (b,) asks of a row's connections, Σ_b e x, to signal."""
-    c = start
-    while c + 4 <= stop:
-        s0, s1, s2, s3 = four_dots(
-            error,
-            output[t - delay[c], source[c]],
-            output[t - delay[c + 1], source[c + 1]],
-            output[t - delay[c + 2], source[c + 2]],
-            output[t - delay[c + 3], source[c + 3]],
-        )
+@inlined
+def form_row(signal, source, delay, start, stop, output, credit, t, j):
+    """Add what a batch of errors credit[t, j, :] asks of a row's connections, Σ_b e x, to signal, eight at a time."""
+    last = stop - 1
+    for c in range(start, stop, 8):
+        c1, c2, c3 = min(c + 1, last), min(c + 2, last), min(c + 3, last)
+        at0, at1, at2, at3 = t - delay[c], t - delay[c1], t - delay[c2], t - delay[c3]
+        if stop - c <= 4:
+            s0, s1, s2, s3 = four_dots(
+                credit, t, j, output, at0, at1, at2, at3, source[c], source[c1], source[c2], source[c3]
+            )
+        else:
+            c4, c5, c6, c7 = c + 4, min(c + 5, last), min(c + 6, last), min(c + 7, last)
+            s0, s1, s2, s3, s4, s5, s6, s7 = eight_dots(
+                credit, t, j, output,
+                at0, at1, at2, at3, t - delay[c4], t - delay[c5], t - delay[c6], t - delay[c7],
+                source[c], source[c1], source[c2], source[c3], source[c4], source[c5], source[c6], source[c7],
+            )  # fmt: skip
+            signal[c4] += s4
+            if c + 5 < stop:
+                signal[c5] += s5
+            if c + 6 < stop:
+                signal[c6] += s6
+            if c + 7 < stop:
+                signal[c7] += s7
         signal[c] += s0
-        signal[c + 1] += s1
-        signal[c + 2] += s2
-        signal[c + 3] += s3
-        c += 4
-    while c < stop:
-        signal[c] += dot(error, output[t - delay[c], source[c]])
-        c += 1
+        if c + 1 < stop:
+            signal[c1] += s1
+        if c + 2 < stop:
+            signal[c2] += s2
+        if c + 3 < stop:
+            signal[c3] += s3
 
 
-@inner
-def pass_on(strength, source, delay, first, start, stop, t, error, share, uniform, credit, distance, hop):
-    """Send a batch of errors (b,) down a row's connections: share · error to each source, times strength or alike."""
+@inlined
+def pass_on(strength, source, delay, first, start, stop, credit, t, j, share, uniform, distance, hop):
+    """Send a batch of errors credit[t, j, :] down a row's connections: share · error, times strength or alike."""
     for c in range(start, stop):
         back, i = t - delay[c], source[c]
         # Input neurons learn nothing, and nothing happened before the first cycle.
         if back > 0 and first[i + 1] > first[i]:
             part = share if uniform else share * strength[c]
-            received = credit[back, i]
-            for b in range(error.size):
-                received[b] += part * error[b]
+            for b in range(credit.shape[2]):
+                credit[back, i, b] += part * credit[t, j, b]
             distance[back, i] = min(distance[back, i], hop)
 
 
@@ -114,31 +145,32 @@ def backward(net, batch, scratch, rule, hops):
     first, degree, code = net.table[FIRST], net.table[DEGREE], net.table[ACTIVATION]
     source, delay, strength = net.link[SOURCE], net.link[DELAY], net.connection[STRENGTH]
     power, gain, threshold = net.neuron[POWER_OF], net.neuron[GAIN], net.neuron[THRESHOLD]
-    output, credit, distance, signal = batch.output, scratch.credit, scratch.distance, scratch.signal
+    order, custom, drive, output = net.order, net.custom, batch.drive, batch.output
+    credit, distance, signal = scratch.credit, scratch.distance, scratch.signal
+    error, reached = scratch.error, scratch.reached
     real = type(strength[0])
     mean_of_products, uniform = rule.aggregation == MEAN, rule.share == UNIFORM
     for t in range(output.shape[0] - 1, 0, -1):
-        for position in range(net.order.size - 1, -1, -1):
-            j = net.order[position]
+        for position in range(order.size - 1, -1, -1):
+            j = order[position]
             start, stop = first[j], first[j] + degree[j]
             hop = distance[t, j] + 1
             if hop > hops or stop == start:
                 continue
-            drive, error = batch.drive[t - 1, j], credit[t, j]
-            slope_all(code[j], drive, output[t, j], error, power[j], gain[j], threshold[j], net.custom)
-            scratch.reached[j] = 1
-            scratch.error[j] += total(error)
-            form_row(signal, source, delay, start, stop, t, output, error)
+            slope_all(code[j], drive, output, credit, t, j, power[j], gain[j], threshold[j], custom)
+            reached[j] = 1
+            error[j] += total(credit[t, j])
+            form_row(signal, source, delay, start, stop, output, credit, t, j)
             n = real(stop - start)
             share = n if rule.credit_gain == 0 else real(rule.credit_gain)
             if mean_of_products:
                 share /= n
-                shift = n * dot(error, drive)
+                shift = n * dot(credit[t, j], drive[t - 1, j])
                 for c in range(start, stop):
                     signal[c] -= shift
             if hop < hops:
                 share = share / n if uniform else share
-                pass_on(strength, source, delay, first, start, stop, t, error, share, uniform, credit, distance, hop)
+                pass_on(strength, source, delay, first, start, stop, credit, t, j, share, uniform, distance, hop)
     if mean_of_products:
         # e (x - Σ w x) / n: divided once, when the signals of all cycles have come together.
         for j in net.order:

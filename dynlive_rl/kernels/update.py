@@ -7,7 +7,7 @@ than a row of arithmetic.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 from math import sqrt
 
-from .arithmetic import inner, random_uniform, total
+from .arithmetic import inlined, inner, random_uniform, total
 from .arrays import (
     ACTIVATION,
     ADAM,
@@ -89,7 +89,7 @@ def prune(table, link, connection, neuron, floor, keep):
             c += 1
 
 
-@inner
+@inlined
 def normalise(strength, reserve):
     """Divide a row of strengths by its sum; with a reserve only where the sum is above 1."""
     real = type(strength[0])
@@ -104,7 +104,7 @@ def normalise(strength, reserve):
             strength[c] *= scale
 
 
-@inner
+@inlined
 def settle(table, link, connection, neuron, rule):
     """After a step of one neuron: prune what has become too weak, and normalise what is left."""
     start = table[FIRST, neuron]
@@ -118,7 +118,7 @@ def settle(table, link, connection, neuron, rule):
         normalise(connection[STRENGTH, start : start + table[DEGREE, neuron]], rule.reserve)
 
 
-@inner
+@inlined
 def step_plainly(strength, signal, centre, pace):
     """Move a row of strengths by pace · (signal - centre), clipped at 0."""
     real = type(centre)
@@ -127,7 +127,7 @@ def step_plainly(strength, signal, centre, pace):
         strength[c] = max(strength[c] + p * (signal[c] - centre), zero)
 
 
-@inner
+@inlined
 def step_by_moments(strength, mean, square, signal, centre, decay1, decay2, pace, correction):
     """Move a row of strengths by Adam's steps (Kingma & Ba, 2015) along signal - centre, clipped at 0."""
     real = type(centre)
@@ -154,6 +154,7 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate):
     original, adam = rule.kind == ORIGINAL, rule.step == ADAM
     real = type(strength[0])
     d1, d2 = real(rule.decay1), real(rule.decay2)
+    count, unbias1, unbias2 = 0, 1.0, 1.0
     for position in range(net.order.size - 1, -1, -1):
         j = net.order[position]
         if not reached[j]:
@@ -173,8 +174,10 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate):
             centre = real(0) if rule.reserve else total(asked) / real(stop - start)
             pace, correction = rate, 1.0
             if adam:
-                pace = rate / (1.0 - rule.decay1 ** table[UPDATES, j])
-                correction = 1.0 / (1.0 - rule.decay2 ** table[UPDATES, j])
+                if table[UPDATES, j] != count:  # most neurons have learned equally often: powers are slow
+                    count = table[UPDATES, j]
+                    unbias1, unbias2 = 1.0 / (1.0 - rule.decay1**count), 1.0 / (1.0 - rule.decay2**count)
+                pace, correction = rate * unbias1, unbias2
                 step_by_moments(row, mean[start:stop], square[start:stop], asked, centre, d1, d2, pace, correction)
             else:
                 step_plainly(row, asked, centre, rate)

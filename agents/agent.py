@@ -17,7 +17,7 @@ from dynlive_rl.network import Network
 
 from . import evaluation, training
 from .config import AgentConfig
-from .environments import Environment, make
+from .environments import Environment, check_spaces, make, spaces_of
 from .evaluation import Evaluation
 from .learner import Learner
 from .spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
@@ -84,11 +84,9 @@ class DynLiveAgent:
             if observation_space is not None or action_space is not None:
                 raise ValueError("give either env or observation_space and action_space: env brings its own spaces")
             self.env = make(env)
+            observation_space, action_space = spaces_of(self.env)
             if isinstance(self.env, gym.vector.VectorEnv):
-                observation_space, action_space = self.env.single_observation_space, self.env.single_action_space
                 environments = self.env.num_envs
-            else:
-                observation_space, action_space = self.env.observation_space, self.env.action_space
         elif observation_space is None or action_space is None:
             raise ValueError("give an env, or both observation_space and action_space")
         self.observation_space, self.action_space = observation_space, action_space
@@ -97,8 +95,14 @@ class DynLiveAgent:
         self.num_timesteps = 0
         self._encoder = ObservationEncoder(observation_space)
         self._decoder = ActionDecoder(action_space)
-        self._learner = Learner(self._encoder.scaled, self._decoder.options, environments, self.config, seed)
-        self._vector = isinstance(self.env, gym.vector.VectorEnv)
+        self._first_reset = True
+        self._resume: Any = None  # the observation where an unfinished episode goes on
+        self._start(environments)
+
+    def _start(self, environments: int) -> None:
+        """Make the learner of so many environments side by side, and room for what they bring."""
+        self._learner = Learner(self._encoder.scaled, self._decoder.options, environments, self.config, self.seed)
+        self._vector = environments > 1 or isinstance(self.env, gym.vector.VectorEnv)
         self._rows = np.zeros((environments, self._encoder.size), np.float32)
         self._seen = np.zeros_like(self._rows)  # the observations that the next actions are for
         self._ended = np.ones(environments, np.bool_)
@@ -107,8 +111,6 @@ class DynLiveAgent:
         self._truncated = np.zeros(environments, np.bool_)
         self._all = np.ones(environments, np.bool_)
         self._latest: Any = None
-        self._first_reset = True
-        self._resume: Any = None  # the observation where an unfinished episode goes on
 
     # -- learning ----------------------------------------------------------------------------------------------------
 
@@ -161,9 +163,9 @@ class DynLiveAgent:
             try:
                 for report in training.run(self, int(total_timesteps)):
                     bar.update(report.new_steps)
-                    if report.finished and (bar.n - bar.last_print_n >= bar.miniters):
+                    if report.finished and not bar.disable:
                         bar.set_postfix(training.summary(report), refresh=False)
-                    if report.finished and log_interval and self.episodes % log_interval == 0:
+                    if log_interval and self.episodes % log_interval < len(report.finished):
                         logger.info(
                             "step %d, %d episodes: %s", self.num_timesteps, self.episodes, training.summary(report)
                         )
@@ -302,6 +304,7 @@ class DynLiveAgent:
         chosen = self.env if env is None else make(env)
         if chosen is None:
             raise ValueError("this agent has no environment to be evaluated in: pass env=")
+        check_spaces(chosen, self.observation_space, self.action_space, "this agent")
         return evaluation.evaluate(self, chosen, episodes, seed, deterministic)
 
     # -- what it is --------------------------------------------------------------------------------------------------
@@ -343,12 +346,13 @@ class DynLiveAgent:
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name: strengths, moments, scalers, experience."""
-        return self._learner.get_state()
+        return self._learner.get_state() | {"seen": self._seen.copy(), "ended": self._ended.copy()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an agent for the same spaces returned."""
         self._learner.set_state(state)
-        self._ended[:] = True
+        checkpoint.copy_into({"seen": self._seen, "ended": self._ended}, state)
+        self._latest = None
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the agent to one file, with everything it needs to go on learning."""
@@ -362,7 +366,7 @@ class DynLiveAgent:
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
         }
-        checkpoint.write(path, "agent", header, self._learner.get_state())
+        checkpoint.write(path, "agent", header, self.get_state())
 
     @classmethod
     def load(cls, path: str | PathLike[str], env: Environment | str | None = None) -> Self:
@@ -388,15 +392,17 @@ class DynLiveAgent:
             agent = cls(
                 seed=header["seed"], config=config, observation_space=observation_space, action_space=action_space
             )
+            agent._start(header["environments"])
         else:
+            env = make(env)
+            check_spaces(env, observation_space, action_space, str(path))
             agent = cls(env, seed=header["seed"], config=config)
-            for ours, theirs in (
-                (observation_space, agent.observation_space),
-                (action_space, agent.action_space),
-            ):
-                if ours != theirs:
-                    raise ValueError(f"{path} was trained with {ours}, but the environment has {theirs}")
-        agent._learner.set_state(arrays)
+            if header["environments"] != agent._ended.size:
+                raise ValueError(
+                    f"{path} was trained in {header['environments']} environments side by side, not {agent._ended.size}: "
+                    "only with as many can it go on learning"
+                )
+        agent.set_state(arrays)
         agent.num_timesteps = header["num_timesteps"]
         agent._first_reset = False
         return agent

@@ -1,5 +1,6 @@
 """Making environments from ids, with errors that say what would do."""
 
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -28,6 +29,20 @@ def make(env: Environment | str) -> Environment:
     return env
 
 
+def spaces_of(env: Environment) -> tuple[gym.Space[Any], gym.Space[Any]]:
+    """Return the spaces of one observation and one action, of a vector environment too."""
+    if isinstance(env, gym.vector.VectorEnv):
+        return env.single_observation_space, env.single_action_space
+    return env.observation_space, env.action_space
+
+
+def check_spaces(env: Environment, observation_space: gym.Space[Any], action_space: gym.Space[Any], who: str) -> None:
+    """Raise ValueError if an environment's spaces are not those that `who` was trained with."""
+    for ours, theirs in zip((observation_space, action_space), spaces_of(env), strict=True):
+        if ours != theirs:
+            raise ValueError(f"{who} was trained with {ours}, but the environment has {theirs}")
+
+
 def copies(env: Environment, count: int) -> gym.vector.VectorEnv[Any, Any, Any]:
     """Make fresh copies of an environment, side by side; those that can run as arrays do.
 
@@ -38,8 +53,11 @@ def copies(env: Environment, count: int) -> gym.vector.VectorEnv[Any, Any, Any]:
     """
     if env.spec is None:
         raise ValueError(f"{env} does not know how it was made, so no copies of it can be: register it with Gymnasium")
+    spec = deepcopy(env.spec)
+    for name in ("num_envs", "vectorization_mode", "vector_kwargs"):  # those of a vector environment win otherwise
+        spec.kwargs.pop(name, None)
     try:
-        return gym.make_vec(env.spec, num_envs=count, vectorization_mode="sync")
+        return gym.make_vec(spec, num_envs=count, vectorization_mode="sync")
     except (GymnasiumError, ModuleNotFoundError) as error:
         raise ValueError(f"cannot make copies of {env.spec.id!r}: {_one_line(error)}") from None
 

@@ -11,7 +11,7 @@ from dynlive_rl.kernels.actor_critic import Agent
 from dynlive_rl.kernels.policy import SCALED, Experience
 from dynlive_rl.network import Network
 from dynlive_rl.rule import LearningRule
-from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit
+from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit, random_state
 
 from .config import AgentConfig
 
@@ -68,9 +68,9 @@ class Learner:
             running=np.zeros((3, environments)),
             dice=np.zeros((environments, len(options))),
             action=np.zeros((environments, len(options)), np.int64),
-            random=seeds[2].generate_state(4, np.uint64),
+            random=random_state(seeds[2]),
         )
-        self._predict_random = seeds[3].generate_state(4, np.uint64)
+        self._predict_random = random_state(seeds[3])
         self._few = new_batch(self.actor.arrays, 1, 1)
 
     def warm_up(self) -> None:

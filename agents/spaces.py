@@ -141,28 +141,35 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
     if isinstance(space, spaces.Box):
         return {
             "kind": "Box",
-            "low": space.low.astype(float).ravel().tolist(),
-            "high": space.high.astype(float).ravel().tolist(),
+            "low": space.low.ravel().tolist(),
+            "high": space.high.ravel().tolist(),
             "shape": list(space.shape),
             "dtype": str(space.dtype),
         }
     if isinstance(space, spaces.MultiDiscrete):
-        return {"kind": "MultiDiscrete", "nvec": space.nvec.tolist(), "start": space.start.tolist()}
+        return {
+            "kind": "MultiDiscrete",
+            "nvec": space.nvec.tolist(),
+            "start": space.start.tolist(),
+            "dtype": str(space.dtype),
+        }
     if isinstance(space, spaces.MultiBinary):
         return {"kind": "MultiBinary", "shape": list(space.shape)}
     assert isinstance(space, spaces.Discrete)
-    return {"kind": "Discrete", "n": int(space.n), "start": int(space.start)}
+    return {"kind": "Discrete", "n": int(space.n), "start": int(space.start), "dtype": str(space.dtype)}
 
 
 def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
     """Make the space that `space_to_json` described."""
-    if description["kind"] == "Discrete":
-        return spaces.Discrete(description["n"], start=description["start"])
-    if description["kind"] == "MultiDiscrete":
-        return spaces.MultiDiscrete(np.array(description["nvec"]), start=np.array(description["start"]))
     if description["kind"] == "MultiBinary":
         return spaces.MultiBinary(description["shape"])
-    shape, dtype = tuple(description["shape"]), np.dtype(description["dtype"]).type
-    low = np.array(description["low"]).reshape(shape).astype(dtype)
-    high = np.array(description["high"]).reshape(shape).astype(dtype)
+    dtype = np.dtype(description["dtype"]).type
+    if description["kind"] == "Discrete":
+        other = {} if dtype is np.int64 else {"dtype": dtype}  # an argument that not every Gymnasium has
+        return spaces.Discrete(description["n"], start=description["start"], **other)
+    if description["kind"] == "MultiDiscrete":
+        nvec, start = np.array(description["nvec"], dtype), np.array(description["start"], dtype)
+        return spaces.MultiDiscrete(nvec, dtype, start=start)
+    shape = tuple(description["shape"])
+    low, high = (np.array(description[end], dtype).reshape(shape) for end in ("low", "high"))
     return spaces.Box(low, high, shape, dtype)

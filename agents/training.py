@@ -8,6 +8,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from .environments import Environment
+
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
 
@@ -65,11 +67,18 @@ def _reset_seed(agent: "DynLiveAgent") -> int | None:
     return agent.seed if first else None
 
 
+def _reset(agent: "DynLiveAgent", env: Environment) -> Any:
+    """Reset the environment to begin with, whatever the agent did before."""
+    observation, _ = env.reset(seed=_reset_seed(agent))
+    agent._ended[:] = True
+    return observation
+
+
 def _run_single(agent: "DynLiveAgent", env: gym.Env[Any, Any], steps: int) -> Iterator[Report]:
-    observation, episode_return, length = agent._resume or (env.reset(seed=_reset_seed(agent))[0], 0.0, 0)
-    agent._resume = None
+    observation, episode_return, length = agent._resume or (_reset(agent, env), 0.0, 0)
     for _ in range(steps):
         action = agent.act(observation)
+        agent._resume = None  # where a broken-off step led is not known: after it, learning begins with a reset
         observation, reward, terminated, truncated, _ = env.step(action)
         agent.observe(reward, observation, terminated, truncated)
         episode_return += float(reward)
@@ -86,13 +95,14 @@ def _run_single(agent: "DynLiveAgent", env: gym.Env[Any, Any], steps: int) -> It
 def _run_vector(agent: "DynLiveAgent", env: gym.vector.VectorEnv[Any, Any, Any], steps: int) -> Iterator[Report]:
     mode = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
     count = env.num_envs
-    if agent._resume is None:
-        observations, _ = env.reset(seed=_reset_seed(agent))
-        agent._resume = observations, np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.bool_)
-    observations, returns, lengths, resetting = agent._resume
+    observations, returns, lengths, resetting = agent._resume or (
+        _reset(agent, env), np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.bool_)
+    )  # fmt: skip
     taken = 0
     while taken < steps:
-        observations, rewards, terminated, truncated, info = env.step(agent.act(observations))
+        actions = agent.act(observations)
+        agent._resume = None
+        observations, rewards, terminated, truncated, info = env.step(actions)
         # In next-step mode the step after an episode's last one only resets: nothing was done, nothing is learned.
         stepped = ~resetting
         done = (terminated | truncated) & stepped

@@ -101,9 +101,9 @@ def register_activation(
     grid = np.linspace(0.0, 1.0, 1001)
     values = np.array([compiled_function.ctypes(s) for s in grid])
     slopes = np.array([compiled_derivative.ctypes(s) for s in grid])
-    outside = ~((values >= 0.0) & (values <= 1.0))
-    if outside.any():
-        worst = int(np.argmax(outside))
+    outside = np.maximum(-values, values - 1.0)
+    worst = int(np.argmax(outside))  # the first that is not a number, if there is one
+    if not outside[worst] <= 0.0:
         raise ActivationError(f"activation {name!r} must stay in [0, 1], but f({grid[worst]}) = {values[worst]}")
     if not np.isfinite(slopes).all():
         raise ActivationError(

@@ -55,7 +55,7 @@ def read(path: str | PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["dynlive"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dictionary
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, json.JSONDecodeError, OSError):
         raise ValueError(f"{path} is not a DynLive checkpoint, or it is damaged") from None
     if header.get("format") != FORMAT:

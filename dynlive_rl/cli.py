@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ._version import __version__
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         result: dict[str, Any] = options.run(options)
-    except (ValueError, FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError) as error:
+    except (ValueError, OSError) as error:
         print(f"dynlive: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     if options.json:
@@ -25,10 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"dynlive: {message}, see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dynlive", description="Reinforcement learning with dynamic-live neural networks."
-    )
+    parser = _Parser(prog="dynlive", description="Reinforcement learning with dynamic-live neural networks.")
     parser.add_argument("--version", action="version", version=f"dynlive {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -75,9 +78,9 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     """Train an agent; write DIR/agent.dynlive and DIR/progress.csv, one row per episode."""
     from .agents import DynLiveAgent, Report
 
-    options.out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     agent = DynLiveAgent(options.env, seed=options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
     agent.warm_up()
     compile_s = time.perf_counter() - start
     start = time.perf_counter()
@@ -130,7 +133,7 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
     env = options.env or header["env"]
     if env is None:
         raise ValueError(f"{options.file} was not trained in a registered environment: name one with --env")
-    evaluation = DynLiveAgent.load(options.file, env=env).evaluate(options.episodes, seed=options.seed)
+    evaluation = DynLiveAgent.load(options.file).evaluate(options.episodes, env=env, seed=options.seed)
     if not options.json:
         print(f"{env}: mean return {evaluation.mean:.2f} ± {evaluation.std:.2f} over {options.episodes} episodes")
     return {"env": env, "mean": evaluation.mean, "std": evaluation.std, "episodes": options.episodes}

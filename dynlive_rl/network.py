@@ -144,7 +144,8 @@ class Network:
     def activity(self) -> NDArray[np.floating]:
         """Outputs (n,) of all neurons in the last cycle, in [0, 1]; zeros before the first."""
         rows = self.memory.output.shape[0]
-        return self.memory.output[(self.cycles - 1) % rows].copy()
+        last: NDArray[np.floating] = self.memory.output[(self.cycles - 1) % rows].copy()
+        return last
 
     def sources(self, neuron: int) -> NDArray[np.int64]:
         """Ids of the neurons that `neuron` is connected to, ascending."""
@@ -154,7 +155,8 @@ class Network:
     def strengths(self, neuron: int) -> NDArray[np.floating]:
         """Strengths of `neuron`'s connections, in the order of `sources`; > 0, and their sum is 1 (≤ 1 with a reserve)."""
         row = self._row(neuron)
-        return self.arrays.strength[row][np.argsort(self.arrays.source[row])]
+        strengths: NDArray[np.floating] = self.arrays.strength[row][np.argsort(self.arrays.source[row])]
+        return strengths
 
     def allowed(self, neuron: int) -> NDArray[np.int64]:
         """Ids of the neurons that `neuron` may take input from, ascending."""

@@ -44,7 +44,7 @@ class NetworkBuilder:
     """Says which neurons there are and who may feed whom; `build` makes the network.
 
     Neurons are born unconnected. Layers give the firing order only: any neuron may be allowed as a source of any other,
-    itself included. A source in an earlier layer is read in the same cycle, any other in the cycle before.
+    itself included. An input or a source in an earlier layer is read in the same cycle, any other in the cycle before.
 
     Parameters
     ----------
@@ -308,8 +308,13 @@ class NetworkBuilder:
             link=np.stack([source, delay]),
             connection=connection,
             custom=addresses(custom),
-            random=self._seed.spawn(1)[0].generate_state(4, np.uint64),
+            random=random_state(self._seed.spawn(1)[0]),
         )
+
+
+def random_state(seed: np.random.SeedSequence) -> NDArray[np.uint64]:
+    """Return the first state (4,) of the kernels' random number generator."""
+    return seed.generate_state(4, np.uint64).astype(np.uint64)
 
 
 def addresses(custom: Sequence[Activation]) -> NDArray[np.int64]:

@@ -4,8 +4,9 @@ import argparse
 import time
 from pathlib import Path
 
-from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import Report
+
+from dynlive_rl import DynLiveAgent
 from dynlive_rl.drawing import draw_learning_curve
 
 
@@ -21,7 +22,9 @@ def main() -> None:
     start = time.perf_counter()
     agent = DynLiveAgent(arguments.env, seed=arguments.seed)
     agent.warm_up()
-    print(f"{agent.connections:,} connections, ready to learn after {time.perf_counter() - start:.1f} s of compiling or loading")
+    print(
+        f"{agent.connections:,} connections, ready to learn after {time.perf_counter() - start:.1f} s of compiling or loading"
+    )
 
     steps: list[int] = []
     returns: list[float] = []

@@ -154,7 +154,7 @@ def test_rehearsal_leaves_the_memory_of_cycles_alone():
     before = net.get_state()
     net.rehearse(np.full((2, net.input_count), 0.5), np.ones((2, len(net.output_ids))))
     after = net.get_state()
-    for name in ("memory.cycles", "memory.output", "memory.drive", "tag"):
+    for name in ("memory.cycles", "memory.output", "memory.drive"):
         np.testing.assert_array_equal(before[name], after[name])
 
 

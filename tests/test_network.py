@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import LearningRule, Network, NetworkBuilder
+from dynlive_rl.kernels.arrays import STRENGTH, THRESHOLD
 from graphs import fill, random_network
 
 
@@ -393,9 +394,9 @@ def test_a_frozen_layer_keeps_its_strengths_and_thresholds():
         net.reinforce([1.0])
     for j in frozen:
         row = slice(net.arrays.first[j], net.arrays.first[j + 1])
-        assert_allclose(net.arrays.strength[row], before["strength"][row], rtol=1e-5)
-    assert_array_equal(net.arrays.threshold, before["threshold"])
-    assert np.abs(net.arrays.strength[-4:] - before["strength"][-4:]).max() > 1e-3
+        assert_allclose(net.arrays.strength[row], before["connection"][STRENGTH][row], rtol=1e-5)
+    assert_array_equal(net.arrays.threshold, before["neuron"][THRESHOLD])
+    assert np.abs(net.arrays.strength[-4:] - before["connection"][STRENGTH][-4:]).max() > 1e-3
 
 
 def test_surprise_without_tags_changes_nothing_and_reset_forgets_tags():
@@ -406,14 +407,14 @@ def test_surprise_without_tags_changes_nothing_and_reset_forgets_tags():
     before = net.get_state()
     net.surprise(10.0)
     assert net.cycles == 0
-    assert_allclose(net.arrays.strength, before["strength"], rtol=0, atol=1e-15)
-    assert_array_equal(net.arrays.threshold, before["threshold"])
+    assert_allclose(net.arrays.strength, before["connection"][STRENGTH], rtol=0, atol=1e-15)
+    assert_array_equal(net.arrays.threshold, before["neuron"][THRESHOLD])
 
 
 def test_a_surprise_moves_at_most_its_bound():
     net = small(dtype="float64", rule=LearningRule(learning_rate=1e6))
     net.propagate([0.2, 0.9])
-    net.mark([1.0, -1.0], decay=0.5)
+    net.mark([1.0, -0.5], decay=0.5)
     before = net.arrays.threshold.copy()
     norm = np.abs(net.arrays.tag).sum() + np.abs(net.arrays.threshold_tag).sum()
     expected = 3.0 * net.arrays.threshold_tag / (2.0 * 3.0 * norm)
@@ -613,14 +614,14 @@ def test_a_state_taken_and_set_goes_on_exactly_where_it_was():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda state: state.pop("tag"), "the state lacks 'tag'"),
+        (lambda state: state.pop("link"), "the state lacks 'link'"),
         (
             lambda state: state.update(random=np.zeros(3, np.uint64)),
             "'random' has shape (3,) and type uint64, but (4,) and uint64 is needed",
         ),
         (
-            lambda state: state.update(threshold=state["threshold"].astype(np.float64)),
-            "'threshold' has shape (11,) and type float64, but (11,) and float32 is needed",
+            lambda state: state.update(neuron=state["neuron"].astype(np.float64)),
+            "'neuron' has shape (8, 11) and type float64, but (8, 11) and float32 is needed",
         ),
     ],
 )

@@ -1,6 +1,5 @@
 """The rehearsed Retrace actor-critic: one compiled call per environment step, which learns and chooses the next action."""
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 from math import sqrt
 from typing import NamedTuple
 
@@ -161,7 +160,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
 
 @inner
 def interval(track, settings):
-    """Steps between rehearsals: few at first, more as the world gets old."""
+    """Return the steps between rehearsals: few at first, more as the world gets old."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
     blind = track[HIGHEST] == track[LOWEST]
     every = settings.rehearse_every_blind if blind else settings.rehearse_every

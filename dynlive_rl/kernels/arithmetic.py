@@ -1,6 +1,5 @@
 """How kernels are compiled, the activations with their slopes, and random numbers without global state."""
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 from math import exp
 
 import numpy as np
@@ -86,9 +85,10 @@ def fire(code, drive, power, gain, threshold, custom):
 
 @inlined
 def slope(code, drive, output, power, gain, threshold, custom):
-    """Derivative of `fire` with respect to the drive, as it was when it fired.
+    """Return the derivative of `fire` with respect to the drive, as it was when it fired.
 
-    At the edges of relu's linear piece it is 0; relu and sigmoid are judged by their output, because the threshold may have moved since.
+    At the edges of relu's linear piece it is 0. relu and sigmoid are judged by their output, because the threshold may
+    have moved since.
     """
     real = type(drive)
     if code == SIGMOID:
@@ -103,20 +103,17 @@ def slope(code, drive, output, power, gain, threshold, custom):
 
 
 @inlined
-def fire_all(code, drive, output, t, j, power, gain, threshold, custom):
-    """`fire` one neuron for a whole batch: drive (t, n, b) is read, output (t + 1, n, b) overwritten at [., j, :]."""
-    one = type(gain)(1)
-    size = drive.shape[2]
-    if code == SIGMOID:
-        for b in range(size):
-            output[t, j, b] = logistic(gain * (drive[t - 1, j, b] - threshold))
-    elif code == IDENTITY:
-        for b in range(size):
-            a = drive[t - 1, j, b]
-            output[t, j, b] = one if a > one else a  # rounding may have pushed it over
-    else:
-        for b in range(size):
-            output[t, j, b] = fire(code, drive[t - 1, j, b], power, gain, threshold, custom)
+def fire_sigmoid(drive, output, t, j, gain, threshold):
+    """`fire` a sigmoid neuron for a batch: drive[t - 1, j, :] is read, output[t, j, :] overwritten."""
+    for b in range(drive.shape[2]):
+        output[t, j, b] = logistic(gain * (drive[t - 1, j, b] - threshold))
+
+
+@inlined
+def fire_other(code, drive, output, t, j, power, gain, threshold, custom):
+    """`fire` any other neuron for a batch: drive[t - 1, j, :] is read, output[t, j, :] overwritten."""
+    for b in range(drive.shape[2]):
+        output[t, j, b] = fire(code, drive[t - 1, j, b], power, gain, threshold, custom)
 
 
 @inlined
@@ -127,18 +124,20 @@ def bounded(error):
 
 
 @inlined
-def slope_all(code, drive, output, credit, t, j, power, gain, threshold, custom):
-    """Turn a batch of one neuron's credit, credit[t, j, :], into errors, credit · slope, in place."""
-    size = drive.shape[2]
-    if code == SIGMOID:
-        one = type(gain)(1)
-        for b in range(size):
-            a = output[t, j, b]
-            credit[t, j, b] = bounded(credit[t, j, b] * gain * a * (one - a))
-    else:
-        for b in range(size):
-            slant = slope(code, drive[t - 1, j, b], output[t, j, b], power, gain, threshold, custom)
-            credit[t, j, b] = bounded(credit[t, j, b] * slant)
+def slope_sigmoid(output, credit, t, j, gain):
+    """Turn a batch of a sigmoid neuron's credit, credit[t, j, :], into errors, credit · slope, in place."""
+    one = type(gain)(1)
+    for b in range(credit.shape[2]):
+        a = output[t, j, b]
+        credit[t, j, b] = bounded(credit[t, j, b] * gain * a * (one - a))
+
+
+@inlined
+def slope_other(code, drive, output, credit, t, j, power, gain, threshold, custom):
+    """Turn a batch of any other neuron's credit, credit[t, j, :], into errors, credit · slope, in place."""
+    for b in range(credit.shape[2]):
+        slant = slope(code, drive[t - 1, j, b], output[t, j, b], power, gain, threshold, custom)
+        credit[t, j, b] = bounded(credit[t, j, b] * slant)
 
 
 @summing
@@ -161,7 +160,7 @@ def dot(a, b):
 
 @summing
 def four_dots(credit, t, j, output, t0, t1, t2, t3, i0, i1, i2, i3):
-    """Sums of the products of credit[t, j, :] with four rows output[t_k, i_k, :]."""
+    """Return the sums of the products of credit[t, j, :] with four rows output[t_k, i_k, :]."""
     s0 = s1 = s2 = s3 = type(credit[0, 0, 0])(0)
     for b in range(credit.shape[2]):
         e = credit[t, j, b]
@@ -174,7 +173,7 @@ def four_dots(credit, t, j, output, t0, t1, t2, t3, i0, i1, i2, i3):
 
 @summing
 def eight_dots(credit, t, j, output, t0, t1, t2, t3, t4, t5, t6, t7, i0, i1, i2, i3, i4, i5, i6, i7):
-    """Sums of the products of credit[t, j, :] with eight rows output[t_k, i_k, :]."""
+    """Return the sums of the products of credit[t, j, :] with eight rows output[t_k, i_k, :]."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = type(credit[0, 0, 0])(0)
     for b in range(credit.shape[2]):
         e = credit[t, j, b]

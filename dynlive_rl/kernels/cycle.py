@@ -1,6 +1,5 @@
 """One cycle at a time: propagate, send reward back through remembered cycles, and learn live by tags."""
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 import numpy as np
 
 from .arithmetic import bounded, compiled, fire, inner, slope, total

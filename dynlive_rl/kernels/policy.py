@@ -4,7 +4,6 @@ An action is a tuple of independent choices (one for Discrete, one per component
 neuron per option of every choice.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 from math import exp, log, sqrt
 from typing import NamedTuple
 

@@ -4,20 +4,21 @@ The batch comes last in every array, [cycle][neuron][sequence], so that the loop
 graph. Four connections share a loop: that is what makes short batches fast.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 import numpy as np
 
 from .arithmetic import (
     compiled,
     dot,
     eight_dots,
-    fire_all,
+    fire_other,
+    fire_sigmoid,
     four_dots,
     inlined,
     inner,
     random_integer,
     random_uniform,
-    slope_all,
+    slope_other,
+    slope_sigmoid,
     total,
 )
 from .arrays import (
@@ -28,6 +29,7 @@ from .arrays import (
     GAIN,
     MEAN,
     POWER_OF,
+    SIGMOID,
     SIGNAL,
     SOURCE,
     STRENGTH,
@@ -85,7 +87,10 @@ def forward(net, batch, rule, strength, stop, threshold):
                 n = type(power[0])(stop[j] - first[j])
                 for b in range(drive.shape[2]):
                     drive[t - 1, j, b] /= n
-            fire_all(code[j], drive, output, t, j, power[j], gain[j], threshold[j], custom)
+            if code[j] == SIGMOID:
+                fire_sigmoid(drive, output, t, j, gain[j], threshold[j])
+            else:
+                fire_other(code[j], drive, output, t, j, power[j], gain[j], threshold[j], custom)
 
 
 @inlined
@@ -157,7 +162,10 @@ def backward(net, batch, scratch, rule, hops):
             hop = distance[t, j] + 1
             if hop > hops or stop == start:
                 continue
-            slope_all(code[j], drive, output, credit, t, j, power[j], gain[j], threshold[j], custom)
+            if code[j] == SIGMOID:
+                slope_sigmoid(output, credit, t, j, gain[j])
+            else:
+                slope_other(code[j], drive, output, credit, t, j, power[j], gain[j], threshold[j], custom)
             reached[j] = 1
             error[j] += total(credit[t, j])
             form_row(signal, source, delay, start, stop, output, credit, t, j)
@@ -201,7 +209,7 @@ def grow_by_signal(net, batch, scratch, rule):
     real = type(connection[0, 0])
     for j in net.order:
         start, free, stop = table[FIRST, j], table[FIRST, j] + table[DEGREE, j], table[FIRST, j + 1]
-        if free == stop or free == start or not scratch.reached[j]:
+        if not (start < free < stop and scratch.reached[j]):
             continue
         centre = real(0) if rule.reserve else total(signal[start:free]) / real(free - start)
         looks = np.int64((stop - free) * rule.growth_probability + random_uniform(net.random))

@@ -4,7 +4,6 @@ Functions called once per neuron take rows and numbers, not the whole network: h
 than a row of arithmetic.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
 from math import sqrt
 
 from .arithmetic import inlined, inner, random_uniform, total

@@ -1,0 +1,90 @@
+"""Microseconds per environment step: the bare environment, learning, and predicting, as ratios of one run."""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+
+import gymnasium as gym
+import numpy as np
+
+from dynlive_rl import DynLiveAgent, LearningRule, Network
+
+
+def median_us(work: Callable[[], int], repeats: int) -> float:
+    """Return the median over `repeats` runs of a run's microseconds per step; `work` returns its steps."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        steps = work()
+        times.append((time.perf_counter() - start) / steps * 1e6)
+    return float(np.median(times))
+
+
+def bare(env_id: str, steps: int) -> int:
+    env = gym.make(env_id)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(steps)]
+    for action in actions:
+        _, _, terminated, truncated, _ = env.step(action)
+        if terminated or truncated:
+            env.reset()
+    return steps
+
+
+def learning(env_id: str, steps: int) -> int:
+    DynLiveAgent(env_id, seed=0).learn(steps, progress_bar=False)
+    return steps
+
+
+def live_network(steps: int) -> int:
+    """One live step of a network alone: propagate, mark and surprise, three compiled calls and their checks."""
+    net = Network.layered(inputs=4, hidden=(64,), outputs=1, seed=0, rule=LearningRule(reserve=True))
+    x = np.random.default_rng(0).random((steps, 4))
+    for k in range(steps):
+        net.propagate(x[k])
+        net.mark([1.0], decay=0.9)
+        net.surprise(0.1)
+    return steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--env", default="CartPole-v1", help="environment id (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=10_000, help="steps per run (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="2,000 steps, 3 runs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    arguments = parser.parse_args()
+    steps, repeats = (2_000, 3) if arguments.quick else (arguments.steps, arguments.repeats)
+
+    start = time.perf_counter()
+    agent = DynLiveAgent(arguments.env, seed=0)
+    agent.warm_up()
+    live_network(1)
+    ready = time.perf_counter() - start
+    observation = agent.observation_space.sample()
+
+    def predicting() -> int:
+        for _ in range(steps):
+            agent.predict(observation, deterministic=True)
+        return steps
+
+    env_us = median_us(lambda: bare(arguments.env, steps), repeats)
+    rows = {
+        "bare environment": env_us,
+        "learning, beyond the environment": median_us(lambda: learning(arguments.env, steps), repeats) - env_us,
+        "predict, one observation": median_us(predicting, repeats),
+        "live network step (64 hidden)": median_us(lambda: live_network(steps), repeats),
+    }
+    print(f"compiled or loaded in {ready:.1f} s; medians of {repeats} runs of {steps:,} steps in {arguments.env}\n")
+    print(f"{'':34}{'µs per step':>12}{'× environment':>15}")
+    for name, us in rows.items():
+        print(f"{name:34}{us:12.1f}{us / env_us:15.1f}")
+    if arguments.json:
+        print(json.dumps({"env": arguments.env, "steps": steps, "ready_s": round(ready, 2), "us_per_step": rows}))
+
+
+if __name__ == "__main__":
+    main()

@@ -115,8 +115,9 @@ class AgentConfig:
             raise ValueError(
                 f"discount_high must be below 1 and trace_decay at most 1, not {self.discount_high}, {self.trace_decay}"
             )
-        if self.first_rehearsal < self.batch:
-            raise ValueError(f"first_rehearsal must be at least one batch ({self.batch}), not {self.first_rehearsal}")
+        for name in ("memory", "first_rehearsal"):
+            if getattr(self, name) < self.batch:
+                raise ValueError(f"{name} must be at least one batch ({self.batch}), not {getattr(self, name)}")
 
     def settings(self) -> Settings:
         """Return what the kernels need of it."""

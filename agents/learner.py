@@ -50,7 +50,7 @@ class Learner:
         self.critic = _network(features, outputs, config, seeds[0])
         self.actor = _network(features, outputs, config, seeds[1])
         rows = config.segments * (config.segment_length + 1)
-        self._capacity = -(-config.memory // environments)
+        self._capacity = max(2, -(-config.memory // environments))  # a step and what followed it
         self.state = Agent(
             critic=self.critic.arrays,
             actor=self.actor.arrays,

@@ -17,8 +17,8 @@ MOST_LINES = 4_000
 def draw_network(network: "Network", path: str | PathLike[str], title: str | None = None) -> None:
     """Draw a network's layers from left to right and save the picture.
 
-    Neurons are coloured by their outputs in the last cycle. Connections are lines as wide and dark as they are strong;
-    those from the complement (1 - x) of an input are red. Of very many connections only the strongest are drawn.
+    Neurons are coloured by their outputs in the last cycle. Connections are lines as wide as they are strong, and as
+    dark as they are strong among their neuron's; those from the complement (1 - x) of an input are red. Of very many connections only the strongest are drawn.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def draw_network(network: "Network", path: str | PathLike[str], title: str | Non
     place = {}
     for depth, layer in enumerate(layers):
         for k, j in enumerate(layer.ids):
-            place[j] = (float(depth), (k + 0.5) / len(layer.ids))
+            place[j] = (float(depth), 1.0 - (k + 0.5) / len(layer.ids))
     complements = set(network.arrays.inputs[1].tolist()) - {-1}
     _draw_connections(axes, network, place, complements)
     activity = network.activity
@@ -75,13 +75,13 @@ def draw_network(network: "Network", path: str | PathLike[str], title: str | Non
 def draw_learning_curve(
     path: str | PathLike[str], steps: Sequence[int], returns: Sequence[float], title: str = ""
 ) -> None:
-    """Draw the return of every episode and their running mean over the last ten, against environment steps."""
+    """Draw the return of every episode and their running mean over the last five, against environment steps."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(7, 4))
     axes.plot(steps, returns, ".", color="tab:blue", alpha=0.4, label="episode")
     if returns:
-        mean = [float(np.mean(returns[max(0, i - 9) : i + 1])) for i in range(len(returns))]
-        axes.plot(steps, mean, color="tab:orange", label="mean of the last 10")
+        mean = [float(np.mean(returns[max(0, i - 4) : i + 1])) for i in range(len(returns))]
+        axes.plot(steps, mean, color="tab:orange", label="mean of the last 5")
     axes.set(xlabel="environment steps", ylabel="return", title=title)
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
@@ -94,20 +94,22 @@ def _draw_connections(
 ) -> None:
     from matplotlib.collections import LineCollection
 
-    lines, widths = [], []
+    lines, widths, shades = [], [], []
     colours: list[tuple[float, float, float, float]] = []
     for layer in network.layers:
         for j in layer.ids:
-            for i, w in zip(network.sources(j).tolist(), network.strengths(j).tolist(), strict=True):
+            strengths = network.strengths(j).tolist()
+            for i, w in zip(network.sources(j).tolist(), strengths, strict=True):
                 lines.append((place[i], place[j]))
                 widths.append(w)
+                shades.append(w / max(strengths))
                 colours.append((0.8, 0.1, 0.1, 1.0) if i in complements else (0.1, 0.2, 0.5, 1.0))
     if not lines:
         return
     strongest = np.argsort(widths)[-MOST_LINES:]
     weight = np.array(widths)[strongest]
     shade = np.array(colours)[strongest]
-    shade[:, 3] = np.clip(0.05 + weight * 0.9, 0, 0.9)
+    shade[:, 3] = 0.03 + 0.6 * np.array(shades)[strongest]
     axes.add_collection(
         LineCollection([lines[k] for k in strongest], linewidths=0.2 + 2.5 * weight, colors=shade, zorder=1)
     )

@@ -88,7 +88,7 @@ def test_built_in_names_are_taken(name):
         (lambda: 0.5, lambda s: 0.0, "function of activation 'own' must be callable with exactly one number"),
         (lambda s, t: s, lambda s: 1.0, "function of activation 'own' must be callable with exactly one number"),
         (lambda s: s, 3, "derivative of activation 'own' must be callable with exactly one number, not 3"),
-        (lambda s: 2 * s, lambda s: 2.0, r"'own' must stay in \[0, 1\], but f\(.*\) = 1\."),
+        (lambda s: 2 * s, lambda s: 2.0, r"'own' must stay in \[0, 1\], but f\(1.0\) = 2.0"),
         (lambda s: s - 0.5, lambda s: 1.0, r"'own' must stay in \[0, 1\], but f\(0\.0\) = -0\.5"),
         (lambda s: s * np.nan, lambda s: 1.0, r"'own' must stay in \[0, 1\], but f\(0\.0\) = nan"),
         (lambda s: s, lambda s: 2.0, r"derivative of activation 'own' is 2 at .*, but f changes there by 1"),

@@ -1,0 +1,463 @@
+"""The agent as its user meets it: learning, a loop of one's own, predicting, saving, and what it refuses."""
+
+import logging
+import re
+import subprocess
+import sys
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from dynlive_rl.agents import AgentConfig
+from gymnasium.spaces import Box, Discrete
+from gymnasium.wrappers import TimeLimit
+from numpy.testing import assert_array_equal
+
+from dynlive_rl import DynLiveAgent, Network
+from dynlive_rl.kernels import actor_critic
+from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
+from worlds import Broken, Corridor, Counting
+
+
+def cart(seed=0, **settings):
+    return DynLiveAgent("CartPole-v1", seed=seed, **settings)
+
+
+def own(seed=0, **settings):
+    return DynLiveAgent(observation_space=Box(-1, 1, (2,)), action_space=Discrete(3), seed=seed, **settings)
+
+
+def play(agent, env, steps, seed=None):
+    """Act and observe in a loop of one's own, from a reset."""
+    observation, _ = env.reset(seed=seed)
+    for _ in range(steps):
+        action = agent.act(observation)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        agent.observe(reward, observation, terminated, truncated)
+        if terminated or truncated:
+            observation, _ = env.reset()
+
+
+def feed(agent, steps, seed):
+    """Let the agent learn from made-up steps, the same ones whatever it does; returns its actions."""
+    rng = np.random.default_rng(seed)
+    observation, actions = rng.uniform(-1, 1, 2), []
+    for t in range(1, steps + 1):
+        actions.append(agent.act(observation))
+        following = rng.uniform(-1, 1, 2)
+        agent.observe(rng.normal(), following, t % 17 == 0, t % 29 == 0)
+        observation = following if t % 17 and t % 29 else rng.uniform(-1, 1, 2)
+    return actions
+
+
+def assert_same_state(one, other, but=()):
+    assert one.keys() == other.keys()
+    for name in one.keys() - set(but):
+        assert_array_equal(one[name], other[name], err_msg=name, strict=True)
+
+
+def assert_strengths_are_shares(agent):
+    for network in (agent.actor, agent.critic):
+        for neuron in (i for layer in network.layers if layer.kind != "input" for i in layer.ids):
+            strengths = network.strengths(neuron)
+            assert (strengths >= 0).all()
+            assert strengths.sum() == pytest.approx(1, abs=1e-4)
+
+
+def refused(message, call, *arguments, error=ValueError, **settings):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        call(*arguments, **settings)
+
+
+def experience(agent):
+    return agent._learner.state.experience
+
+
+# -- learn ---------------------------------------------------------------------------------------------------------
+
+
+def test_learn_returns_the_agent_and_counts_steps():
+    agent = cart()
+    assert agent.learn(150) is agent
+    assert agent.num_timesteps == 150
+    assert agent.learn(100).num_timesteps == 100
+    assert agent.learn(50, reset_num_timesteps=False).num_timesteps == 150
+    assert agent.learn(0).num_timesteps == 0
+    assert agent.episodes > 0
+
+
+def test_learning_in_pieces_is_learning_at_once():
+    once = cart().learn(400)
+    pieces = cart()
+    for steps in (1, 99, 0, 300):
+        pieces.learn(steps)
+    assert_same_state(once.get_state(), pieces.get_state())
+
+
+def test_the_callback_gets_every_step_and_the_episodes():
+    reports = []
+    agent = DynLiveAgent(Counting(length=4), seed=0)
+    agent.learn(10, callback=reports.append)
+    assert [report.new_steps for report in reports] == [1] * 10
+    assert all(report.agent is agent for report in reports)
+    finished = [episode for report in reports for episode in report.finished]
+    assert [(e.episode_return, e.length) for e in finished] == [(10, 4), (410, 4)]
+    assert agent.episodes == 2
+
+
+def test_the_callback_can_stop_learning():
+    agent = cart()
+    agent.learn(500, callback=lambda report: report.agent.num_timesteps < 37)
+    assert agent.num_timesteps == 37
+    assert agent.learn(100, callback=lambda report: None).num_timesteps == 100
+
+
+def test_log_interval_logs_every_so_many_episodes(caplog):
+    with caplog.at_level(logging.INFO, logger="dynlive_rl.agents.agent"):
+        DynLiveAgent(Counting(length=4), seed=0).learn(41, log_interval=3)
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "step 12, 3 episodes", "step 24, 6 episodes", "step 36, 9 episodes",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [-1, 1.5, True])
+def test_learn_refuses_other_numbers_of_steps(steps):
+    refused(f"total_timesteps must be a whole number ≥ 0, not {steps!r}", cart().learn, steps)
+
+
+def test_learn_needs_an_environment():
+    refused("this agent has no environment to learn in: pass env=, or call act and observe yourself", own().learn, 10)
+
+
+def interrupt(env, action):
+    raise KeyboardInterrupt
+
+
+def interrupt_afterwards(env, action):
+    env.step(action)
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("what", [interrupt, interrupt_afterwards])
+@pytest.mark.parametrize("at", [1, 40, 200])
+def test_ctrl_c_ends_learn_and_learning_can_go_on(what, at, caplog):
+    agent = DynLiveAgent(Broken(TimeLimit(Counting(length=50), 40), at, what), seed=0)
+    agent.learn(300)
+    assert agent.num_timesteps == at - 1
+    assert "what was learned is kept" in caplog.text
+    agent.learn(300, reset_num_timesteps=False)
+    assert agent.num_timesteps == at - 1 + 300
+    assert_strengths_are_shares(agent)
+    # Whatever had been going on, every step that was learned from follows its own observation.
+    kept = experience(agent)
+    rows = int(kept.rows[0])
+    for observation, kind, following in zip(
+        kept.observation[0, : rows - 1], kept.kind[0, : rows - 1], kept.observation[0, 1:rows], strict=True
+    ):
+        if kind == STEP:
+            assert_array_equal(following, observation + [0, 1])
+
+
+def test_one_compiled_call_per_step_and_one_per_reset(monkeypatch):
+    calls = []
+    for name in ("begin", "observe"):
+        kernel = getattr(actor_critic, name)
+        monkeypatch.setattr(actor_critic, name, lambda *a, n=name, k=kernel: (calls.append(n), k(*a))[1])
+    DynLiveAgent(Counting(length=4), seed=0).learn(20)
+    assert calls == (["begin"] + ["observe"] * 4) * 5
+
+
+# -- a loop of one's own -------------------------------------------------------------------------------------------
+
+
+def test_a_loop_of_ones_own_is_learn():
+    learned, looped = cart().learn(600), cart()
+    play(looped, gym.make("CartPole-v1"), 600, seed=0)
+    assert_same_state(learned.get_state(), looped.get_state())
+    assert looped.num_timesteps == 600
+
+
+def test_act_again_is_the_same_action():
+    agent = own()
+    first = agent.act([0.1, 0.2])
+    before = agent.get_state()
+    assert agent.act([0.1, 0.2]) == first
+    assert_same_state(before, agent.get_state())
+
+
+def test_observe_needs_an_action():
+    agent = own()
+    message = "there is no action to learn about: call act(observation) before observe"
+    refused(message, agent.observe, 1.0, [0, 0], False, False)
+    agent.act([0, 0])
+    agent.observe(1.0, [0, 0], True, False)
+    refused(message, agent.observe, 1.0, [0, 0], False, False)
+    assert agent.num_timesteps == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("what", ["reward", "next_observation"])
+def test_what_is_not_finite_is_refused_and_changes_nothing(bad, what):
+    agent = own()
+    feed(agent, 150, seed=1)
+    action = agent.act([0.5, 0.5])
+    before = agent.get_state()
+    with pytest.raises(
+        ValueError, match=rf"^{what.split('_')[-1]}s must be finite, .*{bad}; nothing was learned from it$"
+    ):
+        if what == "reward":
+            agent.observe(bad, [0.0, 0.0], False, False)
+        else:
+            agent.observe(1.0, [0.0, bad], False, False)
+    assert_same_state(before, agent.get_state())
+    assert agent.num_timesteps == 150
+    assert agent.act([0.5, 0.5]) == action
+    agent.observe(1.0, [0.0, 0.0], False, False)
+
+
+def test_act_refuses_what_is_not_finite():
+    agent = own()
+    before = agent.get_state()
+    with pytest.raises(ValueError, match=r"^observations must be finite, but one contains nan"):
+        agent.act([np.nan, 0])
+    assert_same_state(before, agent.get_state())
+    assert agent.act([0, 0]) in (0, 1, 2)
+
+
+@pytest.mark.parametrize("observation", [[1.0], [1.0, 2.0, 3.0], "left", None])
+def test_observations_of_another_shape_are_refused(observation):
+    message = f"the observation {observation!r} does not fit the space {Box(-1, 1, (2,))}"
+    agent = own()
+    refused(message, agent.act, observation)
+    agent.act([0, 0])
+    refused(message, agent.observe, 0.0, observation, False, False)
+
+
+def test_a_time_limit_is_no_end():
+    agent = own()
+    for terminated, truncated in ((False, False), (True, False), (False, True), (True, True)):
+        agent.act([0.1, 0.1])
+        agent.observe(1.0, [0.1, 0.1], terminated, truncated)
+    # Rows: two steps and how they ended, then a step each and how it ended.
+    assert experience(agent).kind[0, :7].tolist() == [STEP, STEP, TERMINATED, STEP, TRUNCATED, STEP, TERMINATED]
+
+
+def test_another_observation_starts_an_episode():
+    agent = own()
+    agent.act([0.1, 0.1])
+    agent.observe(1.0, [0.2, 0.2], False, False)
+    agent.act([0.2, 0.2])
+    agent.act([0.9, 0.9])  # the user reset
+    agent.observe(1.0, [0.8, 0.8], False, False)
+    assert experience(agent).kind[0, :4].tolist() == [STEP, TRUNCATED, STEP, STEP]
+    assert experience(agent).reward[0, :3].tolist() == [1, 0, 1]
+
+
+def test_spaces_and_environment_go_together():
+    message = "give an env, or both observation_space and action_space"
+    refused(message, DynLiveAgent)
+    refused(message, DynLiveAgent, observation_space=Discrete(2))
+    with pytest.raises(ValueError, match="env brings its own spaces"):
+        DynLiveAgent("CartPole-v1", observation_space=Discrete(2))
+    refused("env must be an environment id or a Gymnasium environment, not 3", DynLiveAgent, 3, error=TypeError)
+
+
+# -- the experience and the strengths --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("memory", [64, 300])
+def test_a_small_memory_wraps(memory):
+    agent = cart(config=AgentConfig(memory=memory)).learn(1000)
+    assert experience(agent).kind.shape == (1, memory)
+    assert experience(agent).rows[0] > 1000
+    assert_strengths_are_shares(agent)
+    assert np.isfinite(agent.get_state()["track"]).all()
+
+
+def test_the_memory_must_hold_a_batch():
+    refused("memory must be at least one batch (64), not 63", AgentConfig, memory=63)
+
+
+def test_strengths_stay_shares():
+    assert_strengths_are_shares(cart().learn(2000))
+
+
+# -- predict and evaluate --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return cart().learn(600)
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_predict_is_stable_baselines_predict(trained, deterministic):
+    action, state = trained.predict([0.0, 0.1, 0.0, -0.1], deterministic=deterministic)
+    assert np.shape(action) == ()
+    assert action in (0, 1)
+    assert state is None
+    actions, state = trained.predict(np.zeros((5, 4)), ("kept",), np.ones(5, bool), deterministic)
+    assert actions.shape == (5,)
+    assert set(actions.tolist()) <= {0, 1}
+    assert state == ("kept",)
+
+
+def test_one_prediction_is_the_batch_prediction(trained):
+    observations = np.random.default_rng(0).normal(size=(50, 4))
+    actions, _ = trained.predict(observations, deterministic=True)
+    assert actions.tolist() == [int(trained.predict(x, deterministic=True)[0]) for x in observations]
+    assert 0 < actions.sum() < 50
+
+
+def test_predict_refuses_what_is_not_finite(trained):
+    refused("observations must be finite, but one contains nan", trained.predict, [0, 0, np.nan, 0])
+
+
+def test_predicting_and_evaluating_change_nothing():
+    undisturbed, agent = own(), own()
+    feed(undisturbed, 300, seed=1)
+    feed(agent, 300, seed=1)
+    before = agent.get_state()
+    agent.predict([0.3, 0.3], deterministic=True)
+    assert_same_state(before, agent.get_state())
+    agent.predict(np.zeros((7, 2)), deterministic=False)
+    assert_same_state(before, agent.get_state(), but=["predict_random"])
+    assert feed(undisturbed, 300, seed=2) == feed(agent, 300, seed=2)
+    assert_same_state(undisturbed.get_state(), agent.get_state(), but=["predict_random"])
+
+
+def test_evaluating_in_between_changes_nothing():
+    undisturbed, agent = cart().learn(500), cart().learn(250)
+    before = agent.get_state()
+    agent.evaluate(3, seed=1)
+    assert_same_state(before, agent.get_state())
+    assert_same_state(undisturbed.get_state(), agent.learn(250).get_state())
+
+
+def test_evaluate_tells_every_episode(trained):
+    result = trained.evaluate(7, seed=3)
+    assert result.returns.shape == result.lengths.shape == (7,)
+    assert_array_equal(result.returns, result.lengths)  # CartPole pays 1 a step
+    assert result.mean == result.returns.mean()
+    assert result.std == result.returns.std()
+    assert_array_equal(result.returns, trained.evaluate(7, seed=3).returns)
+    assert trained.evaluate(2, env=TimeLimit(gym.make("CartPole-v1"), 5)).lengths.max() <= 5
+
+
+def test_evaluate_refuses(trained):
+    refused("episodes must be a whole number ≥ 1, not 0", trained.evaluate, 0)
+    refused("this agent has no environment to be evaluated in: pass env=", own().evaluate)
+    with pytest.raises(ValueError, match=r"^this agent was trained with Box.*, but the environment has Box"):
+        trained.evaluate(1, env="Acrobot-v1")
+    with pytest.raises(ValueError, match=r"does not know how it was made, .*: register it with Gymnasium$"):
+        DynLiveAgent(Counting()).evaluate(1)
+
+
+# -- the same again --------------------------------------------------------------------------------------------------
+
+FINGERPRINT = """
+import hashlib
+from dynlive_rl import DynLiveAgent
+state = DynLiveAgent("CartPole-v1", seed=5).learn(600).get_state()
+digest = hashlib.sha256(b"".join(name.encode() + state[name].tobytes() for name in sorted(state))).hexdigest()
+"""
+
+
+def test_the_same_seed_is_the_same_agent_in_a_new_process_too():
+    here = {}
+    exec(FINGERPRINT, here)
+    again = cart(5).learn(600).get_state()
+    assert_same_state(here["state"], again)
+    done = subprocess.run(
+        [sys.executable, "-c", FINGERPRINT + "print(digest)"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == here["digest"]
+    other = cart(6).learn(600).get_state()
+    assert not np.array_equal(again["actor.connection"], other["actor.connection"])
+
+
+def test_no_global_random_state_is_touched():
+    np.random.seed(1)  # noqa: NPY002
+    before = np.random.get_state()  # noqa: NPY002
+    cart().learn(300).evaluate(2, seed=0)
+    after = np.random.get_state()  # noqa: NPY002
+    assert_array_equal(before[1], after[1])
+    assert before[2:] == after[2:]
+
+
+# -- saving and loading ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [0, 255, 17 * 20, 1100])  # nothing, mid-episode, at an episode's end, a grown memory
+def test_a_loaded_agent_goes_on_like_the_saved_one(tmp_path, steps):
+    saved = own()
+    feed(saved, steps, seed=1)
+    saved.save(tmp_path / "agent")
+    loaded = DynLiveAgent.load(tmp_path / "agent")
+    assert_same_state(saved.get_state(), loaded.get_state())
+    assert (loaded.num_timesteps, loaded.episodes) == (steps, saved.episodes)
+    assert (loaded.observation_space, loaded.action_space) == (saved.observation_space, saved.action_space)
+    assert (loaded.config, loaded.seed) == (saved.config, saved.seed)
+    some = np.random.default_rng(3).uniform(-1, 1, (20, 2))
+    for deterministic in (True, False):
+        assert_array_equal(
+            saved.predict(some, None, None, deterministic)[0], loaded.predict(some, None, None, deterministic)[0]
+        )
+    assert feed(saved, 300, seed=2) == feed(loaded, 300, seed=2)
+    assert_same_state(saved.get_state(), loaded.get_state())
+
+
+def test_saved_in_the_middle_of_an_episode_it_can_go_on_in_it(tmp_path):
+    saved = own()
+    feed(saved, 255, seed=1)
+    saved.act([0.1, 0.1])
+    saved.observe(1.0, [0.2, 0.2], False, False)
+    saved.save(tmp_path / "agent")
+    loaded = DynLiveAgent.load(tmp_path / "agent")
+    for agent in (saved, loaded):
+        agent.act([0.2, 0.2])
+        agent.observe(1.0, [0.3, 0.3], True, False)
+    assert_same_state(saved.get_state(), loaded.get_state())
+
+
+def test_a_loaded_agent_learns_in_its_environment(tmp_path):
+    agent = cart().learn(300)
+    agent.save(tmp_path / "agent")
+    loaded = DynLiveAgent.load(tmp_path / "agent", env="CartPole-v1")
+    assert_array_equal(agent.evaluate(3, seed=0).returns, loaded.evaluate(3, seed=0).returns)
+    assert loaded.learn(100, reset_num_timesteps=False).num_timesteps == 400
+    assert loaded.episodes > agent.episodes
+
+
+def test_set_state_takes_over_what_get_state_returned():
+    one, other = own(0), own(9)
+    feed(one, 200, seed=1)
+    other.set_state(one.get_state())
+    assert feed(one, 200, seed=2) == feed(other, 200, seed=2)
+    assert_same_state(one.get_state(), other.get_state())
+
+
+def test_loading_refuses(tmp_path):
+    file = tmp_path / "agent"
+    refused(f"there is no file {file}", DynLiveAgent.load, file, error=FileNotFoundError)
+    file.write_bytes(b"no agent")
+    refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
+    Network.layered(inputs=2, outputs=1).save(file)
+    refused(f"{file} holds a network, not a agent", DynLiveAgent.load, file)
+    cart().save(file)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+    refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
+    file.write_bytes(whole)
+    with pytest.raises(
+        ValueError, match=rf"^{re.escape(str(file))} was trained with Box.*, but the environment has Box"
+    ):
+        DynLiveAgent.load(file, env="Acrobot-v1")
+    DynLiveAgent(Corridor(5)).save(file)
+    with pytest.raises(ValueError, match="was trained with Discrete.5., but the environment has Discrete.6.$"):
+        DynLiveAgent.load(file, env=Corridor(6))
+
+
+def test_saving_needs_a_folder(tmp_path):
+    file = tmp_path / "none" / "agent"
+    refused(f"cannot write {file}: there is no folder {file.parent}", own().save, file, error=FileNotFoundError)

@@ -174,6 +174,7 @@ class DynLiveAgent:
                 if not bar.disable:
                     bar.set_postfix(training.summary(None, self))
             except KeyboardInterrupt:
+                self._resume = None  # the environment may have stopped in the middle of a step
                 logger.warning("interrupted after %d steps; what was learned is kept", self.num_timesteps)
         return self
 
@@ -192,9 +193,12 @@ class DynLiveAgent:
         ValueError
             If the observation does not fit the space or is not finite.
         """
+        return self._act(self._all, observation)
+
+    def _act(self, stepping: NDArray[np.bool_], observation: Any) -> Any:
         if observation is not self._latest or self._ended.any():
             self._encoder.encode(observation, self._rows)
-            starting = self._ended | (self._rows != self._seen).any(axis=1)
+            starting = stepping & (self._ended | (self._rows != self._seen).any(axis=1))
             if starting.any():
                 self._learner.begin(starting, self._rows)
                 self._seen[starting] = self._rows[starting]
@@ -404,5 +408,4 @@ class DynLiveAgent:
                 )
         agent.set_state(arrays)
         agent.num_timesteps = header["num_timesteps"]
-        agent._first_reset = False
         return agent

@@ -65,6 +65,9 @@ class AgentConfig:
     boost, fall
         Factor on all rates while the mean return of the last episodes is below the best one by more than the fraction
         `fall` of what had been gained.
+    content_rate, content_interval
+        Factors on the rates and on the rehearsal interval while the agent is content: each of the last episodes returned
+        as much as the best one ever, within 1 % of all that returns have spanned, so there is little left to learn.
     """
 
     hidden: int = 128
@@ -84,7 +87,7 @@ class AgentConfig:
     critic_rate: float = 4e-3
     actor_rate: float = 1e-3
     output_rate: float = 4.0
-    rate_half_life: float = 3000.0
+    rate_half_life: float = 1000.0
     rehearsal_half_life: float = 6000.0
     policy_gain: float = 20.0
     value_gain_low: float = 10.0
@@ -95,11 +98,13 @@ class AgentConfig:
     importance_clip: float = 2.0
     entropy: float = 0.1
     anchor: float = 2.0
-    slow_rate: float = 0.02
+    slow_rate: float = 0.03
     persistence: float = 0.9
     structure: float = 0.01
     boost: float = 2.0
     fall: float = 0.3
+    content_rate: float = 0.1
+    content_interval: int = 4
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -51,6 +51,7 @@ class Learner:
         self.actor = _network(features, outputs, config, seeds[1])
         rows = config.segments * (config.segment_length + 1)
         self._capacity = max(2, -(-config.memory // environments))  # a step and what followed it
+        self._room = 0  # rows that every stream has room for before that must be looked at again
         self.state = Agent(
             critic=self.critic.arrays,
             actor=self.actor.arrays,
@@ -143,6 +144,7 @@ class Learner:
         if 0 < rows != self.state.experience.kind.shape[1]:
             self._set_experience(rows)
         checkpoint.copy_into(self._arrays(), state)
+        self._room = 0
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         state = self.state
@@ -153,11 +155,17 @@ class Learner:
         return arrays
 
     def _make_room(self) -> None:
-        """Double the experience while it is full and smaller than it may be."""
+        """Double the experience when it is full and smaller than it may be; called before at most one row per stream."""
+        self._room -= 1
+        if self._room >= 0:
+            return
         experience = self.state.experience
         rows = experience.kind.shape[1]
         if rows < self._capacity and experience.rows.max() >= rows:
-            self._set_experience(min(2 * rows, self._capacity))
+            rows = min(2 * rows, self._capacity)
+            self._set_experience(rows)
+        # Once it has its full size there is nothing to look after: old rows are overwritten.
+        self._room = rows - int(experience.rows.max()) - 1 if rows < self._capacity else self._capacity
 
     def _set_experience(self, rows: int) -> None:
         old = self.state.experience

@@ -154,7 +154,7 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
             "dtype": str(space.dtype),
         }
     if isinstance(space, spaces.MultiBinary):
-        return {"kind": "MultiBinary", "shape": list(space.shape)}
+        return {"kind": "MultiBinary", "n": np.asarray(space.n).tolist()}
     assert isinstance(space, spaces.Discrete)
     return {"kind": "Discrete", "n": int(space.n), "start": int(space.start), "dtype": str(space.dtype)}
 
@@ -162,7 +162,7 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
 def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
     """Make the space that `space_to_json` described."""
     if description["kind"] == "MultiBinary":
-        return spaces.MultiBinary(description["shape"])
+        return spaces.MultiBinary(description["n"])
     dtype = np.dtype(description["dtype"]).type
     if description["kind"] == "Discrete":
         other = {} if dtype is np.int64 else {"dtype": dtype}  # an argument that not every Gymnasium has

@@ -62,9 +62,12 @@ def summary(report: Report | None, agent: "DynLiveAgent | None" = None) -> dict[
 
 
 def _reset_seed(agent: "DynLiveAgent") -> int | None:
-    """Only the first reset is seeded: later ones go on with the environment's own random state."""
+    """Only the first reset is seeded: later ones go on with the environment's own random state.
+
+    A loaded agent's environment is a fresh one: its first episodes should not be those of the first training again.
+    """
     first, agent._first_reset = agent._first_reset, False
-    return agent.seed if first else None
+    return agent.seed + agent.episodes if first and agent.seed is not None else None
 
 
 def _reset(agent: "DynLiveAgent", env: Environment) -> Any:
@@ -100,11 +103,11 @@ def _run_vector(agent: "DynLiveAgent", env: gym.vector.VectorEnv[Any, Any, Any],
     )  # fmt: skip
     taken = 0
     while taken < steps:
-        actions = agent.act(observations)
+        # In next-step mode the step after an episode's last one only resets: nothing is done, nothing is learned.
+        stepped = ~resetting
+        actions = agent._act(stepped, observations)
         agent._resume = None
         observations, rewards, terminated, truncated, info = env.step(actions)
-        # In next-step mode the step after an episode's last one only resets: nothing was done, nothing is learned.
-        stepped = ~resetting
         done = (terminated | truncated) & stepped
         agent._observe(stepped, rewards, _final(observations, info, done, mode), terminated, truncated)
         returns += rewards * stepped

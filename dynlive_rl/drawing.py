@@ -17,8 +17,9 @@ MOST_LINES = 4_000
 def draw_network(network: "Network", path: str | PathLike[str], title: str | None = None) -> None:
     """Draw a network's layers from left to right and save the picture.
 
-    Neurons are coloured by their outputs in the last cycle. Connections are lines as wide as they are strong, and as
-    dark as they are strong among their neuron's; those from the complement (1 - x) of an input are red. Of very many connections only the strongest are drawn.
+    Neurons are coloured by their outputs in the last cycle. Connections are lines as wide as they are strong, and as dark
+    as they are strong among their neuron's; those from the complement (1 - x) of an input are red. Of very many
+    connections only the strongest are drawn.
 
     Parameters
     ----------

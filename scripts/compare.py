@@ -44,6 +44,7 @@ class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
     seconds = 0.0
 
     def step(self, action: Any) -> Any:
+        """Step, and look at the clock."""
         start = time.perf_counter()
         result = self.env.step(action)
         self.seconds += time.perf_counter() - start
@@ -56,7 +57,7 @@ def run_dynlive(env_id: str, seed: int, budget: int, episodes: int) -> dict[str,
     from dynlive_rl.agents.evaluation import play
 
     env = TimedSteps(gym.make(env_id))
-    arena = gym.make_vec(env_id, num_envs=episodes, vectorization_mode="sync")
+    arena = gym.make_vec(env_id, num_envs=episodes)
     start = time.perf_counter()
     agent = DynLiveAgent(env, seed=seed)
     agent.warm_up()

@@ -32,8 +32,8 @@ RETURN_COUNT, RETURN_SQUARE = 4, 5  # running mean square of the discounted rewa
 TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 6, 7, 8
 WORLD, WORLD_EPISODES, LOWEST, HIGHEST, BEST, BOOST = 9, 10, 11, 12, 13, 14
 STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 17, 18, 19
-WORLDS = 20
-TRACKED = 21
+WORLDS, CONTENT = 20, 21
+TRACKED = 22
 
 EVERYWHERE = 2**31  # hops without limit
 
@@ -68,6 +68,8 @@ class Settings(NamedTuple):
     structure: float
     boost: float
     fall: float
+    content_rate: float
+    content_interval: int
 
 
 class Agent(NamedTuple):
@@ -160,10 +162,12 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
 
 @inner
 def interval(track, settings):
-    """Return the steps between rehearsals: few at first, more as the world gets old."""
+    """Return the steps between rehearsals: few at first, more as the world gets old or while the agent is content."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
     blind = track[HIGHEST] == track[LOWEST]
     every = settings.rehearse_every_blind if blind else settings.rehearse_every
+    if track[CONTENT]:
+        every *= settings.content_interval
     return np.round(every * (1.0 + (track[STEPS] - track[WORLD]) / settings.rehearsal_half_life))
 
 
@@ -212,12 +216,16 @@ def keep_track(track, running, recent, reward, kind, settings):
         track[LOWEST] = track[HIGHEST] = running[1]
     track[LOWEST] = min(track[LOWEST], running[1])
     track[HIGHEST] = max(track[HIGHEST], running[1])
+    track[CONTENT] = 0
     if track[WORLD_EPISODES] < episodes:
         return
-    lately, steps = 0.0, 0.0
+    lately, steps, worst = 0.0, 0.0, recent[1, 0]
     for k in range(episodes):
         steps += recent[0, k]
         lately += recent[1, k] / episodes
+        worst = min(worst, recent[1, k])
+    spread = track[HIGHEST] - track[LOWEST]
+    track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - 0.01 * spread
     if track[WORLD_EPISODES] == episodes:
         track[BEST] = lately
     track[BEST] = max(track[BEST], lately)
@@ -316,7 +324,7 @@ def rehearse(agent, settings):
 
     size = narrow.drive.shape[2]
     fade = 1.0 / sqrt(1.0 + (track[STEPS] - track[WORLD]) / settings.rate_half_life)
-    pace = fade * max(track[BOOST], 1.0)
+    pace = fade * (settings.content_rate if track[CONTENT] else max(track[BOOST], 1.0))
     slow_pace = settings.slow_rate * max(fade, 0.1) * max(track[BOOST], 1.0)
     square = 0.0
     batches = 0

@@ -1,0 +1,141 @@
+"""The command line: what it writes and prints, and one sentence for bad input."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dynlive_rl
+from dynlive_rl import DynLiveAgent, Network
+from dynlive_rl.cli import main
+
+TRAIN_KEYS = ["env", "agent", "seed", "steps", "episodes", "wall_s", "compile_s", "connections", "checkpoint"]
+EVALUATE_KEYS = ["env", "mean", "std", "episodes"]
+
+
+def complaint(capsys, *arguments):
+    """Run what must fail; returns its one sentence."""
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        status = stop.code
+    said = capsys.readouterr()
+    assert status == 2
+    assert said.out == ""
+    assert said.err.startswith("dynlive: ")
+    assert said.err.count("\n") == 1
+    assert said.err.endswith("\n")
+    return said.err.strip()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "deep" / "run"
+    assert main(["train", "CartPole-v1", "--steps", "400", "--seed", "3", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_train_writes_agent_and_progress(folder):
+    agent = DynLiveAgent.load(folder / "agent.dynlive")
+    assert (agent.num_timesteps, agent.seed) == (400, 3)
+    with open(folder / "progress.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["step", "episode", "return", "length", "surprise", "connections", "seconds"]
+    assert len(rows) == agent.episodes > 5
+    table = [dict(zip(header, map(float, row), strict=True)) for row in rows]
+    assert [row["episode"] for row in table] == list(range(1, agent.episodes + 1))
+    step = 0
+    for row in table:
+        step += row["length"]
+        assert (row["step"], row["return"]) == (step, row["length"])
+    assert all(row["connections"] > 0 for row in table)
+
+
+def test_train_says_what_it_did(capsys, tmp_path):
+    assert main(["train", "CartPole-v1", "--steps", "50", "--out", str(tmp_path)]) == 0
+    assert re.search(r"learned from 50 steps and \d+ episodes in .* wrote .*agent\.dynlive\n$", capsys.readouterr().out)
+
+
+def test_train_json(capsys, tmp_path):
+    assert main(["train", "CartPole-v1", "--steps", "100", "--seed", "7", "--out", str(tmp_path), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert list(result) == TRAIN_KEYS
+    assert (result["env"], result["agent"], result["seed"], result["steps"]) == ("CartPole-v1", "dynlive", 7, 100)
+    assert Path(result["checkpoint"]) == tmp_path / "agent.dynlive"
+    assert Path(result["checkpoint"]).is_file()
+    assert 0 <= result["wall_s"] < 60
+    assert result["connections"] > 0
+
+
+def test_no_steps_are_fine(capsys, tmp_path):
+    assert main(["train", "CartPole-v1", "--steps", "0", "--out", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["episodes"] == 0
+    assert (tmp_path / "progress.csv").read_text().count("\n") == 1
+
+
+def test_evaluate(capsys, folder):
+    file = str(folder / "agent.dynlive")
+    assert main(["evaluate", file, "--episodes", "6", "--seed", "1", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert list(result) == EVALUATE_KEYS
+    expected = DynLiveAgent.load(file, env="CartPole-v1").evaluate(6, seed=1)
+    assert result == {"env": "CartPole-v1", "mean": expected.mean, "std": expected.std, "episodes": 6}
+    assert main(["evaluate", file, "--episodes", "2", "--env", "CartPole-v1"]) == 0
+    assert re.fullmatch(r"CartPole-v1: mean return [\d.]+ ± [\d.]+ over 2 episodes\n", capsys.readouterr().out)
+
+
+def test_an_unknown_environment_gets_the_near_name(capsys, tmp_path):
+    out = tmp_path / "run"
+    said = complaint(capsys, "train", "CartPoole-v1", "--steps", 10, "--out", out)
+    assert said.startswith("dynlive: cannot make environment 'CartPoole-v1': ")
+    assert "Did you mean: `CartPole`" in said
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("steps", ["-1", "1.5", "many"])
+def test_steps_are_a_whole_number(capsys, tmp_path, steps):
+    said = complaint(capsys, "train", "CartPole-v1", "--steps", steps, "--out", tmp_path)
+    assert f"--steps: must be a whole number ≥ 0, not {steps!r}" in said
+
+
+def test_other_bad_input(capsys, tmp_path, folder):
+    assert "required" in complaint(capsys, "train", "CartPole-v1", "--out", tmp_path)
+    assert "required" in complaint(capsys)
+    assert "--episodes: must be a whole number ≥ 1, not '0'" in complaint(
+        capsys, "evaluate", folder / "agent.dynlive", "--episodes", "0"
+    )
+    file = tmp_path / "file"
+    file.write_text("")
+    assert str(file) in complaint(capsys, "train", "CartPole-v1", "--steps", "1", "--out", file)
+    assert str(file) in complaint(capsys, "train", "CartPole-v1", "--steps", "1", "--out", file / "deeper")
+
+
+def test_files_that_are_no_agents(capsys, tmp_path, folder):
+    missing, other = tmp_path / "missing", tmp_path / "other"
+    assert complaint(capsys, "evaluate", missing) == f"dynlive: there is no file {missing}"
+    other.write_text("something else")
+    assert complaint(capsys, "evaluate", other) == f"dynlive: {other} is not a DynLive checkpoint, or it is damaged"
+    Network.layered(inputs=2, outputs=1).save(other)
+    assert complaint(capsys, "evaluate", other) == f"dynlive: {other} holds a network, not a agent"
+    said = complaint(capsys, "evaluate", folder / "agent.dynlive", "--env", "Acrobot-v1")
+    assert "was trained with Box" in said
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"dynlive {dynlive_rl.__version__}\n"
+
+
+def test_the_installed_command(tmp_path):
+    command = [str(Path(sys.executable).with_name("dynlive"))]
+    train = [*command, "train", "CartPole-v1", "--steps", "60", "--seed", "0", "--out", str(tmp_path), "--json"]
+    done = subprocess.run(train, capture_output=True, text=True, check=True)
+    assert list(json.loads(done.stdout.splitlines()[-1])) == TRAIN_KEYS
+    done = subprocess.run([*command, "evaluate", str(tmp_path / "no")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"dynlive: there is no file {tmp_path / 'no'}\n")

@@ -1,0 +1,174 @@
+"""Spaces: what the network reads and chooses, and back."""
+
+import json
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+from numpy.testing import assert_array_equal
+
+from dynlive_rl import DynLiveAgent
+
+
+def encoded(space, observation, rows=1):
+    encoder = ObservationEncoder(space)
+    written = np.full((rows, encoder.size), 7, np.float32)
+    encoder.encode(observation, written)
+    return written
+
+
+# -- observations --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        Box(-1, 1, (3,)),
+        Box(-np.inf, np.inf, (2, 3), np.float64),
+        Box(0, 255, (2, 2, 2), np.uint8),
+        Box(-5, 5, (4,), np.int32),
+        Box(0, 1, ()),
+    ],
+)
+def test_a_box_is_read_value_by_value(space):
+    encoder = ObservationEncoder(space)
+    assert encoder.size == int(np.prod(space.shape))
+    assert encoder.scaled.tolist() == [1] * encoder.size
+    space.seed(0)
+    batch = np.array([space.sample() for _ in range(4)])
+    assert_array_equal(encoded(space, batch[0]), batch[0].reshape(1, -1).astype(np.float32))
+    assert_array_equal(encoded(space, batch, rows=4), batch.reshape(4, -1).astype(np.float32))
+    assert not encoder.is_batch(batch[0])
+    assert encoder.is_batch(batch)
+
+
+def test_a_discrete_observation_is_one_hot():
+    space = Discrete(4, start=-1)
+    encoder = ObservationEncoder(space)
+    assert (encoder.size, encoder.scaled.tolist()) == (4, [0] * 4)
+    assert encoded(space, -1).tolist() == [[1, 0, 0, 0]]
+    assert encoded(space, np.int64(2)).tolist() == [[0, 0, 0, 1]]
+    assert encoded(space, [0, -1, 2], rows=3).tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
+    assert encoder.is_batch([0, 1])
+    assert not encoder.is_batch(0)
+
+
+@pytest.mark.parametrize("observation", [-2, 3, 0.5, np.nan, "left", None, [0, 1]])
+def test_what_is_no_state_is_refused(observation):
+    with pytest.raises(ValueError, match=r"^the observation .* does not fit the space Discrete\(4, start=-1\)$"):
+        encoded(Discrete(4, start=-1), observation)
+
+
+@pytest.mark.parametrize("observation", [[1.0], np.zeros((3, 3)), "left", None, [[1, 2, 3], [4, 5]]])
+def test_what_fits_no_box_is_refused(observation):
+    with pytest.raises(ValueError, match=r"(?s)^the observation .* does not fit the space Box\("):
+        encoded(Box(-1, 1, (2, 3)), observation)
+
+
+@pytest.mark.parametrize("space", [Dict({"a": Discrete(2)}), Tuple([Discrete(2)]), Text(3), MultiBinary(3)])
+def test_other_observation_spaces_are_refused(space):
+    with pytest.raises(ValueError, match=r"^observations must be Box or Discrete, not .*: wrap the environment$"):
+        ObservationEncoder(space)
+
+
+def test_an_empty_observation_space_is_refused():
+    with pytest.raises(ValueError, match=r"is empty: there is nothing to see$"):
+        ObservationEncoder(Box(0, 1, (0,)))
+
+
+# -- actions -------------------------------------------------------------------------------------------------------
+
+ACTIONS = [
+    (Discrete(3), (3,)),
+    (Discrete(3, start=5), (3,)),
+    (MultiDiscrete([2, 3, 4]), (2, 3, 4)),
+    (MultiDiscrete([[2, 3], [4, 5]], dtype=np.int32), (2, 3, 4, 5)),
+    (MultiDiscrete([2, 3], start=[-1, 10]), (2, 3)),
+    (MultiBinary(4), (2,) * 4),
+    (MultiBinary((2, 2)), (2,) * 4),
+    (Box(-1, 1, (2,)), (3,) * 2),
+    (Box(np.float32([[0, 1, 2], [3, 4, 5]]), np.float32([[1, 2, 3], [9, 9, 9]])), (3,) * 6),
+    (Box(0, 255, (2, 3), np.uint8), (3,) * 6),
+    (Box(-3, 4, (1,), np.int64), (3,)),
+]
+
+
+@pytest.mark.parametrize(("space", "options"), ACTIONS, ids=str)
+def test_every_choice_is_an_action_of_the_space(space, options):
+    decoder = ActionDecoder(space)
+    assert decoder.options == options
+    rng = np.random.default_rng(0)
+    choices = np.array([rng.integers(0, options) for _ in range(40)])
+    choices[0], choices[1] = 0, np.array(options) - 1
+    actions = decoder.decode(choices)
+    assert len(actions) == 40
+    for choice, action in zip(choices, actions, strict=True):
+        assert space.contains(action)
+        one = decoder.decode_one(choice)
+        assert space.contains(one)
+        assert_array_equal(one, action)
+
+
+@pytest.mark.parametrize(
+    ("space", "choices", "action"),
+    [
+        (Discrete(3, start=5), [2], 7),
+        (MultiDiscrete([2, 3], start=[-1, 10]), [1, 2], [0, 12]),
+        (MultiBinary((2, 2)), [0, 1, 1, 0], [[0, 1], [1, 0]]),
+        (Box(np.float32([-1, 0]), np.float32([1, 5])), [0, 2], [-1, 5]),
+        (Box(np.float32([-1, 0]), np.float32([1, 5])), [1, 1], [0, 2.5]),
+        (Box(0, 10, (3,), np.int16), [0, 1, 2], [0, 5, 10]),
+    ],
+    ids=str,
+)
+def test_choices_mean_what_they_should(space, choices, action):
+    assert_array_equal(ActionDecoder(space).decode_one(np.array(choices)), action)
+
+
+@pytest.mark.parametrize("space", [Box(-np.inf, 1, (2,)), Box(0, np.inf, (1,))])
+def test_actions_without_bounds_are_refused(space):
+    with pytest.raises(ValueError, match=r"^continuous actions must have finite bounds, not Box.*: rescale them"):
+        ActionDecoder(space)
+
+
+@pytest.mark.parametrize("space", [Dict({"a": Discrete(2)}), Tuple([Discrete(2)]), Text(3)])
+def test_other_action_spaces_are_refused(space):
+    with pytest.raises(ValueError, match=r"^actions must be Discrete, MultiDiscrete, MultiBinary or Box, not "):
+        ActionDecoder(space)
+
+
+@pytest.mark.parametrize(("space", "options"), ACTIONS, ids=str)
+def test_the_agent_acts_in_the_space(space, options):
+    agent = DynLiveAgent(observation_space=Discrete(2), action_space=space, seed=0)
+    for _ in range(3):
+        assert space.contains(agent.act(0))
+        agent.observe(0.5, 0, True, False)
+    action, _ = agent.predict(1)
+    assert np.shape(action) == (space.shape or ())
+    actions, _ = agent.predict([0, 1, 1])
+    assert all(space.contains(one) for one in actions)
+
+
+# -- keeping them --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "space",
+    [space for space, _ in ACTIONS]
+    + [
+        Box(-np.inf, np.inf, (3,)),
+        Box(np.float64([0.1, -np.inf]), np.float64([0.3, 5]), dtype=np.float64),
+        Box(np.iinfo(np.int64).min, np.iinfo(np.int64).max, (2,), np.int64),
+        Discrete(4, dtype=np.int32),
+    ],
+    ids=str,
+)
+def test_a_space_comes_back_from_a_file(space):
+    back = space_from_json(json.loads(json.dumps(space_to_json(space))))
+    assert back == space
+    assert back.dtype == space.dtype
+    if isinstance(space, gym.spaces.Box):
+        assert_array_equal(back.low, space.low, strict=True)
+        assert_array_equal(back.high, space.high, strict=True)

@@ -1,0 +1,98 @@
+"""Vector environments: every environment's experience is its own, in every way of resetting."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from numpy.testing import assert_array_equal
+
+from dynlive_rl import DynLiveAgent
+from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
+from worlds import Counting
+
+LENGTHS = (3, 4, 7)
+
+
+@pytest.fixture(params=list(AutoresetMode), ids=str)
+def agent(request):
+    environments = [lambda i=i: Counting(LENGTHS[i], stride=i) for i in range(len(LENGTHS))]
+    return DynLiveAgent(SyncVectorEnv(environments, autoreset_mode=request.param), seed=0)
+
+
+def expected(length, stride, steps):
+    """The (observation, reward, next observation, kind of what followed) of some steps of `Counting`."""
+    sequence, episode, time = [], 1000 * stride, 0
+    for _ in range(steps):
+        time += 1
+        kind = STEP if time < length else (TERMINATED if episode % 3 == 0 else TRUNCATED)
+        sequence.append(((episode, time - 1), 100 * episode + time, (episode, time), kind))
+        if time == length:
+            episode, time = episode + 1, 0
+    return sequence
+
+
+def remembered(agent, env):
+    """The same of what an agent remembers of an environment: every row with an action, and the row after it."""
+    kept = agent._learner.state.experience
+    rows = int(kept.rows[env])
+    return [
+        (tuple(kept.observation[env, i]), kept.reward[env, i], tuple(kept.observation[env, i + 1]), kept.kind[env, i + 1])
+        for i in range(rows - 1)
+        if kept.kind[env, i] == STEP
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [1, 30, 200])
+def test_every_environment_has_its_own_experience(agent, steps):
+    taken = []
+    agent.learn(steps, callback=lambda report: taken.append(report.new_steps))
+    assert agent.num_timesteps == sum(taken)
+    assert steps <= sum(taken) < steps + len(LENGTHS)
+    memories = [remembered(agent, env) for env in range(len(LENGTHS))]
+    assert sum(map(len, memories)) == agent.num_timesteps
+    for env, memory in enumerate(memories):
+        assert memory == expected(LENGTHS[env], env, len(memory))
+
+
+def test_episodes_are_reported_whole(agent):
+    finished = []
+    agent.learn(150, callback=lambda report: finished.extend(report.finished))
+    assert len(finished) == agent.episodes
+    assert all(episode.length in LENGTHS for episode in finished)
+    firsts = {length: next(e.episode_return for e in finished if e.length == length) for length in LENGTHS}
+    assert firsts == {
+        length: sum(step[1] for step in expected(length, env, length)) for env, length in enumerate(LENGTHS)
+    }
+
+
+def test_learning_in_pieces_is_learning_at_once(agent):
+    environments = [lambda i=i: Counting(LENGTHS[i], stride=i) for i in range(len(LENGTHS))]
+    mode = agent.env.metadata["autoreset_mode"]
+    other = DynLiveAgent(SyncVectorEnv(environments, autoreset_mode=mode), seed=0)
+    agent.learn(240)
+    while other.num_timesteps < agent.num_timesteps:
+        other.learn(1, reset_num_timesteps=False)
+    one, another = agent.get_state(), other.get_state()
+    for name in one:
+        assert_array_equal(one[name], another[name], err_msg=name)
+
+
+def test_predict_takes_a_batch_or_one(agent):
+    agent.learn(10)
+    assert agent.predict(np.zeros((3, 2)))[0].shape == (3,)
+    assert agent.predict(np.zeros(2))[0].shape == ()
+
+
+@pytest.mark.parametrize("how", ["sync", "vector_entry_point"])
+def test_it_learns_is_evaluated_saved_and_loaded(tmp_path, how):
+    agent = DynLiveAgent(gym.make_vec("CartPole-v1", num_envs=3, vectorization_mode=how), seed=0).learn(600)
+    result = agent.evaluate(5, seed=0)
+    assert result.returns.shape == (5,)
+    agent.save(tmp_path / "agent")
+    alone = DynLiveAgent.load(tmp_path / "agent")
+    assert_array_equal(alone.evaluate(5, env="CartPole-v1", seed=0).returns, result.returns)
+    assert alone.act(np.zeros((3, 4))).shape == (3,)
+    with pytest.raises(ValueError, match="was trained in 3 environments side by side, not 1: only with as many"):
+        DynLiveAgent.load(tmp_path / "agent", env="CartPole-v1")
+    again = gym.make_vec("CartPole-v1", num_envs=3, vectorization_mode=how)
+    assert DynLiveAgent.load(tmp_path / "agent", env=again).learn(60).num_timesteps >= 60

@@ -186,7 +186,7 @@ class DynLiveAgent:
         """Return the next action for an observation (or for each of a vector environment's observations).
 
         After `observe` of the same observation it hands out what was chosen then; any other observation starts an
-        episode.
+        episode. (The very same array counts as the same observation, whatever is in it by now.)
 
         Raises
         ------
@@ -220,7 +220,8 @@ class DynLiveAgent:
             Whether the episode ended by itself, or was broken off (a time limit): then the future is still worth
             something, and the agent reckons with it.
 
-        With a vector environment all four have one row per environment.
+        With a vector environment all four have one row per environment. In a loop of your own, make it with autoreset
+        disabled or in the same step (and pass the final observations): every call counts as a step of every environment.
 
         Raises
         ------

@@ -87,7 +87,7 @@ class AgentConfig:
     critic_rate: float = 4e-3
     actor_rate: float = 1e-3
     output_rate: float = 4.0
-    rate_half_life: float = 1000.0
+    rate_half_life: float = 3000.0
     rehearsal_half_life: float = 6000.0
     policy_gain: float = 20.0
     value_gain_low: float = 10.0
@@ -98,7 +98,7 @@ class AgentConfig:
     importance_clip: float = 2.0
     entropy: float = 0.1
     anchor: float = 2.0
-    slow_rate: float = 0.03
+    slow_rate: float = 0.02
     persistence: float = 0.9
     structure: float = 0.01
     boost: float = 2.0

@@ -202,9 +202,7 @@ def _experience(environments: int, rows: int, features: int, choices: int) -> Ex
 
 
 def _refuse(observations: NDArray[np.float32], rewards: NDArray[np.float64] | None) -> None:
-    if rewards is not None and not np.isfinite(rewards).all():
-        raise ValueError(
-            f"rewards must be finite, not {rewards[~np.isfinite(rewards)][0]}; nothing was learned from it"
-        )
-    bad = observations[~np.isfinite(observations)][0]
-    raise ValueError(f"observations must be finite, but one contains {bad}; nothing was learned from it")
+    for name, values in (("rewards", rewards), ("observations", observations)):
+        bad = None if values is None else values[~(np.abs(values) <= 1e30)]
+        if bad is not None and bad.size:
+            raise ValueError(f"{name} must be numbers within ±1e30, not {bad[0]}; nothing was learned from it")

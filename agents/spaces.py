@@ -54,7 +54,10 @@ class ObservationEncoder:
         """
         try:
             if isinstance(self.space, spaces.Box):
-                rows[...] = np.asarray(observation).reshape(rows.shape)
+                array, shape = np.asarray(observation), self.space.shape
+                if array.shape[array.ndim - len(shape) :] != shape:
+                    raise ValueError
+                rows[...] = array.reshape(rows.shape)
             else:
                 index = np.asarray(observation).reshape(rows.shape[0]) - self.space.start  # type: ignore[attr-defined]
                 if not ((index >= 0) & (index < self.size)).all():

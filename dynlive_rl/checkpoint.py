@@ -64,7 +64,7 @@ def read(path: str | PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str
             f"it was written by version {header.get('version')}"
         )
     if header.get("kind") != kind:
-        raise ValueError(f"{path} holds a {header.get('kind')}, not a {kind}")
+        raise ValueError(f"{path} holds no {kind}: it is a file of kind {header.get('kind')!r}")
     return header, arrays
 
 

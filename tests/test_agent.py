@@ -204,7 +204,9 @@ def test_what_is_not_finite_is_refused_and_changes_nothing(bad, what):
     before = agent.get_state()
     step = (bad, [0.0, 0.0]) if what == "reward" else (1.0, [0.0, bad])
     name = what.removeprefix("next_")
-    with pytest.raises(ValueError, match=rf"^{name}s must be finite, .*{bad}; nothing was learned from it$"):
+    with pytest.raises(
+        ValueError, match=rf"^{name}s must be numbers within ±1e30, not {bad}; nothing was learned from it$"
+    ):
         agent.observe(*step, False, False)
     assert_same_state(before, agent.get_state())
     assert agent.num_timesteps == 150
@@ -215,7 +217,7 @@ def test_what_is_not_finite_is_refused_and_changes_nothing(bad, what):
 def test_act_refuses_what_is_not_finite():
     agent = own()
     before = agent.get_state()
-    with pytest.raises(ValueError, match=r"^observations must be finite, but one contains nan"):
+    with pytest.raises(ValueError, match=r"^observations must be numbers within ±1e30, not nan"):
         agent.act([np.nan, 0])
     assert_same_state(before, agent.get_state())
     assert agent.act([0, 0]) in (0, 1, 2)
@@ -442,7 +444,7 @@ def test_loading_refuses(tmp_path):
     file.write_bytes(b"no agent")
     refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
     Network.layered(inputs=2, outputs=1).save(file)
-    refused(f"{file} holds a network, not a agent", DynLiveAgent.load, file)
+    refused(f"{file} holds no agent: it is a file of kind 'network'", DynLiveAgent.load, file)
     cart().save(file)
     whole = file.read_bytes()
     file.write_bytes(whole[:-100])

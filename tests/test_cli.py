@@ -120,7 +120,7 @@ def test_files_that_are_no_agents(capsys, tmp_path, folder):
     other.write_text("something else")
     assert complaint(capsys, "evaluate", other) == f"dynlive: {other} is not a DynLive checkpoint, or it is damaged"
     Network.layered(inputs=2, outputs=1).save(other)
-    assert complaint(capsys, "evaluate", other) == f"dynlive: {other} holds a network, not a agent"
+    assert complaint(capsys, "evaluate", other) == f"dynlive: {other} holds no agent: it is a file of kind 'network'"
     said = complaint(capsys, "evaluate", folder / "agent.dynlive", "--env", "Acrobot-v1")
     assert "was trained with Box" in said
 

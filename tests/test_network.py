@@ -648,7 +648,7 @@ def test_a_file_of_another_kind_or_format_is_refused(tmp_path, monkeypatch):
 
     path = tmp_path / "net"
     checkpoint.write(path, "agent", {}, {"x": np.zeros(1)})
-    refused(f"{path} holds a agent, not a network", Network.load, path)
+    refused(f"{path} holds no network: it is a file of kind 'agent'", Network.load, path)
     monkeypatch.setattr(checkpoint, "FORMAT", 99)
     small().save(path)
     monkeypatch.undo()

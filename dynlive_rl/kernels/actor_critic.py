@@ -21,7 +21,7 @@ from .arrays import (
     Rule,
 )
 from .cycle import propagate, row_ends
-from .policy import STEP, TERMINATED, TRUNCATED, Experience, all_finite, append_row, choose, encode, lay, log_softmax
+from .policy import STEP, TERMINATED, TRUNCATED, Experience, all_moderate, append_row, choose, encode, lay, log_softmax
 from .rehearsal import forward, learn, start_credit
 from .update import follow_slowly
 
@@ -116,9 +116,9 @@ def act(agent, settings, env):
 def begin(agent, settings, starting, observations):
     """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
 
-    Returns False, and does nothing, if an observation is not finite.
+    Returns False, and does nothing, if an observation is not a number within ±1e30.
     """
-    if not all_finite(observations):
+    if not all_moderate(observations):
         return False
     experience = agent.experience
     for env in range(observations.shape[0]):
@@ -138,9 +138,9 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     """Learn from one step of every environment e where stepped[e], and choose the next actions of those that go on.
 
     Parameters have shape (e,), observations (e, f). Learning comes first, so that the action is the newest strengths'.
-    Returns False, and learns nothing, if an observation or reward is not finite.
+    Returns False, and learns nothing, if an observation or reward is not a number within ±1e30.
     """
-    if not (all_finite(observations) and all_finite(rewards.reshape(-1, 1))):
+    if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
         return False
     experience, track = agent.experience, agent.track
     for env in range(rewards.size):

@@ -18,7 +18,7 @@ class _Flags(set[str]):
 
 
 # Arithmetic is exact (IEEE): whatever the compiler does, in whichever process, gives the same bits.
-compiled = njit(cache=True, error_model="numpy", nogil=True)
+compiled = njit(cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 # For functions that only other kernels call: no wrapper to call them from Python, which takes long to compile.
 inner = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 # For functions called once per neuron: as a call costs more than a short row, they become part of their callers.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dynlive_rl import checkpoint
-from dynlive_rl.kernels import actor_critic
+from dynlive_rl.kernels import track
 from dynlive_rl.network import Network
 
 from . import evaluation, training
@@ -317,17 +317,17 @@ class DynLiveAgent:
     @property
     def episodes(self) -> int:
         """Episodes finished so far."""
-        return int(self._learner.tracked(actor_critic.EPISODES))
+        return int(self._learner.tracked(track.EPISODES))
 
     @property
     def surprise(self) -> float:
         """Mean square error of the value neurons in the last rehearsal, in units of the running return's scale."""
-        return self._learner.tracked(actor_critic.SURPRISE)
+        return self._learner.tracked(track.SURPRISE)
 
     @property
     def worlds(self) -> int:
         """How often a lasting fall of the returns made the agent start afresh with its rates and its experience."""
-        return int(self._learner.tracked(actor_critic.WORLDS))
+        return int(self._learner.tracked(track.WORLDS))
 
     @property
     def connections(self) -> int:

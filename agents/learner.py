@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
-from dynlive_rl.kernels import actor_critic, policy
+from dynlive_rl.kernels import actor_critic, policy, track
 from dynlive_rl.kernels.actor_critic import Agent
 from dynlive_rl.kernels.policy import SCALED, Experience
 from dynlive_rl.network import Network
@@ -63,7 +63,7 @@ class Learner:
             experience=_experience(environments, min(FIRST_ROWS, self._capacity), features, len(options)),
             choices=np.cumsum([0, *options]),
             scaler=np.stack([scaled, np.zeros(features), np.ones(features)]).astype(float),
-            track=np.zeros(actor_critic.TRACKED),
+            track=np.zeros(track.TRACKED),
             recent=np.zeros((2, 5)),
             outcomes=np.zeros((2, 256)),
             running=np.zeros((3, environments)),
@@ -91,7 +91,7 @@ class Learner:
         return self.critic.connections + self.actor.connections
 
     def tracked(self, what: int) -> float:
-        """Return one of the tracked numbers, by its position in `actor_critic`."""
+        """Return one of the tracked numbers, by its position in `kernels.track`."""
         return float(self.state.track[what])
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:

@@ -1,8 +1,8 @@
 """Compiled kernels: plain arrays in, plain arrays out. They know neurons, strengths and credit, and nothing of Python objects.
 
 Read them in this order: `arrays` (what a network is made of), `arithmetic` (activations, random numbers), `update` (how
-one neuron learns), `cycle` (one cycle at a time, live), `rehearsal` (a batch of remembered experience at a time) and
-`actor_critic` (the agent).
+one neuron learns), `cycle` (one cycle at a time, live), `rehearsal` (a batch of remembered experience at a time); then the
+agent: `policy` (from observations to actions), `track` (what it keeps track of) and `actor_critic`.
 """
 
 from pathlib import Path

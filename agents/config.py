@@ -104,7 +104,7 @@ class AgentConfig:
     boost: float = 2.0
     fall: float = 0.3
     content_rate: float = 0.1
-    content_interval: int = 4
+    content_interval: int = 12
 
     def __post_init__(self) -> None:
         for field in fields(self):

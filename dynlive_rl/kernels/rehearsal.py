@@ -189,13 +189,19 @@ def backward(net, batch, scratch, rule, hops):
 @inner
 def start_credit(outputs, scratch, hops):
     """Clear all credit, with the output neurons of every cycle at distance 0 and all others out of reach."""
-    scratch.credit.fill(0)
-    scratch.distance.fill(hops)
-    scratch.signal.fill(0)
-    scratch.error.fill(0)
-    for t in range(1, scratch.distance.shape[0]):
+    credit, distance, signal, error = scratch.credit, scratch.distance, scratch.signal, scratch.error
+    for t in range(credit.shape[0]):
+        for j in range(credit.shape[1]):
+            distance[t, j] = hops
+            for b in range(credit.shape[2]):
+                credit[t, j, b] = 0
+    for c in range(signal.size):
+        signal[c] = 0
+    for j in range(error.size):
+        error[j] = 0
+    for t in range(1, distance.shape[0]):
         for j in outputs:
-            scratch.distance[t, j] = 0
+            distance[t, j] = 0
 
 
 @inner

@@ -96,11 +96,6 @@ class NetworkArrays(NamedTuple):
         return self.neuron[THRESHOLD]
 
     @property
-    def slow_threshold(self) -> Real:
-        """(n,) running average of the threshold."""
-        return self.neuron[SLOW_THRESHOLD]
-
-    @property
     def threshold_tag(self) -> Real:
         """(n,) eligibility trace of the threshold."""
         return self.neuron[THRESHOLD_TAG]
@@ -119,11 +114,6 @@ class NetworkArrays(NamedTuple):
     def strength(self) -> Real:
         """(c,) strength of every allowed connection, 0 where there is none."""
         return self.connection[STRENGTH]
-
-    @property
-    def slow_strength(self) -> Real:
-        """(c,) running average of the strengths."""
-        return self.connection[SLOW_STRENGTH]
 
     @property
     def moments(self) -> Real:

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from os import PathLike
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checkpoint
 from .activations import Activation, activation
+from .checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
 from .kernels import cycle, rehearsal
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
-from .topology import Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory
+from .topology import Engine, Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory, on_engine
 
-ALL_HOPS = 2**31
+if TYPE_CHECKING:
+    from .messages import MessageNetwork
 
 
 class Network:
@@ -48,7 +50,7 @@ class Network:
         self.memory = memory
         self.layers = layers
         self.rule = rule
-        self._custom = custom  # keeps the compiled activations alive
+        self.custom = custom  # keeps the compiled activations alive
         self._scratch = new_credit(arrays, memory.output.shape[0] - 1)
         self._batch: tuple[Batch, Credit] | None = None
 
@@ -212,13 +214,9 @@ class Network:
             If the shape is wrong, a reward is not finite, or the cycle is not remembered.
         """
         values = self._checked("rewards", rewards, (len(self.output_ids),), finite=True)
-        if isinstance(cycle, bool) or not isinstance(cycle, (int, np.integer)):
-            raise ValueError(f"cycle must be a whole number ≥ 0, not {cycle!r}")
         remembered = min(self.cycles, self.memory.output.shape[0] - 1)
-        if not 0 <= cycle < remembered:
-            what = f"only the last {remembered} are remembered" if remembered else "nothing has been propagated yet"
-            raise ValueError(f"cannot reward cycle {cycle}: {what}")
-        _cycle_reinforce(self.arrays, self.memory, self._scratch, self.numbers, values, _hops(hops), int(cycle))
+        ago = remembered_cycle(cycle, remembered)
+        _cycle_reinforce(self.arrays, self.memory, self._scratch, self.numbers, values, hops_limit(hops), ago)
 
     def rehearse(self, inputs: ArrayLike, rewards: ArrayLike, *, hops: int = ALL_HOPS) -> NDArray[np.floating]:
         """Learn once from a batch of remembered experience, with the outputs of the current strengths.
@@ -268,7 +266,7 @@ class Network:
             self.numbers,
             np.ascontiguousarray(np.clip(sequences, 0, 1).transpose(1, 2, 0)),
             np.ascontiguousarray(r.transpose(1, 2, 0)),
-            _hops(hops),
+            hops_limit(hops),
         )
         y = batch.output[1:, self.arrays.outputs].transpose(2, 0, 1).copy()
         return y if x.ndim == 3 else y[:, 0]
@@ -292,7 +290,7 @@ class Network:
             raise ValueError("cannot mark anything: nothing has been propagated yet")
         if not 0 <= decay <= 1:
             raise ValueError(f"decay must be in [0, 1], not {decay!r}")
-        cycle.mark(self.arrays, self.memory, self._scratch, self.numbers, values, _hops(hops), float(decay))
+        cycle.mark(self.arrays, self.memory, self._scratch, self.numbers, values, hops_limit(hops), float(decay))
 
     def surprise(self, delta: float, *, bound: float = 2.0) -> None:
         """Move every strength and threshold by delta · tag, in a step bounded over the whole network.
@@ -340,15 +338,28 @@ class Network:
         header = {
             "rule": asdict(self.rule),
             "layers": [asdict(layer) for layer in self.layers],
-            "custom": [own.name for own in self._custom],
+            "custom": [own.name for own in self.custom],
         }
         arrays = {name: getattr(self.arrays, name) for name in NetworkArrays._fields if name != "custom"}
         arrays |= {f"memory.{name}": getattr(self.memory, name) for name in Memory._fields}
         checkpoint.write(path, "network", header, arrays)
 
+    @overload
     @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Read a network written by `save`; it goes on exactly where that one was.
+    def load(cls, path: str | PathLike[str], *, engine: Literal["kernels"] = "kernels") -> Self: ...
+    @overload
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, engine: Literal["messages"]) -> "MessageNetwork": ...
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, engine: Engine = "kernels") -> "Self | MessageNetwork":
+        """Read a network written by `save`; with kernels it goes on exactly where that one was.
+
+        Parameters
+        ----------
+        path
+            The file.
+        engine
+            As in `NetworkBuilder.build`; "messages" starts from rest.
 
         Raises
         ------
@@ -361,7 +372,7 @@ class Network:
         net = NetworkArrays(**arrays, custom=addresses(custom))
         memory = new_memory(net, remembered["output"].shape[0] - 1)._replace(**remembered)
         layers = tuple(Layer(**{**layer, "ids": tuple(layer["ids"])}) for layer in header["layers"])
-        return cls(net, memory, LearningRule(**header["rule"]), layers, custom)
+        return on_engine(cls(net, memory, LearningRule(**header["rule"]), layers, custom), engine)
 
     def draw(self, path: str | PathLike[str]) -> None:
         """Save a picture of the network, see `dynlive_rl.drawing.draw_network`; needs the extra `viz`."""
@@ -384,17 +395,7 @@ class Network:
     def _checked(
         self, name: str, values: ArrayLike, shape: tuple[int, ...] | None, *, finite: bool = False
     ) -> NDArray[Any]:
-        try:
-            array = np.asarray(values, self.arrays.strength.dtype)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} must be numbers, not {values!r}") from None
-        if shape is not None and array.shape != shape:
-            raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
-        bad = ~np.isfinite(array) if finite else np.isnan(array)
-        if bad.any():
-            raise ValueError(f"{name} must be {'finite' if finite else 'numbers'}, but contain {array[bad].flat[0]}")
-        # A read-only array would be another type to the kernels, and compile them once more.
-        return np.require(array, requirements=("C", "W"))
+        return numbers(name, values, self.arrays.strength.dtype, shape, finite=finite)
 
     def _room(self, cycles: int, size: int) -> tuple[Batch, Credit]:
         if self._batch is None or self._batch[0].drive.shape[::2] != (cycles, size):
@@ -404,9 +405,3 @@ class Network:
 
 _LEARNED = ("table", "neuron", "link", "connection", "random")
 _cycle_reinforce = cycle.reinforce  # the method's own parameter is called cycle
-
-
-def _hops(hops: int) -> int:
-    if isinstance(hops, bool) or not isinstance(hops, (int, np.integer)) or hops < 1:
-        raise ValueError(f"hops must be a whole number ≥ 1, not {hops!r}")
-    return int(min(hops, ALL_HOPS))

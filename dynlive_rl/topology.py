@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
 
 if TYPE_CHECKING:
+    from .messages import MessageNetwork
     from .network import Network
 
 Strengths = Literal["random", "equal"]
+Engine = Literal["kernels", "messages"]
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,11 @@ class NetworkBuilder:
                 raise ValueError(f"neuron {j} is an input: it takes values from outside and cannot have sources")
             neuron.sources.update(dict.fromkeys(source_ids))
 
-    def build(self, *, connect: float = 1.0) -> "Network":
+    @overload
+    def build(self, *, connect: float = 1.0, engine: Literal["kernels"] = "kernels") -> "Network": ...
+    @overload
+    def build(self, *, connect: float = 1.0, engine: Literal["messages"]) -> "MessageNetwork": ...
+    def build(self, *, connect: float = 1.0, engine: Engine = "kernels") -> "Network | MessageNetwork":
         """Make the network.
 
         Parameters
@@ -182,11 +188,14 @@ class NetworkBuilder:
         connect
             Fraction of each neuron's allowed sources that are connected at first, chosen at random, in [0, 1]. Above 0
             every neuron gets at least two (or all it is allowed); 0 leaves all unconnected.
+        engine
+            What runs it: "kernels" compiled by Numba, or "messages" between neurons that are one asyncio task each, which
+            is slow and there to be read (`dynlive_rl.reference`).
 
         Raises
         ------
         ValueError
-            If there are no input or no output neurons, or connect is out of range.
+            If there are no input or no output neurons, connect is out of range, or there is no such engine.
         """
         from .network import Network
 
@@ -199,7 +208,9 @@ class NetworkBuilder:
             {n.activation.name: n.activation for n in self._neurons if n.activation and n.activation.function}.values()
         )
         net = self._arrays(connect, custom)
-        return Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), tuple(custom))
+        return on_engine(
+            Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), tuple(custom)), engine
+        )
 
     def _add(
         self,
@@ -310,6 +321,17 @@ class NetworkBuilder:
             custom=addresses(custom),
             random=random_state(self._seed.spawn(1)[0]),
         )
+
+
+def on_engine(net: Any, engine: str) -> Any:
+    """Return a network as the engine of that name runs it."""
+    if engine == "kernels":
+        return net
+    if engine != "messages":
+        raise ValueError(f"engine must be 'kernels' or 'messages', not {engine!r}")
+    from .messages import MessageNetwork
+
+    return MessageNetwork(net)
 
 
 def random_state(seed: np.random.SeedSequence) -> NDArray[np.uint64]:

@@ -42,16 +42,19 @@ class MessageNetwork:
         self._neurons: dict[int, InputNeuron] = {}
         own = {function.name: function for function in net.custom}
         for layer in net.layers:
-            function = own.get(layer.activation) or activation(layer.activation)
+            free = net.rule.constraint == "free" and layer.kind != "input"
+            function = own.get(layer.activation) or activation(layer.activation, free=free)
             for j in layer.ids:
                 self._neurons[j] = InputNeuron(j) if layer.kind == "input" else Neuron(net, j, function)
         place = {j: position for position, layer in enumerate(net.layers) for j in layer.ids}
         for j, neuron in self._neurons.items():
-            for i in net.allowed(j).tolist() if isinstance(neuron, Neuron) else ():
-                neuron.sources[i] = self._neurons[i]
-                self._neurons[i].axon.append(neuron)
-                if isinstance(self._neurons[i], Neuron) and place[i] >= place[j]:
-                    neuron.recurrent.add(i)
+            if isinstance(neuron, Neuron):
+                for i in net.allowed(j).tolist():
+                    source = self._neurons[i]
+                    neuron.sources[i] = source
+                    source.axon.append(neuron)
+                    if isinstance(source, Neuron) and place[i] >= place[j]:
+                        neuron.recurrent.add(i)
         self._memory = net.memory.output.shape[0] - 1
         self._loop = asyncio.new_event_loop()
         weakref.finalize(self, self._loop.close)
@@ -59,8 +62,9 @@ class MessageNetwork:
 
     def propagate(self, inputs: ArrayLike) -> NDArray[np.float64]:
         """Run one cycle, see `Network.propagate`."""
-        values = np.clip(numbers("inputs", inputs, np.float64, (len(self._outside),)), 0, 1).tolist()
-        for (direct, complement), x in zip(self._outside, values, strict=True):
+        values = numbers("inputs", inputs, np.float64, (len(self._outside),))
+        values = values if self.rule.constraint == "free" else np.clip(values, 0, 1)
+        for (direct, complement), x in zip(self._outside, values.tolist(), strict=True):
             self._neurons[direct].inbox.put_nowait(Activity(OUTSIDE, x))
             if complement >= 0:
                 self._neurons[complement].inbox.put_nowait(Activity(OUTSIDE, 1 - x))

@@ -63,9 +63,9 @@ class Network:
         outputs: int,
         activation: str | None = None,
         output_activation: str | None = None,
-        gain: float | tuple[float, float] = (12.0, 24.0),
+        gain: float | tuple[float, float] | None = None,
         rule: LearningRule | Any = "simplex",
-        dual_rail: bool = True,
+        dual_rail: bool | None = None,
         memory: int = 16,
         dtype: str | type[np.floating[Any]] = "float32",
         seed: int | None = None,
@@ -81,11 +81,18 @@ class Network:
             Sizes of the hidden layers.
         activation, output_activation
             Defaults: "sigmoid" and "identity", or "square" for both with the original rule.
-        gain, rule, dual_rail, memory, dtype, seed, connect
+        gain
+            As in `NetworkBuilder.add_neurons`. Default: 12 to 24, or 1 of free strengths.
+        dual_rail
+            As in `NetworkBuilder`. Default: true, or false of free strengths, which can be negative.
+        rule, memory, dtype, seed, connect
             As in `NetworkBuilder`.
         """
-        build = NetworkBuilder(seed, rule=rule, dual_rail=dual_rail, memory=memory, dtype=dtype)
-        original = build.rule.kind == "original"
+        build = NetworkBuilder(seed, rule=rule, memory=memory, dtype=dtype)
+        original, free = build.rule.kind == "original", build.rule.constraint == "free"
+        build.dual_rail = not free if dual_rail is None else dual_rail
+        if gain is None and not free:
+            gain = 12.0, 24.0
         sources = build.add_inputs(inputs)
         for size in hidden:
             layer = build.add_neurons(size, activation, gain=gain)
@@ -104,6 +111,10 @@ class Network:
 
     @rule.setter
     def rule(self, rule: LearningRule) -> None:
+        if rule.constraint != getattr(self, "_rule", rule).constraint:
+            raise ValueError(
+                f"the strengths of this network are {self._rule.constraint}, and cannot be {rule.constraint}"
+            )
         self._rule = rule
         self.numbers = rule.numbers()
 
@@ -179,12 +190,12 @@ class Network:
         Parameters
         ----------
         inputs
-            One number per outside value, shape (i,); clamped to [0, 1].
+            One number per outside value, shape (i,); clamped to [0, 1] unless strengths are free.
 
         Returns
         -------
         ndarray, shape (o,)
-            Outputs of the output neurons, in [0, 1].
+            Outputs of the output neurons, in [0, 1] (not so identity and relu of free strengths).
 
         Raises
         ------
@@ -226,7 +237,7 @@ class Network:
         Parameters
         ----------
         inputs
-            Shape (b, i), or (b, t, i) for sequences of t cycles, each starting from rest; clamped to [0, 1].
+            Shape (b, i), or (b, t, i) for sequences of t cycles, each starting from rest; clamped as in `propagate`.
         rewards
             Shape (b, o), or (b, t, o): one reward per output neuron (and cycle). (b, o) with sequences rewards their
             last cycle.
@@ -264,7 +275,7 @@ class Network:
             batch,
             scratch,
             self.numbers,
-            np.ascontiguousarray(np.clip(sequences, 0, 1).transpose(1, 2, 0)),
+            np.ascontiguousarray(self._clamped(sequences).transpose(1, 2, 0)),
             np.ascontiguousarray(r.transpose(1, 2, 0)),
             hops_limit(hops),
         )
@@ -396,6 +407,9 @@ class Network:
         self, name: str, values: ArrayLike, shape: tuple[int, ...] | None, *, finite: bool = False
     ) -> NDArray[Any]:
         return numbers(name, values, self.arrays.strength.dtype, shape, finite=finite)
+
+    def _clamped(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        return inputs if self.rule.constraint == "free" else np.clip(inputs, 0, 1)
 
     def _room(self, cycles: int, size: int) -> tuple[Batch, Credit]:
         if self._batch is None or self._batch[0].drive.shape[::2] != (cycles, size):

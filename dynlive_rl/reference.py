@@ -153,7 +153,9 @@ class Neuron(InputNeuron):
         elif name in ("relu", "identity"):
             a = z if name == "relu" else s
         else:
-            a = self.function.function.ctypes(s)
+            a = float(self.function.function.ctypes(s))
+        if self.rule.constraint == "free":
+            return z if name == "identity" else max(z, 0.0)
         return min(max(a, 0.0), 1.0)
 
     def slope(self, cycle: Cycle) -> float:
@@ -161,6 +163,8 @@ class Neuron(InputNeuron):
         name, s, a = self.function.name, cycle.drive, cycle.output
         if name == "sigmoid":
             return self.gain * a * (1 - a)
+        if self.rule.constraint == "free":
+            return self.gain if name == "identity" or a > 0 else 0.0
         if name == "relu":
             return self.gain if 0 < a < 1 else 0.0
         if name in ("square", "power"):
@@ -178,7 +182,7 @@ class Neuron(InputNeuron):
         return bounded(error * gain) * (1 / n if rule.share == "uniform" else self.strengths[source])
 
     def update(self, cycle: Cycle, error: float) -> None:
-        """Move every strength and the threshold by what an error asks of them, and divide the strengths by their sum."""
+        """Move every strength and the threshold by what an error asks of them."""
         w, rule, n = self.strengths, self.rule, len(self.strengths)
         if n == 0:
             return
@@ -187,11 +191,20 @@ class Neuron(InputNeuron):
         signal = {i: error * cycle.inputs[i] for i in w}
         if rule.aggregation == "mean" and not original:
             signal = {i: error * (cycle.inputs[i] - n * cycle.drive) / n for i in w}
-        centre = 0.0 if original or rule.reserve else sum(signal.values()) / n
+        free = rule.constraint == "free"
+        centre = 0.0 if original or free or rule.reserve else sum(signal.values()) / n
         for i in w:
-            w[i] = max(w[i] + self.step(i, signal[i] - centre), 0.0)
+            w[i] += self.step(i, signal[i] - centre)
         if self.function.has_threshold and not original:
             self.threshold -= self.step(THRESHOLD, error)
+        if not free:
+            self.settle()
+
+    def settle(self) -> None:
+        """Clip and prune what has become too weak, and divide the strengths by their sum."""
+        w, rule, original = self.strengths, self.rule, self.rule.kind == "original"
+        for i in w:
+            w[i] = max(w[i], 0.0)
         floor = rule.prune_floor if original else max(rule.prune_floor, rule.prune_fraction / len(self.sources))
         strongest = None if original or rule.reserve else max(w.values())
         for i in [i for i in w if w[i] <= floor and w[i] != strongest]:

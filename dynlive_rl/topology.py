@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -54,7 +54,7 @@ class NetworkBuilder:
         Seed (or seed sequence) of the first strengths, thresholds and gains, and of the network's own random choices.
         None: fresh entropy.
     rule
-        A `LearningRule`, or "simplex" or "original" for that rule with its defaults.
+        A `LearningRule`, or "simplex", "free" or "original" for that rule with its defaults.
     dual_rail
         If true, each input value x comes on two input neurons, as x and as 1 - x. Without it a network of non-negative
         strengths can only rise with its inputs.
@@ -78,12 +78,15 @@ class NetworkBuilder:
         self,
         seed: int | np.random.SeedSequence | None = None,
         *,
-        rule: LearningRule | Literal["simplex", "original"] = "simplex",
+        rule: LearningRule | Literal["simplex", "free", "original"] = "simplex",
         dual_rail: bool = False,
         memory: int = 16,
         dtype: str | type[np.floating[Any]] = "float32",
     ) -> None:
-        self.rule = rule if isinstance(rule, LearningRule) else LearningRule(kind=rule)
+        if isinstance(rule, LearningRule):
+            self.rule = rule
+        else:
+            self.rule = LearningRule(constraint="free") if rule == "free" else LearningRule(kind=rule)
         self.dual_rail = dual_rail
         self.memory = _positive("memory", memory)
         self.dtype = np.dtype(dtype)
@@ -120,7 +123,7 @@ class NetworkBuilder:
         count: int,
         activation: str | None = None,
         *,
-        gain: float | tuple[float, float] = 4.0,
+        gain: float | tuple[float, float] | None = None,
         power: float = 2.0,
         strengths: Strengths = "random",
         rate: float = 1.0,
@@ -133,14 +136,15 @@ class NetworkBuilder:
             Number of neurons, ≥ 1.
         activation
             "identity", "square", "power", "relu", "sigmoid" or a registered name. Default: "sigmoid", or "square" with
-            the original rule.
+            the original rule. Of free strengths "sigmoid", or "identity" and "relu" without bounds.
         gain
             Slope before "relu" and "sigmoid", > 0, or a range (low, high) to draw each neuron's from. A convex mixture
-            of many sources averages towards ½; a gain of 12 to 48 restores the range.
+            of many sources averages towards ½; a gain of 12 to 48 restores the range. Default: 4, or 1 of free strengths.
         power
             Exponent of "power", ≥ 1; from 4 on it acts as a soft "and".
         strengths
-            The first strengths: "random", a few strong ones each, or "equal".
+            The first strengths: "random", a few strong ones each, or "equal". Of free strengths "random" is as strong as
+            keeps the spread from layer to layer (He et al., 2015), and "equal" is 0.
         rate
             Step size of these neurons relative to the rule's learning rate, ≥ 0; 0 keeps them as they are.
         """
@@ -151,7 +155,7 @@ class NetworkBuilder:
         count: int,
         activation: str | None = None,
         *,
-        gain: float | tuple[float, float] = 4.0,
+        gain: float | tuple[float, float] | None = None,
         power: float = 2.0,
         strengths: Strengths = "equal",
         rate: float = 1.0,
@@ -217,13 +221,16 @@ class NetworkBuilder:
         count: int,
         kind: Literal["hidden", "output"],
         name: str | None,
-        gain: float | tuple[float, float],
+        gain: float | tuple[float, float] | None,
         power: float,
         strengths: Strengths,
         rate: float,
     ) -> list[int]:
         _positive("count", count)
-        chosen = activation(name or ("square" if self.rule.kind == "original" else "sigmoid"))
+        free = self.rule.constraint == "free"
+        chosen = activation(name or ("square" if self.rule.kind == "original" else "sigmoid"), free=free)
+        if gain is None:
+            gain = 1.0 if free else 4.0
         low, high = gain if isinstance(gain, tuple) else (gain, gain)
         if not 0 < low <= high < float("inf"):
             raise ValueError(f"gain must be a finite number > 0 or a range (low, high) of them, not {gain!r}")
@@ -289,7 +296,11 @@ class NetworkBuilder:
                 neurons[i].layer >= neuron.layer and neurons[i].activation is not None for i in allowed
             ]
             degree[j] = count
-            if count:
+            if count and self.rule.constraint == "free":
+                if neuron.strengths == "random":
+                    widest = sqrt((6.0 if neuron.activation.name == "relu" else 3.0) / count)  # type: ignore[union-attr]
+                    strength[row] = random.uniform(-widest, widest, count)
+            elif count:
                 drawn = random.exponential(size=count) ** 1.5 if neuron.strengths == "random" else np.ones(count)
                 strength[row] = drawn / drawn.sum()
                 # The threshold is the drive at a random point, so that each neuron tells apart a different place.

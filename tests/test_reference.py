@@ -24,6 +24,8 @@ RULES = {
     "mean": {"aggregation": "mean", "learning_rate": 0.3},
     "reserve": {"reserve": True, "prune_fraction": 0.2, "credit_gain": 1.0},
     "sparse": {"prune_fraction": 0.3, "credit_gain": 1.0, "step": "adam"},
+    "free": {"constraint": "free"},
+    "free, adam": {"constraint": "free", "step": "adam"},
     "original": {"kind": "original", "growth_probability": 0.0},
     "original, mean": {"kind": "original", "growth_probability": 0.0, "aggregation": "mean", "prune_floor": 0.02},
 }

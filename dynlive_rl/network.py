@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checkpoint
+from . import checkpoint, supervised
 from .activations import Activation, activation
 from .checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
 from .kernels import cycle, rehearsal
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
+from .supervised import History, Loss
 from .topology import Engine, Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory, on_engine
 
 if TYPE_CHECKING:
@@ -281,6 +282,99 @@ class Network:
         )
         y = batch.output[1:, self.arrays.outputs].transpose(2, 0, 1).copy()
         return y if x.ndim == 3 else y[:, 0]
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 20,
+        loss: Loss = "mse",
+        batch_size: int = 32,
+        anneal: bool = False,
+        validation_split: float = 0.0,
+        patience: int | None = None,
+        hops: int = ALL_HOPS,
+        seed: int | None = None,
+        progress_bar: bool | None = None,
+    ) -> History:
+        """Learn from examples: every neuron by its own rule, with the errors of the outputs as rewards.
+
+        Parameters
+        ----------
+        X
+            Inputs (n, i), or (n, t, i) for sequences of t cycles, each starting from rest; clamped as in `propagate`.
+        y
+            For "mse" the outputs wanted, (n, o) or (n, t, o) (without o if it is 1); for "cross-entropy" class numbers
+            (n,) or (n, t). Without t they are those of the last cycle.
+        epochs
+            How often to go through all examples, in an order drawn each time.
+        loss
+            "mse": the reward of an output neuron is target - output. "cross-entropy": less the gradient of the
+            cross-entropy, with the softmax of the outputs (of 20 · the outputs on the simplex) as the probabilities of
+            the classes; a single output neuron, best a sigmoid one, is itself the probability of class 1.
+        batch_size
+            How many examples to learn from at once; rewards are divided by it.
+        anneal
+            If true, the learning rate falls from that of the rule towards 0, by the same amount every epoch.
+        validation_split
+            Fraction of the examples, chosen at random, that is set aside to measure the loss on.
+        patience
+            Stop when the loss of the examples set aside has had no new best for this many epochs, and go back to the
+            strengths of the best. None: never.
+        hops
+            As in `reinforce`.
+        seed
+            Of the order of the examples, and of which are set aside. None: fresh entropy.
+        progress_bar
+            None: only on a terminal.
+
+        Returns
+        -------
+        History
+            loss and validation_loss of every epoch, and best_epoch.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit or a value is not finite or impossible, or the network has the original rule.
+
+        Examples
+        --------
+        >>> net = Network.layered(inputs=1, hidden=(8,), outputs=1, rule="free", seed=0)
+        >>> x = np.linspace(0, 1, 20)[:, None]
+        >>> history = net.fit(x, 1 - x, epochs=200, seed=0, progress_bar=False)
+        >>> history.loss[-1] < 0.01
+        True
+        """
+        return supervised.fit(
+            self,
+            X,
+            y,
+            epochs=epochs,
+            loss=loss,
+            batch_size=batch_size,
+            anneal=anneal,
+            validation_split=validation_split,
+            patience=patience,
+            hops=hops,
+            seed=seed,
+            progress_bar=progress_bar,
+        )
+
+    def predict(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Return the outputs for many inputs, each from rest; the memory of cycles is neither used nor changed.
+
+        Parameters
+        ----------
+        X
+            Inputs (n, i) or (n, t, i), as in `fit`.
+
+        Returns
+        -------
+        ndarray, shape (n, o) or (n, t, o)
+        """
+        return supervised.predict(self, X)
 
     def mark(self, rewards: ArrayLike, *, decay: float, hops: int = ALL_HOPS) -> None:
         """Let every connection's tag fade, and add what these rewards for the last cycle would ask of it.

@@ -13,6 +13,7 @@ from .activations import Activation, activation
 from .checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
 from .kernels import cycle, rehearsal
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
+from .kernels.errors import REWARDS
 from .rule import LearningRule
 from .supervised import History, Loss
 from .topology import Engine, Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory, on_engine
@@ -268,8 +269,7 @@ class Network:
         shapes = {(b, len(self.output_ids)), (*x.shape[:-1], len(self.output_ids))}
         if r.shape not in shapes:
             raise ValueError(f"rewards must have shape {' or '.join(map(str, sorted(shapes)))}, not {r.shape}")
-        if r.ndim == 2:
-            r = np.concatenate([np.zeros((b, t - 1, r.shape[1]), r.dtype), r[:, None, :]], axis=1)
+        r = r if r.ndim == 3 else r[:, None, :]
         batch, scratch = self._room(t, b)
         rehearsal.rehearse(
             self.arrays,
@@ -278,6 +278,9 @@ class Network:
             self.numbers,
             np.ascontiguousarray(self._clamped(sequences).transpose(1, 2, 0)),
             np.ascontiguousarray(r.transpose(1, 2, 0)),
+            REWARDS,
+            1.0,
+            self.rule.learning_rate,
             hops_limit(hops),
         )
         y = batch.output[1:, self.arrays.outputs].transpose(2, 0, 1).copy()

@@ -8,14 +8,15 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from .checks import ALL_HOPS, hops_limit, numbers
-from .kernels import examples
+from .kernels import errors, rehearsal
+from .kernels.arrays import Batch, Credit
 from .topology import new_batch, new_credit
 
 if TYPE_CHECKING:
     from .network import Network
 
 Loss = Literal["mse", "cross-entropy"]
-_CODES = {"mse": examples.SQUARED_ERROR, "cross-entropy": examples.CROSS_ENTROPY}
+_CODES = {"mse": errors.SQUARED_ERROR, "cross-entropy": errors.CROSS_ENTROPY}
 # Outputs on the simplex differ by at most 1, and mostly by little: a plain softmax of them could not be sure of anything.
 _SHARPNESS = {"simplex": 20.0, "free": 1.0}
 _RECALL_BATCH = 64
@@ -69,41 +70,41 @@ def fit(
     inputs = _sequences(net, X)
     targets = _targets(net, y, inputs, loss)
     random = np.random.default_rng(seed)
-    order = random.permutation(len(inputs))
-    aside = round(validation_split * len(inputs))
-    if validation_split and not 0 < aside < len(inputs):
-        raise ValueError(f"validation_split={validation_split} of {len(inputs)} examples leaves too few")
+    count = inputs.shape[2]
+    order = random.permutation(count)
+    aside = round(validation_split * count)
+    if validation_split and not 0 < aside < count:
+        raise ValueError(f"validation_split={validation_split} of {count} examples leaves too few")
     if patience is not None and not aside:
         raise ValueError("patience needs examples set aside: give a validation_split > 0")
     held, order = order[:aside], order[aside:]
     code, sharpness, limit = _CODES[loss], _SHARPNESS[net.rule.constraint], hops_limit(hops)
-    rate, cycles = net.rule.learning_rate, inputs.shape[1]
-    rooms = {}
-    for size in {min(batch_size, order.size), order.size % batch_size} - {0}:
-        rooms[size] = new_batch(net.arrays, cycles, size), new_credit(net.arrays, cycles, size)
+    rate, cycles = net.rule.learning_rate, inputs.shape[0]
+    rooms: dict[int, tuple[Batch, Credit]] = {}
     history, best = History([], [], 0), net.get_state()
     hidden = None if progress_bar is None else not progress_bar
     with tqdm(total=epochs, unit="epoch", disable=hidden, dynamic_ncols=True) as bar:
         for epoch in range(epochs):
             random.shuffle(order)
             pace = rate * (1.0 - epoch / epochs) if anneal else rate
-            total, begin = 0.0, 0
-            for size in sorted(rooms, reverse=True):
-                batch, scratch = rooms[size]
-                part = order[begin : begin + (order.size - begin) // size * size]
-                begin += part.size
-                total += examples.learn_examples(
-                    net.arrays, batch, scratch, net.numbers, inputs, targets, part, code, sharpness, pace, limit
+            total = 0.0
+            for begin in range(0, order.size, batch_size):
+                chosen = order[begin : begin + batch_size]
+                if chosen.size not in rooms:  # the last batch may be smaller
+                    rooms[chosen.size] = (
+                        new_batch(net.arrays, cycles, chosen.size),
+                        new_credit(net.arrays, cycles, chosen.size),
+                    )
+                x, wanted = inputs.take(chosen, axis=2), targets.take(chosen, axis=2)
+                total += rehearsal.rehearse(
+                    net.arrays, *rooms[chosen.size], net.numbers, x, wanted, code, sharpness, pace, limit
                 )
             history.loss.append(total / order.size)
             if aside:
-                y_held = _recall(net, inputs[held])[:, -targets.shape[1] :]
-                history.validation_loss.append(_mean_loss(y_held, targets[held], loss, sharpness))
+                outputs = _recall(net, inputs.take(held, axis=2))[-len(targets) :]
+                history.validation_loss.append(_mean_loss(outputs, targets.take(held, axis=2), loss, sharpness))
             bar.update()
-            bar.set_postfix(
-                {name: f"{value[-1]:.4g}" for name, value in vars(history).items() if name != "best_epoch" and value},
-                refresh=False,
-            )
+            bar.set_postfix(loss=f"{history.loss[-1]:.4g}", refresh=False)
             if patience is not None:
                 best_epoch = int(np.argmin(history.validation_loss))
                 if best_epoch == epoch:
@@ -119,8 +120,7 @@ def fit(
 
 def predict(net: "Network", X: ArrayLike) -> NDArray[np.floating]:
     """Return outputs for many inputs, see `Network.predict`."""
-    inputs = _sequences(net, X)
-    outputs = _recall(net, inputs)
+    outputs = np.ascontiguousarray(_recall(net, _sequences(net, X)).transpose(2, 0, 1))
     return outputs if np.ndim(X) == 3 else outputs[:, 0]
 
 
@@ -132,42 +132,44 @@ def probabilities(net: "Network", outputs: NDArray[np.floating]) -> NDArray[np.f
 
 
 def _recall(net: "Network", inputs: NDArray[Any]) -> NDArray[np.floating]:
-    n, cycles, _ = inputs.shape
-    outputs = np.empty((n, cycles, len(net.output_ids)), inputs.dtype)
-    begin = 0
-    while begin < n:
-        size = min(_RECALL_BATCH, n - begin)
-        chosen = np.arange(begin, begin + (n - begin) // size * size)
-        examples.recall(net.arrays, new_batch(net.arrays, cycles, size), net.numbers, inputs, chosen, outputs)
-        begin += chosen.size
-    return outputs
+    """Return outputs (t, o, n) of all sequences (t, i, n)."""
+    cycles, _, count = inputs.shape
+    parts = []
+    for begin in range(0, count, _RECALL_BATCH):
+        part = np.ascontiguousarray(inputs[:, :, begin : begin + _RECALL_BATCH])
+        batch = new_batch(net.arrays, cycles, part.shape[2])
+        rehearsal.recall(net.arrays, batch, net.numbers, part)
+        parts.append(batch.output[1:, net.arrays.outputs])
+    return np.concatenate(parts, axis=2)
 
 
 def _mean_loss(outputs: NDArray[Any], targets: NDArray[Any], loss: Loss, sharpness: float) -> float:
-    o = outputs.astype(np.float64)
+    """Return the mean loss of outputs (r, o, n), as `fit` measures it."""
+    y = outputs.astype(np.float64)
     if loss == "mse":
-        return float(np.mean((targets - o) ** 2))
-    if o.shape[-1] == 1:
-        o = np.clip(o, 1e-6, 1 - 1e-6)
-        return float(-np.mean(targets * np.log(o) + (1 - targets) * np.log(1 - o)))
-    z = sharpness * (o - o.max(axis=-1, keepdims=True))
-    log_p = z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
-    return float(-np.mean((targets * log_p).sum(axis=-1)))
+        return float(np.mean((targets - y) ** 2))
+    if y.shape[1] == 1:
+        y = np.clip(y, 1e-6, 1 - 1e-6)
+        return float(-np.mean(targets * np.log(y) + (1 - targets) * np.log(1 - y)))
+    z = sharpness * (y - y.max(axis=1, keepdims=True))
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return float(-np.mean((targets * log_p).sum(axis=1)))
 
 
 def _sequences(net: "Network", X: ArrayLike) -> NDArray[Any]:
-    """Return inputs (n, t, i) as the neurons take them."""
+    """Return inputs (t, i, n) as the neurons take them."""
     x = numbers("X", X, net.arrays.strength.dtype, finite=True)
     i = net.input_count
     if x.ndim not in (2, 3) or x.shape[-1] != i or 0 in x.shape:
         raise ValueError(f"X must have shape (examples, {i}) or (examples, cycles, {i}), not {x.shape}")
     x = x if x.ndim == 3 else x[:, None, :]
-    return np.ascontiguousarray(x if net.rule.constraint == "free" else np.clip(x, 0, 1))
+    x = x if net.rule.constraint == "free" else np.clip(x, 0, 1)
+    return np.ascontiguousarray(x.transpose(1, 2, 0))
 
 
 def _targets(net: "Network", y: ArrayLike, inputs: NDArray[Any], loss: Loss) -> NDArray[Any]:
-    """Return targets (n, r, o) for the last r cycles."""
-    n, cycles, _ = inputs.shape
+    """Return targets (r, o, n) for the last r cycles."""
+    cycles, _, n = inputs.shape
     o = len(net.output_ids)
     values = numbers("y", y, net.arrays.strength.dtype, finite=True)
     if loss == "mse":
@@ -176,7 +178,8 @@ def _targets(net: "Network", y: ArrayLike, inputs: NDArray[Any], loss: Loss) -> 
         shapes = {(n, o), (n, cycles, o)}
         if values.shape not in shapes:
             raise ValueError(f"y must have shape {' or '.join(map(str, sorted(shapes, key=len)))}, not {values.shape}")
-        return np.ascontiguousarray(values if values.ndim == 3 else values[:, None, :])
+        values = values if values.ndim == 3 else values[:, None, :]
+        return np.ascontiguousarray(values.transpose(1, 2, 0))
     shapes = {(n,), (n, cycles)}
     if values.shape not in shapes:
         raise ValueError(f"y must have shape {' or '.join(map(str, sorted(shapes, key=len)))}, not {values.shape}")
@@ -185,4 +188,5 @@ def _targets(net: "Network", y: ArrayLike, inputs: NDArray[Any], loss: Loss) -> 
     if wrong.any():
         raise ValueError(f"y must be class numbers from 0 to {classes - 1}, but contains {values[wrong].flat[0]:g}")
     values = values if values.ndim == 2 else values[:, None]
-    return np.ascontiguousarray(values[..., None] if o == 1 else np.eye(o, dtype=values.dtype)[values.astype(np.int64)])
+    values = values[..., None] if o == 1 else np.eye(o, dtype=values.dtype)[values.astype(np.int64)]
+    return np.ascontiguousarray(values.transpose(1, 2, 0))

@@ -37,6 +37,7 @@ from .arrays import (
     UNIFORM,
 )
 from .cycle import row_ends
+from .errors import reward_outputs
 from .update import connect, update_all
 
 
@@ -242,20 +243,34 @@ def learn(net, batch, scratch, rule, learning_rate, hops):
     update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.error, learning_rate)
 
 
-@compiled
-def rehearse(net, batch, scratch, rule, inputs, rewards, hops):
-    """Rehearse sequences: inputs (t, i, b) in [0, 1] and rewards (t, o, b), one for every cycle and output neuron."""
-    direct, complements = net.inputs[0], net.inputs[1]
-    for t in range(inputs.shape[0]):
+@inner
+def lay_inputs(inputs, values, output):
+    """Lay a batch's outside values (t, i, b) on the input neurons, directly and as complements."""
+    direct, complements = inputs[0], inputs[1]
+    for t in range(values.shape[0]):
         for k in range(direct.size):
-            for b in range(inputs.shape[2]):
-                batch.output[t + 1, direct[k], b] = inputs[t, k, b]
+            for b in range(values.shape[2]):
+                output[t + 1, direct[k], b] = values[t, k, b]
                 if complements[k] >= 0:
-                    batch.output[t + 1, complements[k], b] = type(inputs[t, k, b])(1) - inputs[t, k, b]
+                    output[t + 1, complements[k], b] = type(values[t, k, b])(1) - values[t, k, b]
+
+
+@compiled
+def recall(net, batch, rule, inputs):
+    """Run sequences through the current strengths: inputs (t, i, b); leaves the outputs in the batch."""
+    lay_inputs(net.inputs, inputs, batch.output)
+    forward(net, batch, rule, net.connection[STRENGTH], row_ends(net.table), net.neuron[THRESHOLD])
+
+
+@compiled
+def rehearse(net, batch, scratch, rule, inputs, wanted, meaning, sharpness, learning_rate, hops):
+    """Rehearse sequences: inputs (t, i, b), and what is wanted of the output neurons in the last r cycles (r, o, b).
+
+    Returns the sum of the sequences' losses before learning, see `reward_outputs`.
+    """
+    lay_inputs(net.inputs, inputs, batch.output)
     forward(net, batch, rule, net.connection[STRENGTH], row_ends(net.table), net.neuron[THRESHOLD])
     start_credit(net.outputs, scratch, hops)
-    for t in range(rewards.shape[0]):
-        for k in range(net.outputs.size):
-            for b in range(rewards.shape[2]):
-                scratch.credit[t + 1, net.outputs[k], b] += rewards[t, k, b]
-    learn(net, batch, scratch, rule, rule.learning_rate, hops)
+    losses = reward_outputs(net.outputs, batch.output, scratch.credit, wanted, meaning, sharpness)
+    learn(net, batch, scratch, rule, learning_rate, hops)
+    return losses

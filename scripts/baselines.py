@@ -12,9 +12,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
-from protocol import TASKS, Course, Entry, Over, coarse_grid, fine_grid
 
 from dynlive_rl import Network
+from protocol import TASKS, Course, Entry, Over, coarse_grid, fine_grid
 
 # -- stable-baselines3 and sb3-contrib ---------------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ def train_sb3(env_id: str, seed: int, course: Course, *, agent: str, tuned: Tune
 
     course.begin()
     try:
-        model.learn(tuned.steps, callback=Between())
+        model.learn(max(tuned.steps, course.budget), callback=Between())
     except Over:
         pass
     finally:

@@ -16,11 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+from tqdm import tqdm
+
 import baselines
 import figures
-import gymnasium as gym
 from protocol import TASKS, Course, Entry, fine_grid
-from tqdm import tqdm
 
 
 class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
@@ -44,9 +45,7 @@ def train_dynlive(env_id: str, seed: int, course: Course, **settings: Any) -> di
     agent = DynLiveAgent(env, seed=seed, **settings)
     agent.warm_up()
     course.begin()
-    agent.learn(
-        course.budget, callback=lambda _: not course.passed(agent.num_timesteps, agent), progress_bar=False
-    )
+    agent.learn(course.budget, callback=lambda _: not course.passed(agent.num_timesteps, agent), progress_bar=False)
     learning_s = course.curve[-1][2]
     return {
         "us_per_step": round((learning_s - env.seconds) / course.budget * 1e6, 1),
@@ -120,11 +119,15 @@ def study(keys: list[tuple[str, str, int]], options: argparse.Namespace) -> list
     failed = []
     with ThreadPoolExecutor(options.jobs) as pool:
         futures = {pool.submit(start, key): key for key in todo}
-        for future in (bar := tqdm(as_completed(futures), total=len(todo), unit="run", disable=not todo)):
-            bar.set_postfix_str("{} {} {}".format(*futures[future]))
-            if (problem := future.result()) is not None:
-                bar.write(problem, file=sys.stderr)
-                failed.append(problem)
+        try:
+            for future in (bar := tqdm(as_completed(futures), total=len(todo), unit="run", disable=not todo)):
+                bar.set_postfix_str("{} {} {}".format(*futures[future]))
+                if (problem := future.result()) is not None:
+                    bar.write(problem, file=sys.stderr)
+                    failed.append(problem)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
     return failed
 
 
@@ -149,21 +152,31 @@ def positive(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    result.add_argument("--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS))
-    result.add_argument("--agents", nargs="+", choices=AGENTS, default=["dynlive"], metavar="AGENT", help=", ".join(AGENTS))
+    result.add_argument(
+        "--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS)
+    )
+    result.add_argument(
+        "--agents", nargs="+", choices=AGENTS, default=["dynlive"], metavar="AGENT", help=", ".join(AGENTS)
+    )
     result.add_argument("--seeds", type=seed_list, default=seed_list("0-29"), help="e.g. 0-29 (default)")
     result.add_argument("--steps", type=positive, help="end runs after so many steps (default: the protocol's budgets)")
     result.add_argument("--episodes", type=positive, default=100, help="per evaluation (default: %(default)s)")
     result.add_argument("--jobs", type=positive, default=1, help="runs at a time (default: %(default)s)")
     result.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
-    result.add_argument("--table-only", action="store_true", help="run nothing; table and figures of the files there are")
+    result.add_argument(
+        "--table-only", action="store_true", help="run nothing; table and figures of the files there are"
+    )
     result.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     return result
 
 
 def main() -> int:
     options = parser().parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"cannot write into {options.out}: {error.strerror}", file=sys.stderr)
+        return 2
     failed = []
     if not options.table_only:
         try:
@@ -175,7 +188,11 @@ def main() -> int:
         if options.one:
             run(*keys[0], options.steps, options.episodes, options.out / "{}_{}_{}.json".format(*keys[0]))
             return 0
-        failed = study(keys, options)
+        try:
+            failed = study(keys, options)
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on where it was", file=sys.stderr)
+            return 130
     if runs := figures.read(options.out, AGENTS):
         print(figures.write(runs, options.out))
     else:

@@ -184,6 +184,14 @@ def main() -> int:
         except ValueError as error:
             print(error, file=sys.stderr)
             return 2
+        names = [
+            f"{agent} on {env_id}"
+            for env_id in options.envs
+            for agent in options.agents
+            if (env_id, agent) not in chosen
+        ]
+        if names:
+            print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
         if options.one:
             run(*keys[0], options.steps, options.episodes, options.out / "{}_{}_{}.json".format(*keys[0]))

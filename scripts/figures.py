@@ -24,7 +24,9 @@ def read(folder: Path, agents: Sequence[str]) -> list[Run]:
     """Return all runs in a folder, in the order of the tasks, the agents and the seeds."""
     runs = [json.loads(path.read_text()) for path in folder.glob("*_*_*.json")]
     tasks = list(TASKS)
-    return sorted(runs, key=lambda run: (tasks.index(run["env"]), agents.index(run["agent"]), run["seed"]))
+    return sorted(
+        runs, key=lambda run: (tasks.index(run["env"]), [*agents, run["agent"]].index(run["agent"]), run["seed"])
+    )
 
 
 def write(runs: list[Run], folder: Path) -> str:

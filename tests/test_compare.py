@@ -1,5 +1,6 @@
 """The comparison: when a run has solved its task, who plays where, what run files add up to; and tiny runs of each kind."""
 
+import dataclasses
 import json
 import math
 from types import SimpleNamespace
@@ -335,6 +336,17 @@ def test_the_baselines_are_the_real_ones(env_id, agent, steps, tmp_path):
     assert result["curve"][-1][0] >= steps
     assert math.isfinite(result["final"])
     assert "stable_baselines3" in result["versions"]
+
+
+def test_evaluating_changes_nothing_that_is_learned():
+    pytest.importorskip("stable_baselines3")
+    entry = compare.ENTRIES["CartPole-v1", "ppo"]
+    finals = []
+    for grid in (lambda budget: [budget], lambda budget: [*range(50, budget, 50), budget]):
+        made = protocol.Course("CartPole-v1", dataclasses.replace(entry, grid=grid), 1_000, episodes=20)
+        entry.train("CartPole-v1", 0, made)
+        finals.append(made.result()["final"])
+    assert finals[0] == finals[1]
 
 
 def test_normalised_baselines_are_evaluated_with_their_statistics_as_they_stand():

@@ -158,6 +158,15 @@ def dot(a, b):
     return result
 
 
+@inlined
+def count_at_most(values, limit):
+    """Count the values of a row that are at most `limit`."""
+    count = 0
+    for k in range(values.size):
+        count += values[k] <= limit
+    return count
+
+
 @summing
 def four_dots(credit, t, j, output, t0, t1, t2, t3, i0, i1, i2, i3):
     """Return the sums of the products of credit[t, j, :] with four rows output[t_k, i_k, :]."""

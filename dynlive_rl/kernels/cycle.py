@@ -209,7 +209,7 @@ def surprise(net, rule, delta, bound):
         pace = step * delta * rates[j]
         threshold[j] += real(pace) * threshold_tag[j]
         if stop > start:
-            step_plainly(strength[start:stop], tag[start:stop], real(0), pace)
+            step_plainly(strength[start:stop], tag[start:stop], pace)
             settle(table, link, connection, j, rule)
 
 

@@ -217,8 +217,10 @@ def grow_by_signal(net, batch, scratch, rule):
         start, free, stop = table[FIRST, j], table[FIRST, j] + table[DEGREE, j], table[FIRST, j + 1]
         if not (start < free < stop and scratch.reached[j]):
             continue
-        centre = real(0) if rule.reserve else total(signal[start:free]) / real(free - start)
         looks = np.int64((stop - free) * rule.growth_probability + random_uniform(net.random))
+        if looks == 0:
+            continue
+        centre = real(0) if rule.reserve else total(signal[start:free]) / real(free - start)
         while looks > 0 and free < stop:
             looks -= 1
             slot = free + random_integer(net.random, stop - free)

@@ -6,7 +6,7 @@ than a row of arithmetic.
 
 from math import sqrt
 
-from .arithmetic import inlined, inner, random_uniform, total
+from .arithmetic import count_at_most, inlined, inner, random_uniform, total
 from .arrays import (
     ACTIVATION,
     ADAM,
@@ -17,6 +17,7 @@ from .arrays import (
     RANDOM,
     RATE,
     RELU,
+    SGD,
     SIGMOID,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
@@ -107,93 +108,126 @@ def normalise(strength, reserve):
 def settle(table, link, connection, neuron, rule):
     """After a step of one neuron: prune what has become too weak, and normalise what is left."""
     start = table[FIRST, neuron]
-    if table[DEGREE, neuron] > 0:
+    stop = start + table[DEGREE, neuron]
+    if stop > start:
         original = rule.kind == ORIGINAL
-        floor = rule.prune_floor
+        floor = type(connection[0, 0])(rule.prune_floor)
         if not original:
-            floor = max(floor, rule.prune_fraction / (table[FIRST, neuron + 1] - start))
-        prune(table, link, connection, neuron, floor, not (rule.reserve or original))
-    if table[DEGREE, neuron] > 0:
-        normalise(connection[STRENGTH, start : start + table[DEGREE, neuron]], rule.reserve)
+            floor = max(floor, type(floor)(rule.prune_fraction / (table[FIRST, neuron + 1] - start)))
+        if count_at_most(connection[STRENGTH, start:stop], floor) > 0:
+            prune(table, link, connection, neuron, floor, not (rule.reserve or original))
+            stop = start + table[DEGREE, neuron]
+    if stop > start:
+        normalise(connection[STRENGTH, start:stop], rule.reserve)
 
 
 @inlined
-def step_plainly(strength, signal, centre, pace):
-    """Move a row of strengths by pace · (signal - centre), clipped at 0."""
-    real = type(centre)
-    p, zero = real(pace), real(0)
+def step_plainly(strength, signal, pace):
+    """Move strengths by pace · signal, clipped at 0; a strength of 0 is no connection and stays."""
+    zero = type(strength[0])(0)
+    p = type(zero)(pace)
     for c in range(strength.size):
-        strength[c] = max(strength[c] + p * (signal[c] - centre), zero)
+        moved = max(strength[c] + p * signal[c], zero)
+        strength[c] = moved if strength[c] > zero else zero
 
 
 @inlined
-def step_by_moments(strength, mean, square, signal, centre, decay1, decay2, pace, correction):
-    """Move a row of strengths by Adam's steps (Kingma & Ba, 2015) along signal - centre, clipped at 0."""
-    real = type(centre)
+def step_by_moments(strength, mean, square, signal, decay1, decay2, pace, correction):
+    """Move strengths by Adam's steps (Kingma & Ba, 2015) along their signals, clipped at 0.
+
+    A strength of 0 is no connection: it and what it remembers stay.
+    """
+    real = type(strength[0])
     d1, d2, one, zero = real(decay1), real(decay2), real(1), real(0)
     p, k, epsilon = real(pace), real(correction), real(1e-8)
     for c in range(strength.size):
-        g = signal[c] - centre
+        g = signal[c]
         m = d1 * mean[c] + (one - d1) * g
         v = d2 * square[c] + (one - d2) * g * g
-        mean[c] = m
-        square[c] = v
-        strength[c] = max(strength[c] + p * m / (sqrt(v * k) + epsilon), zero)
+        moved = max(strength[c] + p * m / (sqrt(v * k) + epsilon), zero)
+        connected = strength[c] > zero
+        mean[c] = m if connected else mean[c]
+        square[c] = v if connected else square[c]
+        strength[c] = moved if connected else zero
+
+
+@inlined
+def step_together(table, neuron, connection, signal, error, begin, end, rule, pace, correction):
+    """Let the neurons begin to end, whose rows lie side by side, take one step along their centred signals."""
+    a, b = table[FIRST, begin], table[FIRST, end]
+    strength, asked = connection[STRENGTH, a:b], signal[a:b]
+    threshold = neuron[THRESHOLD]
+    real = type(pace)
+    if rule.kind == ORIGINAL or rule.step == SGD:
+        step_plainly(strength, asked, pace)
+        if rule.kind != ORIGINAL:
+            for j in range(begin, end):
+                if table[ACTIVATION, j] == SIGMOID or table[ACTIVATION, j] == RELU:
+                    threshold[j] -= pace * error[j]
+        return
+    mean, square = neuron[THRESHOLD_MEAN], neuron[THRESHOLD_SQUARE]
+    d1, d2, one, k = real(rule.decay1), real(rule.decay2), real(1), real(correction)
+    step_by_moments(
+        strength, connection[MEAN_SIGNAL, a:b], connection[SQUARE_SIGNAL, a:b], asked, d1, d2, pace, correction
+    )
+    for j in range(begin, end):
+        if table[ACTIVATION, j] == SIGMOID or table[ACTIVATION, j] == RELU:
+            mean[j] = d1 * mean[j] + (one - d1) * error[j]
+            square[j] = d2 * square[j] + (one - d2) * error[j] * error[j]
+            threshold[j] -= pace * mean[j] / (sqrt(square[j] * k) + real(1e-8))
 
 
 @inner
 def update_all(net, rule, reached, signal, error, reward, learning_rate):
-    """Let every neuron j with reached[j] learn once, in reverse firing order.
+    """Let every neuron j with reached[j] learn once.
 
-    signal (c,) holds Σ e x for each connection, error (n,) holds Σ e and reward (n,) Σ ρ, sums over whatever is learned
-    from at once (design: e = ρ · slope). learning_rate replaces the rule's. Clears `reached`.
+    signal (c,) holds Σ e x for each connection and 0 where there is none, error (n,) holds Σ e and reward (n,) Σ ρ, sums
+    over whatever is learned from at once (design: e = ρ · slope). learning_rate replaces the rule's. Centres the signals
+    and clears `reached`.
     """
     table, neuron, link, connection = net.table, net.neuron, net.link, net.connection
-    strength, mean, square = connection[STRENGTH], connection[MEAN_SIGNAL], connection[SQUARE_SIGNAL]
-    original, adam = rule.kind == ORIGINAL, rule.step == ADAM
+    strength = connection[STRENGTH]
+    original = rule.kind == ORIGINAL
     real = type(strength[0])
-    d1, d2 = real(rule.decay1), real(rule.decay2)
-    count, unbias1, unbias2 = 0, 1.0, 1.0
-    for position in range(net.order.size - 1, -1, -1):
-        j = net.order[position]
+    n = reached.size
+    # Neurons whose rows lie side by side and that learn at one pace step together: loops over single rows are short.
+    begin, count, rate, correction = 0, 0, real(0), 1.0
+    pace = real(0)
+    for j in range(n + 1):
+        start = stop = 0
+        learns = False
+        if j < n:
+            start = table[FIRST, j]
+            stop = start + table[DEGREE, j]
+            learns = reached[j] and (stop > start or original)
+        if begin < j and not (learns and table[UPDATES, j] + 1 == count and neuron[RATE, j] == rate):
+            step_together(table, neuron, connection, signal, error, begin, j, rule, pace, correction)
+            begin = j
+        if not learns:
+            begin = j + 1
+            continue
+        table[UPDATES, j] += 1
+        if begin == j:
+            count, rate = table[UPDATES, j], neuron[RATE, j]
+            unbias = 1.0
+            if rule.step == ADAM and not original:
+                unbias, correction = 1.0 / (1.0 - rule.decay1**count), 1.0 / (1.0 - rule.decay2**count)
+            pace = real(learning_rate * rate * unbias)
+        if not (original or rule.reserve):
+            centre = total(signal[start:stop]) / real(stop - start)
+            for c in range(start, stop):
+                signal[c] -= centre
+    for j in range(n):
         if not reached[j]:
             continue
         reached[j] = 0
-        start = table[FIRST, j]
-        stop = start + table[DEGREE, j]
-        if stop == start and not original:
-            continue
-        table[UPDATES, j] += 1
-        rate = learning_rate * neuron[RATE, j]
-        row, asked = strength[start:stop], signal[start:stop]
-        if original:
-            step_plainly(row, asked, real(0), rate)
+        if table[DEGREE, j] > 0 or original:
             settle(table, link, connection, j, rule)
-        else:
-            centre = real(0) if rule.reserve else total(asked) / real(stop - start)
-            pace, correction = rate, 1.0
-            if adam:
-                if table[UPDATES, j] != count:  # most neurons have learned equally often: powers are slow
-                    count = table[UPDATES, j]
-                    unbias1, unbias2 = 1.0 / (1.0 - rule.decay1**count), 1.0 / (1.0 - rule.decay2**count)
-                pace, correction = rate * unbias1, unbias2
-                step_by_moments(row, mean[start:stop], square[start:stop], asked, centre, d1, d2, pace, correction)
-            else:
-                step_plainly(row, asked, centre, rate)
-            if table[ACTIVATION, j] == SIGMOID or table[ACTIVATION, j] == RELU:
-                step = error[j]
-                if adam:
-                    m = d1 * neuron[THRESHOLD_MEAN, j] + (real(1) - d1) * error[j]
-                    v = d2 * neuron[THRESHOLD_SQUARE, j] + (real(1) - d2) * error[j] * error[j]
-                    neuron[THRESHOLD_MEAN, j] = m
-                    neuron[THRESHOLD_SQUARE, j] = v
-                    step = m / (sqrt(v * real(correction)) + real(1e-8))
-                neuron[THRESHOLD, j] -= real(pace) * step
-            settle(table, link, connection, j, rule)
-        if rule.growth == RANDOM and reward[j] < 0:
-            grow_at_random(table, link, connection, j, rule.growth_probability, rule.growth_strength, net.random)
-            if table[DEGREE, j] > 0:
-                normalise(strength[start : start + table[DEGREE, j]], rule.reserve)
+            if rule.growth == RANDOM and reward[j] < 0:
+                grow_at_random(table, link, connection, j, rule.growth_probability, rule.growth_strength, net.random)
+                start, stop = table[FIRST, j], table[FIRST, j] + table[DEGREE, j]
+                if stop > start:
+                    normalise(strength[start:stop], rule.reserve)
 
 
 @inner

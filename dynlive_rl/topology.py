@@ -186,7 +186,7 @@ class NetworkBuilder:
         Raises
         ------
         ValueError
-            If there are no input or no output neurons, or connect is out of range.
+            If there are no input or no output neurons, connect is out of range, or the rule allows fewer connections.
         """
         from .network import Network
 
@@ -199,6 +199,9 @@ class NetworkBuilder:
             {n.activation.name: n.activation for n in self._neurons if n.activation and n.activation.function}.values()
         )
         net = self._arrays(connect, custom)
+        limit, count = self.rule.max_connections, int(net.degree.sum())
+        if limit is not None and count > limit:
+            raise ValueError(f"max_connections is {limit}, but {count} would be connected at first: lower connect")
         return Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), tuple(custom))
 
     def _add(

@@ -187,7 +187,9 @@ def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.S
     out = build.add_outputs(outputs, "identity", rate=config.output_rate / config.hidden)
     build.allow(hidden, sources=eyes)
     build.allow(out, sources=hidden)
-    return build.build()
+    network = build.build()
+    network.shape_is_fixed = True  # the learner's arrays are laid out for it
+    return network
 
 
 def _experience(environments: int, rows: int, features: int, choices: int) -> Experience:

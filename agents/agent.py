@@ -271,13 +271,14 @@ class DynLiveAgent:
         action, state
             As in stable-baselines3.
         """
-        batch = self._encoder.is_batch(observation)
-        rows = np.empty((len(observation) if batch else 1, self._encoder.size), np.float32)
+        batch = self._encoder.batch_size(observation)
+        rows = np.empty((1 if batch is None else batch, self._encoder.size), np.float32)
         self._encoder.encode(observation, rows)
         if not np.isfinite(rows).all():
             raise ValueError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
         choices = self._learner.predict(rows, deterministic)
-        action = self._decoder.decode(choices) if batch else np.asarray(self._decoder.decode_one(choices[0]))
+        one = batch is None
+        action = np.asarray(self._decoder.decode_one(choices[0])) if one else self._decoder.decode(choices)
         return action, state
 
     def evaluate(

@@ -1,5 +1,6 @@
 """From Gymnasium's spaces to what the network reads and chooses, and back."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 class ObservationEncoder:
     """Turns observations into flat rows of f numbers for the input neurons.
 
-    Box values are scaled later, by their running statistics; Discrete observations become one-hot.
+    Box values are scaled later, by their running statistics; every component of a Discrete or MultiDiscrete observation
+    becomes one-hot, one of a MultiBinary stays as it is. Dict and Tuple are the row of their parts.
 
     Parameters
     ----------
@@ -33,14 +35,13 @@ class ObservationEncoder:
 
     def __init__(self, space: gym.Space[Any]) -> None:
         self.space = space
-        if isinstance(space, spaces.Box):
-            self.size = int(np.prod(space.shape))
-            self.scaled = np.ones(self.size, np.int8)
-        elif isinstance(space, spaces.Discrete):
-            self.size = int(space.n)
-            self.scaled = np.zeros(self.size, np.int8)
-        else:
-            raise ValueError(f"observations must be Box or Discrete, not {space}: wrap the environment")
+        self._parts: list[_Part] = []
+        scaled: list[int] = []
+        for path, inner in _leaves(space):
+            part = _Part(path, inner, len(scaled))
+            self._parts.append(part)
+            scaled += [int(isinstance(inner, spaces.Box))] * part.size
+        self.size, self.scaled = len(scaled), np.array(scaled, np.int8)
         if self.size == 0:
             raise ValueError(f"the observation space {space} is empty: there is nothing to see")
 
@@ -52,24 +53,80 @@ class ObservationEncoder:
         ValueError
             If the observation does not fit the space.
         """
-        try:
-            if isinstance(self.space, spaces.Box):
-                array, shape = np.asarray(observation), self.space.shape
-                if array.shape[array.ndim - len(shape) :] != shape:
-                    raise ValueError
-                rows[...] = array.reshape(rows.shape)
-            else:
-                index = np.asarray(observation).reshape(rows.shape[0]) - self.space.start  # type: ignore[attr-defined]
-                if not ((index >= 0) & (index < self.size)).all():
-                    raise ValueError
-                rows[...] = 0
-                rows[np.arange(rows.shape[0]), index] = 1
-        except (TypeError, ValueError, IndexError):
-            raise ValueError(f"the observation {observation!r} does not fit the space {self.space}") from None
+        for part in self._parts:
+            value = self._value(observation, part.path) if part.path else observation
+            try:
+                part.write(value, rows[:, part.columns])
+            except (TypeError, ValueError, IndexError):
+                raise _misfit(value, part.path, part.space) from None
 
-    def is_batch(self, observation: Any) -> bool:
-        """Tell whether this is a batch of observations rather than one."""
-        return np.ndim(observation) > len(self.space.shape or ())
+    def batch_size(self, observation: Any) -> int | None:
+        """Return how many observations this is a batch of; None if it is a single one."""
+        first = self._parts[0]
+        value = self._value(observation, first.path)
+        return len(value) if np.ndim(value) > len(first.space.shape or ()) else None
+
+    def _value(self, observation: Any, path: tuple[Any, ...]) -> Any:
+        """Return the part of an observation, single or batched, that stands at a path of keys and positions."""
+        value, space = observation, self.space
+        for depth, key in enumerate(path):
+            kind = Mapping if isinstance(space, spaces.Dict) else (tuple, list)
+            if not isinstance(value, kind) or len(value) != len(space) or (kind is Mapping and key not in value):  # type: ignore[arg-type]
+                raise _misfit(value, path[:depth], space)
+            value, space = value[key], space[key]  # type: ignore[index]
+        return value
+
+
+class _Part:
+    """A space inside an observation space that is no Dict or Tuple, and the columns it is written into."""
+
+    def __init__(self, path: tuple[Any, ...], space: gym.Space[Any], first_column: int) -> None:
+        self.path, self.space = path, space
+        self._shape = space.shape or ()
+        self._one_hot = isinstance(space, (spaces.Discrete, spaces.MultiDiscrete))
+        if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+            options = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
+            self.size = int(options.sum())
+            starts, columns = np.ravel(space.start), np.cumsum(options) - options
+            self._components = list(zip(starts.tolist(), options.tolist(), columns.tolist(), strict=True))
+        else:
+            self.size = int(np.prod(self._shape))
+        self.columns = slice(first_column, first_column + self.size)
+
+    def write(self, value: Any, rows: NDArray[np.float32]) -> None:
+        """Write values (e, …) into rows (e, f); TypeError, ValueError or IndexError if they do not fit."""
+        array = np.asarray(value)
+        if array.shape[array.ndim - len(self._shape) :] != self._shape:
+            raise ValueError
+        if self._one_hot:
+            rows[...] = 0
+            for row, values in enumerate(array.reshape(rows.shape[0], -1).tolist()):
+                for component, (start, options, column) in zip(values, self._components, strict=True):
+                    if not 0 <= component - start < options:
+                        raise ValueError
+                    rows[row, column + component - start] = 1
+            return
+        rows[...] = array.reshape(rows.shape)
+        if isinstance(self.space, spaces.MultiBinary) and not ((rows == 0) | (rows == 1)).all():
+            raise ValueError
+
+
+def _leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[Any]]]:
+    """Yield the path and the space of everything in a space that is no Dict or Tuple."""
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        for key, inner in space.items() if isinstance(space, spaces.Dict) else enumerate(space):
+            for path, leaf in _leaves(inner):
+                yield (key, *path), leaf
+    elif isinstance(space, (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)):
+        yield (), space
+    else:
+        kinds = "Box, Discrete, MultiDiscrete, MultiBinary, or Dict or Tuple of these"
+        raise ValueError(f"observations must be {kinds}, not {space}: wrap the environment")
+
+
+def _misfit(value: Any, path: tuple[Any, ...], space: gym.Space[Any]) -> ValueError:
+    part = "'s part " + "".join(f"[{key!r}]" for key in path) + "," if path else ""
+    return ValueError(f"the observation{part} {value!r} does not fit the space {space}")
 
 
 CONTINUOUS_OPTIONS = 3  # low, middle and high: measured better than finer divisions
@@ -141,6 +198,10 @@ class ActionDecoder:
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
     """Describe a space for a checkpoint's header."""
+    if isinstance(space, spaces.Dict):
+        return {"kind": "Dict", "spaces": [[key, space_to_json(part)] for key, part in space.items()]}
+    if isinstance(space, spaces.Tuple):
+        return {"kind": "Tuple", "spaces": [space_to_json(part) for part in space]}
     if isinstance(space, spaces.Box):
         return {
             "kind": "Box",
@@ -164,6 +225,10 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
 
 def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
     """Make the space that `space_to_json` described."""
+    if description["kind"] == "Dict":
+        return spaces.Dict([(key, space_from_json(part)) for key, part in description["spaces"]])
+    if description["kind"] == "Tuple":
+        return spaces.Tuple([space_from_json(part) for part in description["spaces"]])
     if description["kind"] == "MultiBinary":
         return spaces.MultiBinary(description["n"])
     dtype = np.dtype(description["dtype"]).type

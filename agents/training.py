@@ -1,6 +1,6 @@
 """The training loop: act, step, observe, over one environment or several, yielding a report after every step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +129,16 @@ def _final(observations: Any, info: dict[str, Any], done: Any, mode: AutoresetMo
     """Return the observations that ended steps: where the environment has reset already, they are in its info."""
     if mode != AutoresetMode.SAME_STEP or not done.any():
         return observations
-    final = np.array(observations)
-    for i in np.flatnonzero(done):
-        final[i] = info["final_obs"][i]
-    return final
+    ended = np.flatnonzero(done)
+    return _replaced(observations, ended, [info["final_obs"][i] for i in ended])
+
+
+def _replaced(observations: Any, places: Any, finals: list[Any]) -> Any:
+    """Return a copy of batched observations, dicts and tuples of arrays too, with single ones put in some places."""
+    if isinstance(observations, Mapping):
+        return {key: _replaced(part, places, [final[key] for final in finals]) for key, part in observations.items()}
+    if isinstance(observations, tuple):
+        return tuple(_replaced(part, places, [final[k] for final in finals]) for k, part in enumerate(observations))
+    replaced = np.array(observations)
+    replaced[places] = finals
+    return replaced

@@ -74,10 +74,19 @@ def _whole(least: int) -> Any:
     return parse
 
 
+def _load_environments() -> None:
+    """Register the environments of this package and of installed plugins; one that is broken costs a warning."""
+    from .envs import load_plugins
+
+    for failure in load_plugins():
+        print(f"dynlive: warning: {failure}", file=sys.stderr)
+
+
 def _train(options: argparse.Namespace) -> dict[str, Any]:
     """Train an agent; write DIR/agent.dynlive and DIR/progress.csv, one row per episode."""
     from .agents import DynLiveAgent, Report
 
+    _load_environments()
     start = time.perf_counter()
     agent = DynLiveAgent(options.env, seed=options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -129,6 +138,7 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from .agents import DynLiveAgent
     from .checkpoint import read
 
+    _load_environments()
     header, _ = read(options.file, "agent")
     env = options.env or header["env"]
     if env is None:

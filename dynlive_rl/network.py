@@ -14,6 +14,7 @@ from .checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
 from .kernels import cycle, rehearsal
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .kernels.errors import REWARDS
+from .plasticity import Plasticity
 from .rule import LearningRule
 from .supervised import History, Loss
 from .topology import Engine, Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory, on_engine
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .messages import MessageNetwork
 
 
-class Network:
+class Network(Plasticity):
     """Neurons whose connections are learned: strengths that are never negative and sum to 1 per neuron.
 
     Networks come from `NetworkBuilder.build`, `Network.layered` or `Network.load`.
@@ -53,8 +54,7 @@ class Network:
         self.layers = layers
         self.rule = rule
         self.custom = custom  # keeps the compiled activations alive
-        self._scratch = new_credit(arrays, memory.output.shape[0] - 1)
-        self._batch: tuple[Batch, Credit] | None = None
+        self._resize()
 
     @classmethod
     def layered(
@@ -133,7 +133,7 @@ class Network:
     @property
     def neurons(self) -> int:
         """Number of neurons, inputs included."""
-        return int(self.arrays.degree.size)
+        return sum(len(layer.ids) for layer in self.layers)
 
     @property
     def connections(self) -> int:
@@ -494,9 +494,13 @@ class Network:
 
     # -- private -----------------------------------------------------------------------------------------------------
 
+    def _resize(self) -> None:
+        self._scratch = new_credit(self.arrays, self.memory.output.shape[0] - 1)
+        self._batch: tuple[Batch, Credit] | None = None
+
     def _row(self, neuron: int) -> slice:
-        if not 0 <= neuron < self.neurons:
-            raise ValueError(f"there is no neuron {neuron}: ids are 0 to {self.neurons - 1}")
+        if not 0 <= neuron < self.arrays.degree.size:
+            raise ValueError(f"there is no neuron {neuron}: ids are 0 to {self.arrays.degree.size - 1}")
         start = int(self.arrays.first[neuron])
         return slice(start, start + int(self.arrays.degree[neuron]))
 

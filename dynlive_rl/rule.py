@@ -70,6 +70,8 @@ class LearningRule:
         rule, else "none".
     growth_probability, growth_strength
         A probability in [0, 1], and a number in (0, 1]. Default strength: 0.05 for "random", 0.001 for "signal".
+    max_connections
+        Growth stops at this number of connections in the whole network, ≥ 1. None: no such limit.
     decays
         "adam" only: decay of the running mean and of the mean square, each in [0, 1).
     """
@@ -87,6 +89,7 @@ class LearningRule:
     growth: Growth | None = None
     growth_probability: float = 0.1
     growth_strength: float | None = None
+    max_connections: int | None = None
     decays: tuple[float, float] = (0.9, 0.999)
 
     def __post_init__(self) -> None:
@@ -119,6 +122,9 @@ class LearningRule:
             raise ValueError(f"credit_gain must be a finite number > 0 or None, not {self.credit_gain!r}")
         if not 0 <= self.growth_probability <= 1:
             raise ValueError(f"growth_probability must be in [0, 1], not {self.growth_probability!r}")
+        limit = self.max_connections
+        if limit is not None and (isinstance(limit, bool) or int(limit) != limit or limit < 1):
+            raise ValueError(f"max_connections must be a whole number ≥ 1 or None, not {limit!r}")
         assert self.growth_strength is not None
         if not 0 < self.growth_strength <= 1:
             raise ValueError(f"growth_strength must be in (0, 1], not {self.growth_strength!r}")
@@ -155,6 +161,7 @@ class LearningRule:
             growth=_CODES[str(self.growth)],
             growth_probability=float(self.growth_probability),
             growth_strength=float(self.growth_strength or 0.0),
+            max_connections=2**62 if self.max_connections is None else int(self.max_connections),
             decay1=float(self.decays[0]),
             decay2=float(self.decays[1]),
         )

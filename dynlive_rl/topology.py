@@ -199,7 +199,8 @@ class NetworkBuilder:
         Raises
         ------
         ValueError
-            If there are no input or no output neurons, connect is out of range, or there is no such engine.
+            If there are no input or no output neurons, connect is out of range, the rule allows fewer connections, or there
+            is no such engine.
         """
         from .network import Network
 
@@ -212,6 +213,9 @@ class NetworkBuilder:
             {n.activation.name: n.activation for n in self._neurons if n.activation and n.activation.function}.values()
         )
         net = self._arrays(connect, custom)
+        limit, count = self.rule.max_connections, int(net.degree.sum())
+        if limit is not None and count > limit:
+            raise ValueError(f"max_connections is {limit}, but {count} would be connected at first: lower connect")
         return on_engine(
             Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), tuple(custom)), engine
         )

@@ -1,13 +1,17 @@
 """Does it learn? Tiny environments of known best return, and CartPole; seeds are fixed, margins generous."""
 
+from copy import deepcopy
+
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+from dynlive_rl.agents import AgentConfig
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from dynlive_rl import DynLiveAgent
-from worlds import Bandit, Corridor
+from worlds import Bandit, Corridor, Telling
 
 
 def best_return(agent, env, limit=200):
@@ -37,6 +41,40 @@ def best_return(agent, env, limit=200):
 def test_the_best_arm_of_a_bandit_is_found(space, best, seed):
     agent = DynLiveAgent(Bandit(space, best), seed=seed).learn(1500)
     np.testing.assert_array_equal(agent.predict(0, deterministic=True)[0], best)
+
+
+TELLING = [
+    (Box(-1, 1, (2,)), lambda seen: seen[0] > 0),
+    (Box(0, 255, (2, 2), np.uint8), lambda seen: seen[1, 1] > 127),
+    (Box(-1e6, 1e6, (), np.float64), lambda seen: seen < 0),
+    (Discrete(4, start=-1), lambda seen: seen > 0),
+    (MultiDiscrete([3, 2]), lambda seen: seen[1] == 0),
+    (MultiBinary(3), lambda seen: seen[1]),
+    (Dict({"a": Box(-1, 1, (1,)), "b": Discrete(3)}), lambda seen: seen["b"] == 1),
+    (Tuple([Discrete(2), MultiBinary(2)]), lambda seen: seen[1][0]),
+    (Dict({"in": Tuple([Discrete(3), Dict({"deep": Box(-5, 5, (1,))})])}), lambda seen: seen["in"][1]["deep"][0] > 0),
+]
+TINY = AgentConfig(hidden=32)
+
+
+def share_of_right_answers(agent, space, answer):
+    space.seed(10)
+    seen = [space.sample() for _ in range(100)]
+    return np.mean([agent.predict(one, deterministic=True)[0] == answer(one) for one in seen])
+
+
+@pytest.mark.parametrize(("space", "answer"), TELLING, ids=[str(space) for space, _ in TELLING])
+def test_what_an_observation_tells_is_learned(space, answer):
+    agent = DynLiveAgent(Telling(space, answer), seed=0, config=TINY).learn(1500)
+    assert share_of_right_answers(agent, space, answer) >= 0.9
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode), ids=str)
+def test_what_nested_observations_tell_is_learned_in_environments_side_by_side(mode):
+    space, answer = TELLING[-1]
+    environments = SyncVectorEnv([lambda: Telling(deepcopy(space), answer)] * 4, autoreset_mode=mode)
+    agent = DynLiveAgent(environments, seed=0, config=TINY).learn(1500)
+    assert share_of_right_answers(agent, space, answer) >= 0.9
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -6,7 +6,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sequence, Text, Tuple
+from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
@@ -40,8 +41,8 @@ def test_a_box_is_read_value_by_value(space):
     batch = np.array([space.sample() for _ in range(4)])
     assert_array_equal(encoded(space, batch[0]), batch[0].reshape(1, -1).astype(np.float32))
     assert_array_equal(encoded(space, batch, rows=4), batch.reshape(4, -1).astype(np.float32))
-    assert not encoder.is_batch(batch[0])
-    assert encoder.is_batch(batch)
+    assert encoder.batch_size(batch[0]) is None
+    assert encoder.batch_size(batch) == 4
 
 
 def test_a_discrete_observation_is_one_hot():
@@ -51,8 +52,85 @@ def test_a_discrete_observation_is_one_hot():
     assert encoded(space, -1).tolist() == [[1, 0, 0, 0]]
     assert encoded(space, np.int64(2)).tolist() == [[0, 0, 0, 1]]
     assert encoded(space, [0, -1, 2], rows=3).tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
-    assert encoder.is_batch([0, 1])
-    assert not encoder.is_batch(0)
+    assert encoder.batch_size([0, 1]) == 2
+    assert encoder.batch_size(0) is None
+
+
+@pytest.mark.parametrize(
+    ("space", "observation", "row", "scaled"),
+    [
+        (MultiDiscrete([2, 3], start=[0, 5]), [1, 5], [0, 1, 1, 0, 0], [0] * 5),
+        (MultiDiscrete([[2], [3]]), [[0], [2]], [1, 0, 0, 0, 1], [0] * 5),
+        (MultiBinary(3), [1, 0, 1], [1, 0, 1], [0] * 3),
+        (MultiBinary((2, 2)), [[1, 0], [0, 0]], [1, 0, 0, 0], [0] * 4),
+        (Dict({"b": Discrete(2), "a": Box(-1, 1, (2,))}), {"a": [0.5, -1], "b": 1}, [0.5, -1, 0, 1], [1, 1, 0, 0]),
+        (Tuple([Discrete(2), Box(0, 9, (), np.int8)]), (0, 7), [1, 0, 7], [0, 0, 1]),
+        (
+            Dict({"in": Tuple([MultiBinary(1), Dict({"deep": Discrete(2, start=3)})]), "out": Discrete(2)}),
+            {"in": ([1], {"deep": 4}), "out": 0},
+            [1, 0, 1, 1, 0],
+            [0] * 5,
+        ),
+    ],
+    ids=str,
+)
+def test_all_parts_are_read(space, observation, row, scaled):
+    encoder = ObservationEncoder(space)
+    assert encoder.scaled.tolist() == scaled
+    assert encoded(space, observation).tolist() == [row]
+    assert encoder.batch_size(observation) is None
+
+
+SPACES = [
+    Box(-1, 1, (2, 3)),
+    Discrete(3, start=-1),
+    MultiDiscrete([2, 3], start=[0, 5]),
+    MultiBinary((2, 2)),
+    Dict({"b": Discrete(2), "a": Box(-1, 1, (2,))}),
+    Tuple([Discrete(2), Box(0, 9, (), np.int8), MultiBinary(2)]),
+    Dict({"in": Tuple([MultiBinary(1), Dict({"deep": Discrete(2, start=3)})]), "out": Box(0, 255, (2, 2), np.uint8)}),
+]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_a_batch_is_many_single_observations(space):
+    space.seed(0)
+    observations = [space.sample() for _ in range(5)]
+    batch = concatenate(space, observations, create_empty_array(space, 5))
+    encoder = ObservationEncoder(space)
+    assert encoder.batch_size(batch) == 5
+    assert encoder.batch_size(observations[0]) is None
+    alone = np.concatenate([encoded(space, observation) for observation in observations])
+    assert_array_equal(encoded(space, batch, rows=5), alone)
+    agent = DynLiveAgent(observation_space=space, action_space=Discrete(3), seed=0)
+    assert agent.predict(batch, deterministic=True)[0].tolist() == [
+        int(agent.predict(observation, deterministic=True)[0]) for observation in observations
+    ]
+    for observation in observations:
+        agent.act(observation)
+        agent.observe(1.0, observation, True, False)
+
+
+@pytest.mark.parametrize(
+    ("observation", "message"),
+    [
+        (0, r"^the observation 0 does not fit the space Dict\("),
+        ({"in": (0, [1, 0])}, r"^the observation {'in': .*} does not fit the space Dict\("),
+        ({"in": (0, [1, 0]), "other": [0.0]}, r"^the observation {'in': .*} does not fit the space Dict\("),
+        ({"in": [0], "out": [0.0]}, r"^the observation's part \['in'\], \[0\] does not fit the space Tuple\("),
+        (
+            {"in": (2, [1, 0]), "out": [0.0]},
+            r"^the observation's part \['in'\]\[0\], 2 does not fit the space Discrete",
+        ),
+        ({"in": (1, [2, 0]), "out": [0.0]}, r"part \['in'\]\[1\], \[2, 0\] does not fit the space MultiBinary\(2\)$"),
+        ({"in": (1, [1, 0]), "out": [0.0, 1.0]}, r"part \['out'\], \[0.0, 1.0\] does not fit the space Box\("),
+    ],
+    ids=str,
+)
+def test_the_part_that_does_not_fit_is_named(observation, message):
+    space = Dict({"in": Tuple([Discrete(2), MultiBinary(2)]), "out": Box(-1, 1, (1,))})
+    with pytest.raises(ValueError, match=message):
+        encoded(space, observation)
 
 
 @pytest.mark.parametrize("observation", [-2, 3, 0.5, np.nan, "left", None, [0, 1]])
@@ -67,15 +145,16 @@ def test_what_fits_no_box_is_refused(observation):
         encoded(Box(-1, 1, (2, 3)), observation)
 
 
-@pytest.mark.parametrize("space", [Dict({"a": Discrete(2)}), Tuple([Discrete(2)]), Text(3), MultiBinary(3)])
+@pytest.mark.parametrize("space", [Text(3), Sequence(Discrete(2)), Dict({"a": Tuple([Text(3)])})], ids=str)
 def test_other_observation_spaces_are_refused(space):
-    with pytest.raises(ValueError, match=r"^observations must be Box or Discrete, not .*: wrap the environment$"):
+    with pytest.raises(ValueError, match=r"^observations must be Box, .* of these, not (Text|Seq).*: wrap the environ"):
         ObservationEncoder(space)
 
 
-def test_an_empty_observation_space_is_refused():
+@pytest.mark.parametrize("space", [Box(0, 1, (0,)), Dict({}), Tuple([])], ids=str)
+def test_an_empty_observation_space_is_refused(space):
     with pytest.raises(ValueError, match=r"is empty: there is nothing to see$"):
-        ObservationEncoder(Box(0, 1, (0,)))
+        ObservationEncoder(space)
 
 
 # -- actions -------------------------------------------------------------------------------------------------------
@@ -162,6 +241,7 @@ def test_the_agent_acts_in_the_space(space, options):
         Box(np.float64([0.1, -np.inf]), np.float64([0.3, 5]), dtype=np.float64),
         Box(np.iinfo(np.int64).min, np.iinfo(np.int64).max, (2,), np.int64),
         Discrete(4, dtype=np.int32),
+        *SPACES,
     ],
     ids=str,
 )

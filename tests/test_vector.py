@@ -3,7 +3,9 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Dict, Tuple
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import TransformObservation
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
@@ -75,6 +77,24 @@ def test_learning_in_pieces_is_learning_at_once(agent):
     one, another = agent.get_state(), other.get_state()
     for name in one:
         assert_array_equal(one[name], another[name], err_msg=name)
+
+
+def nested(env):
+    """The same environment with its observations as a Dict of a Box and a Tuple of another."""
+    space = Dict({"a": Box(-np.inf, np.inf, (1,)), "b": Tuple([Box(-np.inf, np.inf, ())])})
+    return TransformObservation(env, lambda seen: {"a": seen[:1], "b": (seen[1],)}, space)
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode), ids=str)
+def test_nested_observations_are_remembered_like_flat_ones(mode):
+    flat = [lambda i=i: Counting(LENGTHS[i], stride=i) for i in range(len(LENGTHS))]
+    deep = [lambda make=make: nested(make()) for make in flat]
+    one, other = (
+        DynLiveAgent(SyncVectorEnv(environments, autoreset_mode=mode), seed=0).learn(200).get_state()
+        for environments in (flat, deep)
+    )
+    for name in one:
+        assert_array_equal(one[name], other[name], err_msg=name)
 
 
 def test_predict_takes_a_batch_or_one(agent):

@@ -43,6 +43,23 @@ class Bandit(gym.Env):
         return 0, float(np.mean(np.asarray(action) == self.best)), True, False, {}
 
 
+class Telling(gym.Env):
+    """One step per episode; the observation is a sample of any space and tells which of two actions is rewarded."""
+
+    def __init__(self, space, answer):
+        self.observation_space, self.action_space, self.answer = space, Discrete(2), answer
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        if seed is not None:
+            self.observation_space.seed(seed)
+        self.seen = self.observation_space.sample()
+        return self.seen, {}
+
+    def step(self, action):
+        return self.seen, float(action == self.answer(self.seen)), True, False, {}
+
+
 class Corridor(gym.Env):
     """States in a row, left and right; the walk starts at the left end and ends at the right end, with reward 1."""
 

@@ -83,7 +83,7 @@ class NetworkArrays(NamedTuple):
 
     @property
     def gain(self) -> Real:
-        """(n,) slope before the activation, 1 where the activation has none."""
+        """(n,) slope before the activation, 1 where the activation has none; 0 marks a neuron that is dead or removed."""
         return self.neuron[GAIN]
 
     @property
@@ -167,5 +167,6 @@ class Rule(NamedTuple):
     growth: int
     growth_probability: float
     growth_strength: float
+    max_connections: int
     decay1: float
     decay2: float

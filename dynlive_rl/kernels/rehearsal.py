@@ -38,7 +38,7 @@ from .arrays import (
 )
 from .cycle import row_ends
 from .errors import reward_outputs
-from .update import connect, update_all
+from .update import connect, room_for_connections, update_all
 
 
 @inlined
@@ -210,8 +210,10 @@ def grow_by_signal(net, batch, scratch, rule):
     """Connect missing sources that a batch asks more of than of the average connection, at a strength near 0.
 
     Every missing connection is looked at with the rule's growth probability, after `backward` and before the update.
+    Nothing grows from the dead (gain 0), nor beyond the rule's number of connections.
     """
-    table, link, connection = net.table, net.link, net.connection
+    table, link, connection, gain = net.table, net.link, net.connection, net.neuron[GAIN]
+    room = room_for_connections(table, rule)
     output, credit, signal = batch.output, scratch.credit, scratch.signal
     real = type(connection[0, 0])
     for j in net.order:
@@ -222,9 +224,11 @@ def grow_by_signal(net, batch, scratch, rule):
         if looks == 0:
             continue
         centre = real(0) if rule.reserve else total(signal[start:free]) / real(free - start)
-        while looks > 0 and free < stop:
+        while looks > 0 and free < stop and room > 0:
             looks -= 1
             slot = free + random_integer(net.random, stop - free)
+            if gain[link[SOURCE, slot]] == 0:
+                continue
             asked = real(0)
             for t in range(1, output.shape[0]):
                 asked += dot(credit[t, j], output[t - link[DELAY, slot], link[SOURCE, slot]])
@@ -232,6 +236,7 @@ def grow_by_signal(net, batch, scratch, rule):
                 connect(table, link, connection, j, slot, real(rule.growth_strength / (stop - start)))
                 signal[free] = asked
                 free += 1
+                room -= 1
 
 
 @inner

@@ -16,6 +16,7 @@ from .arrays import (
     DEGREE,
     FIRST,
     FREE,
+    GAIN,
     MEAN_SIGNAL,
     ORIGINAL,
     RANDOM,
@@ -25,6 +26,7 @@ from .arrays import (
     SIMPLEX,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
+    SOURCE,
     SQUARE_SIGNAL,
     STRENGTH,
     TAG,
@@ -65,13 +67,28 @@ def connect(table, link, connection, neuron, slot, strength):
 
 
 @inner
-def grow_at_random(table, link, connection, neuron, probability, strength, random):
-    """Bring missing connections back with a probability, at strengths drawn from 0 to `strength`."""
+def room_for_connections(table, rule):
+    """How many more connections there may be."""
+    room = rule.max_connections
+    for j in range(table.shape[1] - 1):
+        room -= table[DEGREE, j]
+    return room
+
+
+@inner
+def grow_at_random(table, link, connection, gain, neuron, probability, strength, room, random):
+    """Bring at most `room` missing connections back with a probability, at strengths drawn from 0 to `strength`.
+
+    A gain of 0 marks the dead: nothing grows to or from them.
+    """
     real = type(connection[0, 0])
+    if gain[neuron] == 0:
+        return
     # Slots move to the front as they connect, so the unvisited ones are always behind.
     for slot in range(table[FIRST, neuron] + table[DEGREE, neuron], table[FIRST, neuron + 1]):
-        if random_uniform(random) < probability:
+        if random_uniform(random) < probability and room > 0 and gain[link[SOURCE, slot]] > 0:
             connect(table, link, connection, neuron, slot, real(strength * (1.0 - random_uniform(random))))
+            room -= 1
 
 
 @inner
@@ -235,7 +252,12 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate):
         if table[DEGREE, j] > 0 or original:
             settle(table, link, connection, j, rule)
             if rule.growth == RANDOM and reward[j] < 0:
-                grow_at_random(table, link, connection, j, rule.growth_probability, rule.growth_strength, net.random)
+                probability, most, room = (
+                    rule.growth_probability,
+                    rule.growth_strength,
+                    room_for_connections(table, rule),
+                )
+                grow_at_random(table, link, connection, neuron[GAIN], j, probability, most, room, net.random)
                 start, stop = table[FIRST, j], table[FIRST, j] + table[DEGREE, j]
                 if stop > start:
                     normalise(strength[start:stop], rule.reserve)

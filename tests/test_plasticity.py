@@ -1,0 +1,379 @@
+"""Edits by hand and damage: the simplex holds, ids and what was learned stay, and compiled code does not notice."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from dynlive_rl import DynLiveAgent, LearningRule, Network, NetworkBuilder
+from dynlive_rl.kernels import cycle, rehearsal
+from graphs import fill, random_network
+
+
+def living(net, *kinds):
+    return [j for layer in net.layers if layer.kind in kinds for j in layer.ids if net.arrays.gain[j] > 0]
+
+
+def rows(net):
+    """Every neuron's sources, strengths, moments, threshold, by id."""
+    a = net.arrays
+    kept = {}
+    for j in living(net, "hidden", "output"):
+        row = slice(a.first[j], a.first[j] + a.degree[j])
+        order = np.argsort(a.source[row])
+        kept[j] = (
+            a.source[row][order], a.delay[row][order], a.strength[row][order], a.moments[:, row][:, order],
+            np.append(a.neuron[:, j], a.table[1:, j]),
+        )  # fmt: skip
+    return kept
+
+
+def assert_same_row(one, other):
+    for a, b in zip(one, other, strict=True):
+        assert_array_equal(a, b)
+
+
+def assert_sound(net):
+    """The structure that kernels rely on, and strengths that sum to 1."""
+    a = net.arrays
+    assert a.first[0] == 0
+    assert a.first[-1] == a.link.shape[1] == a.connection.shape[1]
+    assert a.connection.flags.c_contiguous
+    assert a.link.flags.c_contiguous
+    inputs = set(living(net, "input"))
+    depth = {j: k for k, layer in enumerate(net.layers) for j in layer.ids}
+    assert a.order.tolist() == [j for layer in net.layers if layer.kind != "input" for j in layer.ids]
+    assert set(a.outputs.tolist()) == {j for layer in net.layers if layer.kind == "output" for j in layer.ids}
+    for j in range(a.degree.size):
+        row = a.strength[a.first[j] : a.first[j + 1]]
+        assert (row[: a.degree[j]] > 0).all()
+        assert (row[a.degree[j] :] == 0).all()
+        sources = a.source[a.first[j] : a.first[j + 1]]
+        assert np.unique(sources).size == sources.size
+        if a.degree[j] and not net.rule.reserve:
+            assert_allclose(row.sum(), 1, atol=1e-6 if row.dtype == np.float32 else 1e-12)
+        for i, late in zip(sources.tolist(), a.delay[a.first[j] : a.first[j + 1]], strict=True):
+            assert late == (i not in inputs and depth[i] >= depth[j])
+        assert j in depth or row.size == 0
+
+
+EDITS = ["add_connection", "remove_connection", "set_strength", "add_neuron", "remove_neuron", "kill", "cut", "learn"]
+
+
+def edit(net, what, rng):
+    """One random edit; returns the neurons it may change, all of them for the edits that may change any."""
+    learners, everyone = living(net, "hidden", "output"), living(net, "input", "hidden", "output")
+    j = int(rng.choice(learners)) if learners else -1
+    everything = set(range(net.arrays.degree.size + 1))
+    if what == "learn":
+        fill(net, rng, 2)
+        net.reinforce(rng.normal(size=len(net.output_ids)))
+        return everything
+    if what == "cut":
+        net.cut(0.2, seed=int(rng.integers(100)))
+        return everything
+    if what == "add_neuron":
+        k = next(k for k, layer in enumerate(net.layers) if j in layer.ids) if learners else None
+        if k is not None:
+            net.add_neuron(k, rng.choice(everyone, min(3, len(everyone)), replace=False), gain=2.0)
+        return set()
+    if not learners:
+        return set()
+    sources = net.sources(j)
+    if what == "add_connection":
+        missing = [i for i in everyone if i not in sources]
+        if missing:
+            net.add_connection(j, int(rng.choice(missing)), 0.3 if sources.size else 1.0)
+    elif what == "remove_connection" and sources.size > 1:
+        net.remove_connection(j, int(rng.choice(sources)))
+    elif what == "set_strength" and sources.size > 1:
+        net.set_strength(j, int(rng.choice(sources)), float(rng.uniform(0.01, 0.99)))
+    elif what == "kill" and len(learners) > 2:
+        net.kill(j)
+        return everything
+    elif what == "remove_neuron" and net.output_ids != (j,):
+        net.remove_neuron(j)
+        return everything
+    return {j}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@given(seed=st.integers(0, 10**6), edits=st.lists(st.sampled_from(EDITS), min_size=3, max_size=15))
+def test_any_sequence_of_edits_leaves_a_sound_network(dtype, seed, edits):
+    rng = np.random.default_rng(seed)
+    net = random_network(seed, LearningRule(step="adam", learning_rate=0.05), dtype=dtype)
+    fill(net, rng, 3)
+    for what in edits:
+        before, activity = rows(net), net.activity
+        changed = edit(net, what, rng)
+        after = rows(net)
+        for j in set(before) & set(after) - changed:
+            assert_same_row(before[j], after[j])
+        if what in ("add_neuron", "add_connection", "set_strength", "remove_connection"):
+            assert_array_equal(net.activity[: activity.size], activity)  # memory is kept
+        assert_sound(net)
+    fill(net, rng, 2)
+    net.reinforce(rng.normal(size=len(net.output_ids)))
+    net.rehearse(rng.random((3, net.input_count)), rng.normal(size=(3, len(net.output_ids))))
+    assert_sound(net)
+    assert np.isfinite(net.outputs).all()
+
+
+@given(seed=st.integers(0, 10**6), edits=st.lists(st.sampled_from(EDITS), min_size=3, max_size=15))
+def test_an_edited_network_is_saved_and_goes_on(seed, edits, tmp_path_factory):
+    rng = np.random.default_rng(seed)
+    net = random_network(seed)
+    for what in edits:
+        edit(net, what, rng)
+    file = tmp_path_factory.mktemp("edited") / "net"
+    net.save(file)
+    other = Network.load(file)
+    for one in (net, other):
+        one.propagate(np.full(net.input_count, 0.3))
+        one.reinforce(np.ones(len(net.output_ids)))
+    for name, array in net.get_state().items():
+        assert_array_equal(array, other.get_state()[name])
+
+
+def test_nothing_is_compiled_again():
+    net = Network.layered(inputs=3, hidden=(5,), outputs=2, seed=0, rule=LearningRule(growth="signal"))
+
+    def use():
+        net.propagate([0.1, 0.2, 0.3])
+        net.reinforce(np.ones(len(net.output_ids)))
+        net.rehearse(np.ones((2, 3)), np.ones((2, len(net.output_ids))))
+
+    use()
+    compiled = [len(kernel.signatures) for kernel in (cycle.propagate, cycle.reinforce, rehearsal.rehearse)]
+    new = net.add_neuron(1, net.layers[0].ids)
+    net.add_connection(net.output_ids[0], new)
+    net.add_neuron(2, net.layers[1].ids)
+    net.remove_neuron(net.layers[1].ids[0])
+    net.kill(net.layers[1].ids[0])
+    net.cut(0.3, seed=0)
+    use()
+    assert [len(kernel.signatures) for kernel in (cycle.propagate, cycle.reinforce, rehearsal.rehearse)] == compiled
+
+
+# -- what each edit does -------------------------------------------------------------------------------------------
+
+
+def small(**settings):
+    """Three inputs, two hidden, one output; every learner allowed the layer before."""
+    build = NetworkBuilder(0, dtype="float64", **settings)
+    eyes = build.add_inputs(3)
+    hidden = build.add_neurons(2, "sigmoid", strengths="equal")
+    out = build.add_outputs(1, "identity")
+    build.allow(hidden, sources=eyes)
+    build.allow(out, sources=hidden)
+    return build.build()
+
+
+def test_strengths_make_room_in_proportion():
+    net = small()
+    net.set_strength(3, 0, 0.5)
+    assert_allclose(net.strengths(3), [0.5, 0.25, 0.25])
+    net.set_strength(3, 1, 0.1)
+    assert_allclose(net.strengths(3), [0.6, 0.1, 0.3])
+    net.remove_connection(3, 0)
+    assert_array_equal(net.sources(3), [1, 2])
+    assert_allclose(net.strengths(3), [0.25, 0.75])
+    net.add_connection(3, 0, 0.2)
+    assert_allclose(net.strengths(3), [0.2, 0.2, 0.6])
+    assert_allclose(net.strengths(4), 1 / 3)
+
+
+def test_a_new_connection_is_faint_and_a_first_one_is_whole():
+    net = small()
+    net.add_connection(5, 0)
+    assert_allclose(net.strengths(5), [0.001, 0.4995, 0.4995])
+    for source in (0, 3, 4):
+        net.remove_connection(5, source)
+    assert net.sources(5).size == 0
+    net.add_connection(5, 2)
+    assert_array_equal(net.strengths(5), [1])
+
+
+def test_a_reserve_is_used_before_the_others_make_room():
+    net = small(rule=LearningRule(reserve=True))
+    net.remove_connection(3, 0)
+    assert_allclose(net.strengths(3), [1 / 3, 1 / 3])
+    net.set_strength(3, 1, 0.5)
+    assert_allclose(net.strengths(3), [0.5, 1 / 3])
+    net.set_strength(3, 1, 0.8)
+    assert_allclose(net.strengths(3), [0.8, 0.2])
+
+
+def test_a_new_neuron_changes_nothing_until_it_is_read():
+    net = small()
+    fill(net, np.random.default_rng(0), 2)
+    before = net.propagate([0.2, 0.9, 0.4])
+    new = net.add_neuron(1, [0, 1, 2, 4], gain=7.0)
+    assert new == 6
+    assert net.layers[1].ids == (3, 4, 6)
+    assert_array_equal(net.propagate([0.2, 0.9, 0.4]), before)
+    assert_allclose(net.strengths(new), 0.25)
+    s = 0.25 * (0.2 + 0.9 + 0.4 + net.activity[4])  # a neighbour in the same layer is read in the cycle before
+    assert_allclose(net.activity[new], 1 / (1 + np.exp(-7 * (s - 0.5))))
+    net.add_connection(5, new, 0.5)
+    assert_allclose(net.propagate([0.2, 0.9, 0.4]), (before + net.activity[new]) / 2)
+
+
+def test_a_new_output_is_an_output():
+    net = small()
+    before = net.propagate([0.2, 0.9, 0.4])
+    new = net.add_neuron(2, [3])
+    y = net.propagate([0.2, 0.9, 0.4])
+    assert net.output_ids == (5, new)
+    assert_array_equal(y, [before[0], net.activity[3]])
+    net.reinforce([0.0, 1.0])
+    net.remove_neuron(5)
+    assert_array_equal(net.propagate([0.2, 0.9, 0.4]), net.activity[[new]])
+
+
+def test_removing_what_nobody_reads_changes_nothing():
+    net = Network.layered(inputs=3, hidden=(6,), outputs=2, seed=1, dtype="float64")
+    silent = net.layers[1].ids[2]
+    for out in net.output_ids:
+        net.remove_connection(out, silent)
+    before = net.propagate([0.2, 0.9, 0.4])
+    kept = rows(net)
+    net.remove_neuron(silent)
+    assert_array_equal(net.propagate([0.2, 0.9, 0.4]), before)
+    for j, row in rows(net).items():
+        assert_same_row(row, kept[j])
+    assert net.neurons == 6 + 5 + 2
+    with pytest.raises(ValueError, match=f"there is no neuron {silent}$"):
+        net.remove_neuron(silent)
+    assert net.add_neuron(1, net.layers[0].ids) == 14  # its id is not used again
+
+
+# -- damage --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("growth", ["signal", "random"])
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "bump"])
+def test_the_dead_stay_dead(activation, growth):
+    rule = LearningRule(growth=growth, growth_probability=1.0, learning_rate=0.05)
+    net = Network.layered(inputs=2, hidden=(4,), outputs=2, activation=activation, seed=0, rule=rule)
+    dead = [net.layers[0].ids[1], net.layers[1].ids[0], net.layers[1].ids[3]]
+    net.kill(dead)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        net.propagate(rng.random(2))
+        net.reinforce(rng.normal(size=2))
+        net.rehearse(rng.random((4, 2)), rng.normal(size=(4, 2)))
+        assert_array_equal(net.activity[dead[1:]], 0)
+    assert not np.isin(dead, np.concatenate([net.sources(j) for j in living(net, "hidden", "output")])).any()
+    assert all(net.sources(j).size == 0 for j in dead)
+    assert_sound(net)
+
+
+def test_an_agent_survives_damage_and_learns_on():
+    agent = DynLiveAgent("CartPole-v1", seed=0).learn(400)
+    for net in (agent.actor, agent.critic):
+        net.kill(net.layers[1].ids[:40])
+        assert net.cut(0.1, seed=0) > 0
+        assert_sound(net)
+    untouched = agent.actor.arrays.connection.copy()
+    agent.learn(300)
+    assert (agent.actor.arrays.connection != untouched).any()
+    for net in (agent.actor, agent.critic):
+        assert_sound(net)
+        assert all(net.sources(j).size == 0 for j in net.layers[1].ids[:40])
+        assert not np.isin(net.layers[1].ids[:40], net.sources(net.output_ids[0])).any()
+        assert np.isfinite(net.arrays.connection).all()
+    with pytest.raises(ValueError, match="an agent's network keeps its neurons and allowed connections: edit a copy"):
+        agent.actor.add_neuron(1, [0])
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
+def test_a_cut_takes_a_fraction_and_leaves_everyone_one(fraction):
+    net = Network.layered(inputs=10, hidden=(20,), outputs=3, seed=0)
+    before = net.connections
+    lost = net.cut(fraction, seed=1)
+    assert net.connections == before - lost
+    assert lost == (round(fraction * before) if fraction < 1 else before - 23)
+    assert all(net.sources(j).size >= 1 for j in living(net, "hidden", "output"))
+    assert_sound(net)
+    other = Network.layered(inputs=10, hidden=(20,), outputs=3, seed=0)
+    other.cut(fraction, seed=1)
+    assert_array_equal(net.arrays.strength, other.arrays.strength)
+
+
+def test_the_least_heard_of_the_mature_retire():
+    net = Network.layered(inputs=3, hidden=(6,), outputs=2, seed=1)
+    heard = {j: sum(net.strengths(k)[net.sources(k) == j].sum() for k in net.output_ids) for j in net.layers[1].ids}
+    for out in net.output_ids:
+        net.set_strength(out, 8, 0.01)
+        net.set_strength(out, 10, 0.02)
+    assert net.retire(2) == []
+    assert net.retire(2, mature=0) == [8, 10]
+    assert net.retire(1, mature=0) not in ([8], [10])
+    assert net.connections == sum(net.sources(j).size for j in living(net, "hidden", "output"))
+    assert len(heard) == 6
+
+
+# -- the budget ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("growth", ["signal", "random"])
+@given(seed=st.integers(0, 10**6), room=st.integers(0, 12))
+def test_growth_keeps_to_the_budget(growth, seed, room):
+    rng = np.random.default_rng(seed)
+    start = Network.layered(inputs=5, hidden=(6,), outputs=2, seed=seed, connect=0.3).connections
+    settings = {"growth": growth, "growth_probability": 1.0, "learning_rate": 1e-6, "max_connections": start + room}
+    net = Network.layered(inputs=5, hidden=(6,), outputs=2, seed=seed, connect=0.3, rule=LearningRule(**settings))
+    for _ in range(5):
+        net.propagate(rng.random(5))
+        net.reinforce(-np.ones(2))
+        net.rehearse(rng.random((4, 5)), rng.normal(size=(4, 2)))
+        assert net.connections <= start + room
+    assert net.connections == start + room
+    with pytest.raises(
+        ValueError, match=f"max_connections is {start + room}, and there are {start + room} connections"
+    ):
+        net.add_neuron(1, [0])
+    net.rule = LearningRule(**settings | {"max_connections": None})
+    net.rehearse(rng.random((4, 5)), rng.normal(size=(4, 2)))
+    net.reinforce(-np.ones(2))
+    assert net.connections > start + room
+
+
+# -- what cannot be ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda net: net.add_connection(0, 3), "neuron 0 is an input: it takes values from outside and has no sources"),
+        (lambda net: net.add_connection(3, 0), "neuron 3 is already connected to 0: use set_strength"),
+        (lambda net: net.add_connection(3, 9), "there is no neuron 9$"),
+        (lambda net: net.add_connection(3, 4, 1.0), r"strength must be in \(0, 1\), not 1.0"),
+        (lambda net: net.set_strength(3, 0, 0.0), r"strength must be in \(0, 1\), not 0.0"),
+        (lambda net: net.set_strength(3, 0, float("nan")), r"strength must be in \(0, 1\), not nan"),
+        (lambda net: net.set_strength(3, 4, 0.5), "neuron 3 is not connected to 4: use add_connection"),
+        (lambda net: net.remove_connection(3, 5), "neuron 3 is not connected to 5: use add_connection"),
+        (lambda net: net.add_neuron(0, [1]), "layer must be the position of a hidden or output layer, not 0"),
+        (lambda net: net.add_neuron(7, [1]), "layer must be the position of a hidden or output layer, not 7"),
+        (lambda net: net.add_neuron(1, [11]), "there is no neuron 11$"),
+        (lambda net: net.add_neuron(1, [0], gain=0.0), "gain must be a finite number > 0, not 0.0"),
+        (lambda net: net.remove_neuron(1), "neuron 1 is an input"),
+        (lambda net: net.remove_neuron(5), "neuron 5 is the only output: a network needs one"),
+        (lambda net: net.kill([3, 6]), "there is no neuron 6$"),
+        (lambda net: (net.kill(3), net.add_connection(5, 3)), "neuron 3 is dead$"),
+        (lambda net: (net.kill([3, 4]), net.add_neuron(1, [0])), "all neurons of layer 1 are dead: there is none"),
+        (lambda net: net.cut(1.5), r"fraction must be in \[0, 1\], not 1.5"),
+        (lambda net: LearningRule(max_connections=0), "max_connections must be a whole number ≥ 1 or None, not 0"),
+        (
+            lambda net: Network.layered(inputs=9, outputs=9, rule=LearningRule(max_connections=5)),
+            "max_connections is 5, but 1728 would be connected at first: lower connect",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(wrong, message):
+    net = small()
+    with pytest.raises(ValueError, match=message):
+        wrong(net)
+    assert_sound(net)

@@ -10,10 +10,13 @@ from .topology import NetworkBuilder
 
 if TYPE_CHECKING:
     from .agents import DynLiveAgent
+    from .estimators import DynLiveClassifier, DynLiveRegressor
 
 __all__ = [
     "ActivationError",
     "DynLiveAgent",
+    "DynLiveClassifier",
+    "DynLiveRegressor",
     "LearningRule",
     "Network",
     "NetworkBuilder",
@@ -23,9 +26,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The network stands without Gymnasium; only asking for the agent loads it.
+    # The network stands without Gymnasium and scikit-learn; only asking for what needs them loads them.
     if name == "DynLiveAgent":
         from .agents import DynLiveAgent
 
         return DynLiveAgent
+    if name in ("DynLiveClassifier", "DynLiveRegressor"):
+        from . import estimators
+
+        return getattr(estimators, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,6 +25,13 @@ def numbers(
     return np.require(array, requirements=("C", "W"))
 
 
+def positive(name: str, value: Any) -> int:
+    """Return a whole number; ValueError if it is none or not ≥ 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    return int(value)
+
+
 def hops_limit(hops: int) -> int:
     """Return how many connections a reward may travel; ValueError if it is no whole number ≥ 1."""
     if isinstance(hops, bool) or not isinstance(hops, (int, np.integer)) or hops < 1:

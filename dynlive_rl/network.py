@@ -52,6 +52,7 @@ class Network(Plasticity):
         self.arrays = arrays
         self.memory = memory
         self.layers = layers
+        self._rule = rule
         self.rule = rule
         self.custom = custom  # keeps the compiled activations alive
         self._resize()
@@ -113,7 +114,7 @@ class Network(Plasticity):
 
     @rule.setter
     def rule(self, rule: LearningRule) -> None:
-        if rule.constraint != getattr(self, "_rule", rule).constraint:
+        if rule.constraint != self._rule.constraint:
             raise ValueError(
                 f"the strengths of this network are {self._rule.constraint}, and cannot be {rule.constraint}"
             )

@@ -149,7 +149,7 @@ class Neuron(InputNeuron):
         if name == "sigmoid":
             return 1 / (1 + exp(-z)) if z > -700 else 0.0
         if name in ("square", "power"):
-            a = s**self.power
+            a: float = s**self.power
         elif name in ("relu", "identity"):
             a = z if name == "relu" else s
         else:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from .checks import ALL_HOPS, hops_limit, numbers
+from .checks import ALL_HOPS, hops_limit, numbers, positive
 from .kernels import errors, rehearsal
 from .kernels.arrays import Batch, Credit
 from .topology import new_batch, new_credit
@@ -62,9 +62,8 @@ def fit(
     if loss not in get_args(Loss):
         raise ValueError(f"loss must be one of {', '.join(map(repr, get_args(Loss)))}, not {loss!r}")
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not (value is None and name == "patience") and not (whole and value >= 1):
-            raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+        if not (name == "patience" and value is None):
+            positive(name, value)
     if not 0 <= validation_split < 1:
         raise ValueError(f"validation_split must be in [0, 1), not {validation_split!r}")
     inputs = _sequences(net, X)
@@ -127,8 +126,9 @@ def predict(net: "Network", X: ArrayLike) -> NDArray[np.floating]:
 def probabilities(net: "Network", outputs: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the probabilities of classes that outputs (n, o) stand for after learning by cross-entropy."""
     z = _SHARPNESS[net.rule.constraint] * (outputs - outputs.max(axis=-1, keepdims=True)).astype(np.float64)
-    weights: NDArray[np.floating] = np.exp(z)
-    return weights / weights.sum(axis=-1, keepdims=True)
+    weights = np.exp(z)
+    shares: NDArray[np.floating] = weights / weights.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def _recall(net: "Network", inputs: NDArray[Any]) -> NDArray[np.floating]:

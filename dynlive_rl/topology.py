@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .activations import Activation, activation
+from .checks import positive
 from .kernels import arrays
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Strengths = Literal["random", "equal"]
 Engine = Literal["kernels", "messages"]
+AnyNetwork = TypeVar("AnyNetwork", bound="Network")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class NetworkBuilder:
         else:
             self.rule = LearningRule(constraint="free") if rule == "free" else LearningRule(kind=rule)
         self.dual_rail = dual_rail
-        self.memory = _positive("memory", memory)
+        self.memory = positive("memory", memory)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
@@ -105,7 +107,7 @@ class NetworkBuilder:
         With dual rail there are two neurons per value: the ids of all x come first, then those of all 1 - x.
         """
         layer = self._add_layer(
-            "input", "identity", [_Neuron(len(self._layers)) for _ in range(_positive("count", count))]
+            "input", "identity", [_Neuron(len(self._layers)) for _ in range(positive("count", count))]
         )
         direct = list(layer)
         complements = [-1] * count
@@ -143,8 +145,8 @@ class NetworkBuilder:
         power
             Exponent of "power", ≥ 1; from 4 on it acts as a soft "and".
         strengths
-            The first strengths: "random", a few strong ones each, or "equal". Of free strengths "random" is as strong as
-            keeps the spread from layer to layer (He et al., 2015), and "equal" is 0.
+            The first strengths: "random", a few strong ones each, or "equal". Free ones that are "random" have either
+            sign, and are as strong as keeps the spread from layer to layer (He et al., 2015).
         rate
             Step size of these neurons relative to the rule's learning rate, ≥ 0; 0 keeps them as they are.
         """
@@ -230,7 +232,7 @@ class NetworkBuilder:
         strengths: Strengths,
         rate: float,
     ) -> list[int]:
-        _positive("count", count)
+        positive("count", count)
         free = self.rule.constraint == "free"
         chosen = activation(name or ("square" if self.rule.kind == "original" else "sigmoid"), free=free)
         if gain is None:
@@ -301,9 +303,9 @@ class NetworkBuilder:
             ]
             degree[j] = count
             if count and self.rule.constraint == "free":
-                if neuron.strengths == "random":
-                    widest = sqrt((6.0 if neuron.activation.name == "relu" else 3.0) / count)  # type: ignore[union-attr]
-                    strength[row] = random.uniform(-widest, widest, count)
+                widest = sqrt((6.0 if neuron.activation.name == "relu" else 3.0) / count)  # type: ignore[union-attr]
+                drawn = random.uniform(-widest, widest, count)
+                strength[row] = drawn if neuron.strengths == "random" else 1.0 / count
             elif count:
                 drawn = random.exponential(size=count) ** 1.5 if neuron.strengths == "random" else np.ones(count)
                 strength[row] = drawn / drawn.sum()
@@ -338,7 +340,7 @@ class NetworkBuilder:
         )
 
 
-def on_engine(net: Any, engine: str) -> Any:
+def on_engine(net: "AnyNetwork", engine: str) -> "AnyNetwork | MessageNetwork":
     """Return a network as the engine of that name runs it."""
     if engine == "kernels":
         return net
@@ -384,12 +386,6 @@ def new_credit(net: NetworkArrays, *shape: int) -> Credit:
         error=np.zeros(n, real),
         reached=np.zeros(n, np.int8),
     )
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
-    return int(value)
 
 
 def _ids(neurons: Iterable[int] | int) -> list[int]:

@@ -53,7 +53,7 @@ class LearningRecord:
     agent
         The agent.
     steps
-        Environment steps that it is going to learn for; the actor is looked at about 40 times on the way.
+        Environment steps that it is going to learn for; the actor is looked at up to 40 times on the way.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class LearningRecord:
         self.agent = agent
         self.steps: list[int] = []
         self.returns: list[float] = []
-        self._every = max(1, steps // MOST_FRAMES)
+        self._every = max(25, steps // MOST_FRAMES)
         self._next = 0
         self._looks: list[tuple[int, dict[str, NDArray[Any]], NDArray[np.floating]]] = []
         self._look()
@@ -339,11 +339,15 @@ def _environment(agent: "DynLiveAgent", env: Any, render_mode: str | None) -> gy
     spec = given if isinstance(given, str) else given.spec
     if spec is None:
         raise ValueError(f"{given} does not know how it was made: register it with Gymnasium")
-    chosen = make(spec, render_mode=render_mode)
+    chosen = make(spec)
     check_spaces(chosen, agent.observation_space, agent.action_space, "this agent")
+    modes = chosen.metadata.get("render_modes", [])
+    if render_mode is not None:
+        chosen.close()
+        if render_mode not in modes:
+            raise ValueError(f"{chosen} cannot be shown as {render_mode!r}, only as one of {modes}")
+        chosen = make(spec, render_mode)
     assert isinstance(chosen, gym.Env)
-    if render_mode is not None and render_mode != chosen.render_mode:
-        raise ValueError(f"{chosen} cannot be shown as {render_mode!r}")
     return chosen
 
 
@@ -393,4 +397,4 @@ def _write_video(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]],
         raise ValueError(f"writing {path} needs ffmpeg: pip install imageio-ffmpeg, or write a .gif") from None
     import imageio.v3
 
-    imageio.v3.imwrite(path, np.array(list(frames)), fps=frames_per_second, macro_block_size=2)
+    imageio.v3.imwrite(Path(path), np.array(list(frames)), fps=frames_per_second, macro_block_size=2)

@@ -19,7 +19,7 @@ pytest.importorskip("matplotlib")
 @pytest.fixture(scope="module")
 def trained():
     agent = DynLiveAgent("CartPole-v1", seed=0)
-    record = LearningRecord(agent, 400)
+    record = LearningRecord(agent, 5_000)
     return agent.learn(400, callback=record), record
 
 

@@ -56,18 +56,25 @@ class AgentConfig:
         Weight of the pull towards the slow policy.
     slow_rate
         Pace at which the slow policy, the one that acts greedily, follows the fast one.
-    persistence
-        Probability that a choice is picked by the same random number as the one before, until the rewards show structure:
-        steady exploration finds what is far away.
+    longest_hold
+        Options are held for 1 to so many steps on average until the rewards show structure: steady exploration finds what
+        is far away.
+    stuck_share
+        Share of choices at random, and held, while the last episode was broken off with less than the best return.
     structure
         Rewards show structure once an episode has ended by itself, or once the rewards of equal actions vary by more than
         this share of the rewards' mean square.
     boost, fall
         Factor on all rates while the mean return of the last episodes is below the best one by more than the fraction
         `fall` of what had been gained.
-    content_rate, content_interval
-        Factors on the rates and on the rehearsal interval while the agent is content: each of the last episodes returned
-        as much as the best one ever, within 1 % of all that returns have spanned, so there is little left to learn.
+    established_episodes, established_steps, collapse, learned
+        Another world has begun, and rates and the age of what is rehearsed start again, when at least so many episodes and
+        steps into the present one the mean return has lost more than the fraction `collapse` of what had been gained,
+        provided that this was more than the fraction `learned` of all that returns have spanned.
+    content_within, content_rate, content_interval
+        The agent is content while each of the last episodes returned as much as the best one ever, within this share of
+        all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the
+        rehearsal interval.
     """
 
     hidden: int = 128
@@ -99,10 +106,16 @@ class AgentConfig:
     entropy: float = 0.1
     anchor: float = 2.0
     slow_rate: float = 0.02
-    persistence: float = 0.9
+    longest_hold: float = 64.0
+    stuck_share: float = 0.01
     structure: float = 0.01
     boost: float = 2.0
     fall: float = 0.3
+    established_episodes: int = 20
+    established_steps: int = 1500
+    collapse: float = 0.5
+    learned: float = 0.3
+    content_within: float = 0.01
     content_rate: float = 0.1
     content_interval: int = 12
 

@@ -67,7 +67,7 @@ class Learner:
             recent=np.zeros((2, 5)),
             outcomes=np.zeros((2, 256)),
             running=np.zeros((3, environments)),
-            dice=np.zeros((environments, len(options))),
+            hold=np.zeros((environments, len(options), 2)),
             action=np.zeros((environments, len(options)), np.int64),
             random=random_state(seeds[2]),
         )
@@ -182,7 +182,7 @@ class Learner:
         self.state = self.state._replace(experience=new)
 
 
-_TRACKED = ("scaler", "track", "recent", "outcomes", "running", "dice", "action", "random")
+_TRACKED = ("scaler", "track", "recent", "outcomes", "running", "hold", "action", "random")
 
 
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:

@@ -19,7 +19,7 @@ class ActivationError(ValueError):
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation f: [0, 1] → [0, 1].
+    """An activation f: [0, 1] → [0, 1], or one of a network of free strengths.
 
     Attributes
     ----------
@@ -52,8 +52,26 @@ _activations = {
 }
 
 
-def activation(name: str) -> Activation:
-    """Look up an activation by name; raises ActivationError with the nearest name if there is none."""
+# What classical neurons use: their identity and relu have no bounds, and identity too has a threshold.
+_free = {
+    "identity": Activation("identity", arrays.LINEAR, has_threshold=True),
+    "relu": Activation("relu", arrays.RECTIFIER, has_threshold=True),
+    "sigmoid": _activations["sigmoid"],
+}
+
+
+def activation(name: str, *, free: bool = False) -> Activation:
+    """Look up an activation by name, for a network of free strengths or another.
+
+    Raises
+    ------
+    ActivationError
+        If there is none; with the nearest name.
+    """
+    if free:
+        if name not in _free:
+            raise ActivationError(f"neurons of free strengths are {', '.join(map(repr, _free))}, not {name!r}")
+        return _free[name]
     try:
         return _activations[name]
     except (KeyError, TypeError):

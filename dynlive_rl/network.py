@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from os import PathLike
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checkpoint
+from . import checkpoint, supervised
 from .activations import Activation, activation
+from .checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
 from .kernels import cycle, rehearsal
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .plasticity import Plasticity
 from .rule import LearningRule
-from .topology import Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory
+from .supervised import History, Loss
+from .topology import Engine, Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory, on_engine
 
-ALL_HOPS = 2**31
+if TYPE_CHECKING:
+    from .messages import MessageNetwork
 
 
 class Network(Plasticity):
@@ -49,7 +52,7 @@ class Network(Plasticity):
         self.memory = memory
         self.layers = layers
         self.rule = rule
-        self._custom = custom  # keeps the compiled activations alive
+        self.custom = custom  # keeps the compiled activations alive
         self._resize()
 
     @classmethod
@@ -61,9 +64,9 @@ class Network(Plasticity):
         outputs: int,
         activation: str | None = None,
         output_activation: str | None = None,
-        gain: float | tuple[float, float] = (12.0, 24.0),
+        gain: float | tuple[float, float] | None = None,
         rule: LearningRule | Any = "simplex",
-        dual_rail: bool = True,
+        dual_rail: bool | None = None,
         memory: int = 16,
         dtype: str | type[np.floating[Any]] = "float32",
         seed: int | None = None,
@@ -79,11 +82,18 @@ class Network(Plasticity):
             Sizes of the hidden layers.
         activation, output_activation
             Defaults: "sigmoid" and "identity", or "square" for both with the original rule.
-        gain, rule, dual_rail, memory, dtype, seed, connect
+        gain
+            As in `NetworkBuilder.add_neurons`. Default: 12 to 24, or 1 of free strengths.
+        dual_rail
+            As in `NetworkBuilder`. Default: true, or false of free strengths, which can be negative.
+        rule, memory, dtype, seed, connect
             As in `NetworkBuilder`.
         """
-        build = NetworkBuilder(seed, rule=rule, dual_rail=dual_rail, memory=memory, dtype=dtype)
-        original = build.rule.kind == "original"
+        build = NetworkBuilder(seed, rule=rule, memory=memory, dtype=dtype)
+        original, free = build.rule.kind == "original", build.rule.constraint == "free"
+        build.dual_rail = not free if dual_rail is None else dual_rail
+        if gain is None and not free:
+            gain = 12.0, 24.0
         sources = build.add_inputs(inputs)
         for size in hidden:
             layer = build.add_neurons(size, activation, gain=gain)
@@ -102,6 +112,10 @@ class Network(Plasticity):
 
     @rule.setter
     def rule(self, rule: LearningRule) -> None:
+        if rule.constraint != getattr(self, "_rule", rule).constraint:
+            raise ValueError(
+                f"the strengths of this network are {self._rule.constraint}, and cannot be {rule.constraint}"
+            )
         self._rule = rule
         self.numbers = rule.numbers()
 
@@ -177,12 +191,12 @@ class Network(Plasticity):
         Parameters
         ----------
         inputs
-            One number per outside value, shape (i,); clamped to [0, 1].
+            One number per outside value, shape (i,); clamped to [0, 1] unless strengths are free.
 
         Returns
         -------
         ndarray, shape (o,)
-            Outputs of the output neurons, in [0, 1].
+            Outputs of the output neurons, in [0, 1] (not so identity and relu of free strengths).
 
         Raises
         ------
@@ -212,13 +226,9 @@ class Network(Plasticity):
             If the shape is wrong, a reward is not finite, or the cycle is not remembered.
         """
         values = self._checked("rewards", rewards, (len(self.output_ids),), finite=True)
-        if isinstance(cycle, bool) or not isinstance(cycle, (int, np.integer)):
-            raise ValueError(f"cycle must be a whole number ≥ 0, not {cycle!r}")
         remembered = min(self.cycles, self.memory.output.shape[0] - 1)
-        if not 0 <= cycle < remembered:
-            what = f"only the last {remembered} are remembered" if remembered else "nothing has been propagated yet"
-            raise ValueError(f"cannot reward cycle {cycle}: {what}")
-        _cycle_reinforce(self.arrays, self.memory, self._scratch, self.numbers, values, _hops(hops), int(cycle))
+        ago = remembered_cycle(cycle, remembered)
+        _cycle_reinforce(self.arrays, self.memory, self._scratch, self.numbers, values, hops_limit(hops), ago)
 
     def rehearse(self, inputs: ArrayLike, rewards: ArrayLike, *, hops: int = ALL_HOPS) -> NDArray[np.floating]:
         """Learn once from a batch of remembered experience, with the outputs of the current strengths.
@@ -228,7 +238,7 @@ class Network(Plasticity):
         Parameters
         ----------
         inputs
-            Shape (b, i), or (b, t, i) for sequences of t cycles, each starting from rest; clamped to [0, 1].
+            Shape (b, i), or (b, t, i) for sequences of t cycles, each starting from rest; clamped as in `propagate`.
         rewards
             Shape (b, o), or (b, t, o): one reward per output neuron (and cycle). (b, o) with sequences rewards their
             last cycle.
@@ -266,12 +276,105 @@ class Network(Plasticity):
             batch,
             scratch,
             self.numbers,
-            np.ascontiguousarray(np.clip(sequences, 0, 1).transpose(1, 2, 0)),
+            np.ascontiguousarray(self._clamped(sequences).transpose(1, 2, 0)),
             np.ascontiguousarray(r.transpose(1, 2, 0)),
-            _hops(hops),
+            hops_limit(hops),
         )
         y = batch.output[1:, self.arrays.outputs].transpose(2, 0, 1).copy()
         return y if x.ndim == 3 else y[:, 0]
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 20,
+        loss: Loss = "mse",
+        batch_size: int = 32,
+        anneal: bool = False,
+        validation_split: float = 0.0,
+        patience: int | None = None,
+        hops: int = ALL_HOPS,
+        seed: int | None = None,
+        progress_bar: bool | None = None,
+    ) -> History:
+        """Learn from examples: every neuron by its own rule, with the errors of the outputs as rewards.
+
+        Parameters
+        ----------
+        X
+            Inputs (n, i), or (n, t, i) for sequences of t cycles, each starting from rest; clamped as in `propagate`.
+        y
+            For "mse" the outputs wanted, (n, o) or (n, t, o) (without o if it is 1); for "cross-entropy" class numbers
+            (n,) or (n, t). Without t they are those of the last cycle.
+        epochs
+            How often to go through all examples, in an order drawn each time.
+        loss
+            "mse": the reward of an output neuron is target - output. "cross-entropy": less the gradient of the
+            cross-entropy, with the softmax of the outputs (of 20 · the outputs on the simplex) as the probabilities of
+            the classes; a single output neuron, best a sigmoid one, is itself the probability of class 1.
+        batch_size
+            How many examples to learn from at once; rewards are divided by it.
+        anneal
+            If true, the learning rate falls from that of the rule towards 0, by the same amount every epoch.
+        validation_split
+            Fraction of the examples, chosen at random, that is set aside to measure the loss on.
+        patience
+            Stop when the loss of the examples set aside has had no new best for this many epochs, and go back to the
+            strengths of the best. None: never.
+        hops
+            As in `reinforce`.
+        seed
+            Of the order of the examples, and of which are set aside. None: fresh entropy.
+        progress_bar
+            None: only on a terminal.
+
+        Returns
+        -------
+        History
+            loss and validation_loss of every epoch, and best_epoch.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit or a value is not finite or impossible, or the network has the original rule.
+
+        Examples
+        --------
+        >>> net = Network.layered(inputs=1, hidden=(8,), outputs=1, rule="free", seed=0)
+        >>> x = np.linspace(0, 1, 20)[:, None]
+        >>> history = net.fit(x, 1 - x, epochs=200, seed=0, progress_bar=False)
+        >>> history.loss[-1] < 0.01
+        True
+        """
+        return supervised.fit(
+            self,
+            X,
+            y,
+            epochs=epochs,
+            loss=loss,
+            batch_size=batch_size,
+            anneal=anneal,
+            validation_split=validation_split,
+            patience=patience,
+            hops=hops,
+            seed=seed,
+            progress_bar=progress_bar,
+        )
+
+    def predict(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Return the outputs for many inputs, each from rest; the memory of cycles is neither used nor changed.
+
+        Parameters
+        ----------
+        X
+            Inputs (n, i) or (n, t, i), as in `fit`.
+
+        Returns
+        -------
+        ndarray, shape (n, o) or (n, t, o)
+        """
+        return supervised.predict(self, X)
 
     def mark(self, rewards: ArrayLike, *, decay: float, hops: int = ALL_HOPS) -> None:
         """Let every connection's tag fade, and add what these rewards for the last cycle would ask of it.
@@ -292,7 +395,7 @@ class Network(Plasticity):
             raise ValueError("cannot mark anything: nothing has been propagated yet")
         if not 0 <= decay <= 1:
             raise ValueError(f"decay must be in [0, 1], not {decay!r}")
-        cycle.mark(self.arrays, self.memory, self._scratch, self.numbers, values, _hops(hops), float(decay))
+        cycle.mark(self.arrays, self.memory, self._scratch, self.numbers, values, hops_limit(hops), float(decay))
 
     def surprise(self, delta: float, *, bound: float = 2.0) -> None:
         """Move every strength and threshold by delta · tag, in a step bounded over the whole network.
@@ -340,15 +443,28 @@ class Network(Plasticity):
         header = {
             "rule": asdict(self.rule),
             "layers": [asdict(layer) for layer in self.layers],
-            "custom": [own.name for own in self._custom],
+            "custom": [own.name for own in self.custom],
         }
         arrays = {name: getattr(self.arrays, name) for name in NetworkArrays._fields if name != "custom"}
         arrays |= {f"memory.{name}": getattr(self.memory, name) for name in Memory._fields}
         checkpoint.write(path, "network", header, arrays)
 
+    @overload
     @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Read a network written by `save`; it goes on exactly where that one was.
+    def load(cls, path: str | PathLike[str], *, engine: Literal["kernels"] = "kernels") -> Self: ...
+    @overload
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, engine: Literal["messages"]) -> "MessageNetwork": ...
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, engine: Engine = "kernels") -> "Self | MessageNetwork":
+        """Read a network written by `save`; with kernels it goes on exactly where that one was.
+
+        Parameters
+        ----------
+        path
+            The file.
+        engine
+            As in `NetworkBuilder.build`; "messages" starts from rest.
 
         Raises
         ------
@@ -361,7 +477,7 @@ class Network(Plasticity):
         net = NetworkArrays(**arrays, custom=addresses(custom))
         memory = new_memory(net, remembered["output"].shape[0] - 1)._replace(**remembered)
         layers = tuple(Layer(**{**layer, "ids": tuple(layer["ids"])}) for layer in header["layers"])
-        return cls(net, memory, LearningRule(**header["rule"]), layers, custom)
+        return on_engine(cls(net, memory, LearningRule(**header["rule"]), layers, custom), engine)
 
     def draw(self, path: str | PathLike[str]) -> None:
         """Save a picture of the network, see `dynlive_rl.drawing.draw_network`; needs the extra `viz`."""
@@ -398,17 +514,10 @@ class Network(Plasticity):
     def _checked(
         self, name: str, values: ArrayLike, shape: tuple[int, ...] | None, *, finite: bool = False
     ) -> NDArray[Any]:
-        try:
-            array = np.asarray(values, self.arrays.strength.dtype)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} must be numbers, not {values!r}") from None
-        if shape is not None and array.shape != shape:
-            raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
-        bad = ~np.isfinite(array) if finite else np.isnan(array)
-        if bad.any():
-            raise ValueError(f"{name} must be {'finite' if finite else 'numbers'}, but contain {array[bad].flat[0]}")
-        # A read-only array would be another type to the kernels, and compile them once more.
-        return np.require(array, requirements=("C", "W"))
+        return numbers(name, values, self.arrays.strength.dtype, shape, finite=finite)
+
+    def _clamped(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        return inputs if self.rule.constraint == "free" else np.clip(inputs, 0, 1)
 
     def _room(self, cycles: int, size: int) -> tuple[Batch, Credit]:
         if self._batch is None or self._batch[0].drive.shape[::2] != (cycles, size):
@@ -418,9 +527,3 @@ class Network(Plasticity):
 
 _LEARNED = ("table", "neuron", "link", "connection", "random")
 _cycle_reinforce = cycle.reinforce  # the method's own parameter is called cycle
-
-
-def _hops(hops: int) -> int:
-    if isinstance(hops, bool) or not isinstance(hops, (int, np.integer)) or hops < 1:
-        raise ValueError(f"hops must be a whole number ≥ 1, not {hops!r}")
-    return int(min(hops, ALL_HOPS))

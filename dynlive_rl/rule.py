@@ -8,6 +8,7 @@ from .kernels import arrays
 from .kernels.arrays import Rule
 
 Kind = Literal["simplex", "original"]
+Constraint = Literal["simplex", "free"]
 Step = Literal["sgd", "adam"]
 Share = Literal["contribution", "uniform"]
 Aggregation = Literal["sum", "mean"]
@@ -16,6 +17,7 @@ Growth = Literal["none", "random", "signal"]
 _CODES = {
     "simplex": arrays.SIMPLEX,
     "original": arrays.ORIGINAL,
+    "free": arrays.FREE,
     "sgd": arrays.SGD,
     "adam": arrays.ADAM,
     "contribution": arrays.CONTRIBUTION,
@@ -38,6 +40,9 @@ class LearningRule:
         "simplex": the signal is the gradient projected onto strengths that sum to 1. "original": the rule the project
         started from, Δw = rate · reward · input, equal shares back, and missing connections that return at random after
         negative reward; kept as a baseline.
+    constraint
+        What strengths may be. "simplex": never negative, with sum 1. "free": any numbers, as the weights of a classical
+        network, with the threshold as (negative) bias; they are neither pruned nor grown.
     learning_rate
         Step size, > 0.
     step
@@ -46,8 +51,8 @@ class LearningRule:
     share
         What a source gets of a neuron's error: in proportion to its strength ("contribution"), or all alike ("uniform").
     credit_gain
-        κ > 0, the factor on credit passed back. None: the neuron's number of connections, which keeps deep credit from
-        fading. 1 gives exact gradients.
+        κ > 0, the factor on credit passed back. 1 gives exact gradients. None: the neuron's number of connections, which
+        keeps deep credit from fading on the simplex; 1 for free strengths.
     aggregation
         What a neuron computes from its sources' outputs: "sum" of the weighted outputs, or their "mean".
     reserve
@@ -72,6 +77,7 @@ class LearningRule:
     """
 
     kind: Kind = "simplex"
+    constraint: Constraint = "simplex"
     learning_rate: float = 0.01
     step: Step = "sgd"
     share: Share = "contribution"
@@ -93,6 +99,7 @@ class LearningRule:
             object.__setattr__(self, "growth_strength", 0.001 if self.growth == "signal" else 0.05)
         for name, choices in (
             ("kind", Kind),
+            ("constraint", Constraint),
             ("step", Step),
             ("share", Share),
             ("aggregation", Aggregation),
@@ -122,10 +129,27 @@ class LearningRule:
         if not 0 < self.growth_strength <= 1:
             raise ValueError(f"growth_strength must be in (0, 1], not {self.growth_strength!r}")
 
+        if self.constraint == "free":
+            self._check_free()
+
+    def _check_free(self) -> None:
+        if self.credit_gain is None:
+            object.__setattr__(self, "credit_gain", 1.0)
+        for name, least in (
+            ("kind", "simplex"),
+            ("reserve", False),
+            ("prune_floor", 0.0),
+            ("prune_fraction", 0.0),
+            ("growth", "none"),
+        ):
+            value = getattr(self, name)
+            if value != least:
+                raise ValueError(f"with free strengths {name} must be {least!r}, not {value!r}")
+
     def numbers(self) -> Rule:
         """Return the rule as the kernels take it."""
         return Rule(
-            kind=_CODES[self.kind],
+            kind=_CODES["free" if self.constraint == "free" else self.kind],
             step=_CODES[self.step],
             share=_CODES[self.share],
             aggregation=_CODES[self.aggregation],

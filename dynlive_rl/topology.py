@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
+from math import ceil, sqrt
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
 
 if TYPE_CHECKING:
+    from .messages import MessageNetwork
     from .network import Network
 
 Strengths = Literal["random", "equal"]
+Engine = Literal["kernels", "messages"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class NetworkBuilder:
         Seed (or seed sequence) of the first strengths, thresholds and gains, and of the network's own random choices.
         None: fresh entropy.
     rule
-        A `LearningRule`, or "simplex" or "original" for that rule with its defaults.
+        A `LearningRule`, or "simplex", "free" or "original" for that rule with its defaults.
     dual_rail
         If true, each input value x comes on two input neurons, as x and as 1 - x. Without it a network of non-negative
         strengths can only rise with its inputs.
@@ -76,12 +78,15 @@ class NetworkBuilder:
         self,
         seed: int | np.random.SeedSequence | None = None,
         *,
-        rule: LearningRule | Literal["simplex", "original"] = "simplex",
+        rule: LearningRule | Literal["simplex", "free", "original"] = "simplex",
         dual_rail: bool = False,
         memory: int = 16,
         dtype: str | type[np.floating[Any]] = "float32",
     ) -> None:
-        self.rule = rule if isinstance(rule, LearningRule) else LearningRule(kind=rule)
+        if isinstance(rule, LearningRule):
+            self.rule = rule
+        else:
+            self.rule = LearningRule(constraint="free") if rule == "free" else LearningRule(kind=rule)
         self.dual_rail = dual_rail
         self.memory = _positive("memory", memory)
         self.dtype = np.dtype(dtype)
@@ -118,7 +123,7 @@ class NetworkBuilder:
         count: int,
         activation: str | None = None,
         *,
-        gain: float | tuple[float, float] = 4.0,
+        gain: float | tuple[float, float] | None = None,
         power: float = 2.0,
         strengths: Strengths = "random",
         rate: float = 1.0,
@@ -131,14 +136,15 @@ class NetworkBuilder:
             Number of neurons, ≥ 1.
         activation
             "identity", "square", "power", "relu", "sigmoid" or a registered name. Default: "sigmoid", or "square" with
-            the original rule.
+            the original rule. Of free strengths "sigmoid", or "identity" and "relu" without bounds.
         gain
             Slope before "relu" and "sigmoid", > 0, or a range (low, high) to draw each neuron's from. A convex mixture
-            of many sources averages towards ½; a gain of 12 to 48 restores the range.
+            of many sources averages towards ½; a gain of 12 to 48 restores the range. Default: 4, or 1 of free strengths.
         power
             Exponent of "power", ≥ 1; from 4 on it acts as a soft "and".
         strengths
-            The first strengths: "random", a few strong ones each, or "equal".
+            The first strengths: "random", a few strong ones each, or "equal". Of free strengths "random" is as strong as
+            keeps the spread from layer to layer (He et al., 2015), and "equal" is 0.
         rate
             Step size of these neurons relative to the rule's learning rate, ≥ 0; 0 keeps them as they are.
         """
@@ -149,7 +155,7 @@ class NetworkBuilder:
         count: int,
         activation: str | None = None,
         *,
-        gain: float | tuple[float, float] = 4.0,
+        gain: float | tuple[float, float] | None = None,
         power: float = 2.0,
         strengths: Strengths = "equal",
         rate: float = 1.0,
@@ -174,7 +180,11 @@ class NetworkBuilder:
                 raise ValueError(f"neuron {j} is an input: it takes values from outside and cannot have sources")
             neuron.sources.update(dict.fromkeys(source_ids))
 
-    def build(self, *, connect: float = 1.0) -> "Network":
+    @overload
+    def build(self, *, connect: float = 1.0, engine: Literal["kernels"] = "kernels") -> "Network": ...
+    @overload
+    def build(self, *, connect: float = 1.0, engine: Literal["messages"]) -> "MessageNetwork": ...
+    def build(self, *, connect: float = 1.0, engine: Engine = "kernels") -> "Network | MessageNetwork":
         """Make the network.
 
         Parameters
@@ -182,11 +192,15 @@ class NetworkBuilder:
         connect
             Fraction of each neuron's allowed sources that are connected at first, chosen at random, in [0, 1]. Above 0
             every neuron gets at least two (or all it is allowed); 0 leaves all unconnected.
+        engine
+            What runs it: "kernels" compiled by Numba, or "messages" between neurons that are one asyncio task each, which
+            is slow and there to be read (`dynlive_rl.reference`).
 
         Raises
         ------
         ValueError
-            If there are no input or no output neurons, connect is out of range, or the rule allows fewer connections.
+            If there are no input or no output neurons, connect is out of range, the rule allows fewer connections, or there
+            is no such engine.
         """
         from .network import Network
 
@@ -202,20 +216,25 @@ class NetworkBuilder:
         limit, count = self.rule.max_connections, int(net.degree.sum())
         if limit is not None and count > limit:
             raise ValueError(f"max_connections is {limit}, but {count} would be connected at first: lower connect")
-        return Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), tuple(custom))
+        return on_engine(
+            Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), tuple(custom)), engine
+        )
 
     def _add(
         self,
         count: int,
         kind: Literal["hidden", "output"],
         name: str | None,
-        gain: float | tuple[float, float],
+        gain: float | tuple[float, float] | None,
         power: float,
         strengths: Strengths,
         rate: float,
     ) -> list[int]:
         _positive("count", count)
-        chosen = activation(name or ("square" if self.rule.kind == "original" else "sigmoid"))
+        free = self.rule.constraint == "free"
+        chosen = activation(name or ("square" if self.rule.kind == "original" else "sigmoid"), free=free)
+        if gain is None:
+            gain = 1.0 if free else 4.0
         low, high = gain if isinstance(gain, tuple) else (gain, gain)
         if not 0 < low <= high < float("inf"):
             raise ValueError(f"gain must be a finite number > 0 or a range (low, high) of them, not {gain!r}")
@@ -281,7 +300,11 @@ class NetworkBuilder:
                 neurons[i].layer >= neuron.layer and neurons[i].activation is not None for i in allowed
             ]
             degree[j] = count
-            if count:
+            if count and self.rule.constraint == "free":
+                if neuron.strengths == "random":
+                    widest = sqrt((6.0 if neuron.activation.name == "relu" else 3.0) / count)  # type: ignore[union-attr]
+                    strength[row] = random.uniform(-widest, widest, count)
+            elif count:
                 drawn = random.exponential(size=count) ** 1.5 if neuron.strengths == "random" else np.ones(count)
                 strength[row] = drawn / drawn.sum()
                 # The threshold is the drive at a random point, so that each neuron tells apart a different place.
@@ -313,6 +336,17 @@ class NetworkBuilder:
             custom=addresses(custom),
             random=random_state(self._seed.spawn(1)[0]),
         )
+
+
+def on_engine(net: Any, engine: str) -> Any:
+    """Return a network as the engine of that name runs it."""
+    if engine == "kernels":
+        return net
+    if engine != "messages":
+        raise ValueError(f"engine must be 'kernels' or 'messages', not {engine!r}")
+    from .messages import MessageNetwork
+
+    return MessageNetwork(net)
 
 
 def random_state(seed: np.random.SeedSequence) -> NDArray[np.uint64]:

@@ -1,8 +1,8 @@
-"""Train agents on environments over seeds by the project's protocol, one process per run, and print the table.
+"""Train agents on environments over seeds by the project's protocol, one process per run, and compare them.
 
 Every run writes one JSON file, whole or not at all; runs that have one are not run again, so a stopped study goes on
-where it was. Steps to solve: the first of three consecutive evaluations, each the greedy mean over 100 episodes, at or
-above the environment's threshold. Evaluations are not counted and touch nothing that learning sees.
+where it was, in pieces and on several days. In the end all run files in the folder become a table, summary.json and
+figures.
 """
 
 import argparse
@@ -11,31 +11,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 from tqdm import tqdm
 
-# Threshold and budget of every environment.
-TASKS = {
-    "CartPole-v1": (475.0, 20_000),
-    "Acrobot-v1": (-100.0, 20_000),
-    "MountainCar-v0": (-110.0, 40_000),
-    "LunarLander-v3": (200.0, 100_000),
-    "Pendulum-v1": (-200.0, 20_000),
-    "MountainCarContinuous-v0": (90.0, 20_000),
-}
-EVALUATION_SEED = 1_000_000
-
-
-def evaluation_steps(budget: int) -> Iterator[int]:
-    """Yield every 100 steps up to 3,000, every 500 up to 20,000, every 2,500 beyond, and the budget itself."""
-    grid = [*range(100, 3_000, 100), *range(3_000, 20_000, 500), *range(20_000, budget + 1, 2_500)]
-    yield from sorted({step for step in grid if step < budget} | {budget})
+import baselines
+import figures
+from protocol import TASKS, Course, Entry, fine_grid
 
 
 class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
@@ -51,142 +37,176 @@ class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
         return result
 
 
-def run_dynlive(env_id: str, seed: int, budget: int, episodes: int) -> dict[str, Any]:
-    """Train the default agent, evaluating it on the way."""
-    from dynlive_rl.agents import DynLiveAgent, Report
-    from dynlive_rl.agents.evaluation import play
+def train_dynlive(env_id: str, seed: int, course: Course, **settings: Any) -> dict[str, Any]:
+    """Train our agent in its default configuration."""
+    from dynlive_rl import DynLiveAgent
 
     env = TimedSteps(gym.make(env_id))
-    arena = gym.make_vec(env_id, num_envs=episodes)
-    start = time.perf_counter()
-    agent = DynLiveAgent(env, seed=seed)
+    agent = DynLiveAgent(env, seed=seed, **settings)
     agent.warm_up()
-    compile_s = time.perf_counter() - start
-    due = evaluation_steps(budget)
-    next_due = next(due)
-    curve: list[tuple[int, float, float]] = []
-    pause = 0.0
-
-    def evaluate(report: Report) -> None:
-        nonlocal next_due, pause
-        if agent.num_timesteps >= next_due:
-            begun = time.perf_counter()
-            mean = play(agent, arena, EVALUATION_SEED, deterministic=True).mean
-            pause += time.perf_counter() - begun
-            curve.append((agent.num_timesteps, mean, time.perf_counter() - start - pause))
-            next_due = next(due, budget + 1)
-
-    start = time.perf_counter()
-    agent.learn(budget, callback=evaluate, progress_bar=False)
-    learning_s = time.perf_counter() - start - pause
+    course.begin()
+    agent.learn(course.budget, callback=lambda _: not course.passed(agent.num_timesteps, agent), progress_bar=False)
+    learning_s = course.curve[-1][2]
     return {
-        "curve": curve,
-        "compile_s": round(compile_s, 2),
-        "learning_s": round(learning_s, 2),
-        "us_per_step": round((learning_s - env.seconds) / budget * 1e6, 1),
-        "env_us_per_step": round(env.seconds / budget * 1e6, 1),
+        "us_per_step": round((learning_s - env.seconds) / course.budget * 1e6, 1),
+        "env_us_per_step": round(env.seconds / course.budget * 1e6, 1),
         "episodes": agent.episodes,
         "connections": agent.connections,
     }
 
 
-AGENTS = {"dynlive": run_dynlive}
+# Our agents, with the keyword arguments that make them.
+OURS: dict[str, dict[str, Any]] = {
+    "dynlive": {},
+}
+ENTRIES = {
+    (env_id, agent): Entry(partial(train_dynlive, **settings), task.budget, fine_grid)
+    for agent, settings in OURS.items()
+    for env_id, task in TASKS.items()
+} | baselines.ENTRIES
+AGENTS = tuple(dict.fromkeys(agent for _, agent in ENTRIES))
 
 
-def run(env_id: str, agent: str, seed: int, budget: int, episodes: int, path: Path) -> None:
+def run(env_id: str, agent: str, seed: int, steps: int | None, episodes: int, path: Path) -> None:
     """Do one run and write its file."""
-    threshold = TASKS[env_id][0]
-    result = AGENTS[agent](env_id, seed, budget, episodes)
-    means = np.array([mean for _, mean, _ in result["curve"]])
-    above = means >= threshold
-    solved = [k for k in range(len(above) - 2) if above[k : k + 3].all()]
-    first = solved[0] if solved else None
-    summary = {
-        "env": env_id,
-        "agent": agent,
-        "seed": seed,
-        "budget": budget,
-        "threshold": threshold,
-        "solved_at": None if first is None else result["curve"][first][0],
-        "solved_s": None if first is None else round(result["curve"][first][2], 3),
-        "stays_solved": None if first is None else round(float(above[first:].mean()), 4),
-        "final": float(means[-1]),
-    }
-    result["curve"] = [(step, round(mean, 2), round(seconds, 3)) for step, mean, seconds in result["curve"]]
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({**summary, **result}) + "\n")
-    os.replace(partial, path)
+    entry = ENTRIES[env_id, agent]
+    course = Course(env_id, entry, steps or entry.budget, episodes)
+    extra = entry.train(env_id, seed, course)
+    partial_path = path.with_suffix(f".{os.getpid()}.partial")
+    partial_path.write_text(
+        json.dumps({"env": env_id, "agent": agent, "seed": seed, **course.result(), **extra}) + "\n"
+    )
+    os.replace(partial_path, path)
 
 
-def table(runs: list[dict[str, Any]]) -> str:
-    """Return the table of all runs: a row per run and a row of medians per environment and agent."""
-    rows = [
-        "| environment | agent | seed | solved at | stays | final | µs per step beyond env |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for env_id in TASKS:
-        for agent in AGENTS:
-            group = sorted((r for r in runs if (r["env"], r["agent"]) == (env_id, agent)), key=lambda r: int(r["seed"]))
-            if not group:
-                continue
-            for r in group:
-                solved = "–" if r["solved_at"] is None else f"{r['solved_at']:,}"
-                stays = "–" if r["stays_solved"] is None else f"{r['stays_solved']:.2f}"
-                rows.append(
-                    f"| {env_id} | {agent} | {r['seed']} | {solved} | {stays} | {r['final']:.1f} | {r['us_per_step']:.0f} |"
-                )
-            steps = np.median([np.inf if r["solved_at"] is None else r["solved_at"] for r in group])
-            stays = np.mean([r["stays_solved"] or 0.0 for r in group])
-            final = np.median([r["final"] for r in group])
-            cost = np.median([r["us_per_step"] for r in group])
-            solved = f"{steps:,.0f}" if np.isfinite(steps) else "–"
-            count = sum(r["solved_at"] is not None for r in group)
-            rows.append(
-                f"| **{env_id}** | **{agent}** | **{count} of {len(group)} solved** | **{solved}** | **{stays:.2f}** "
-                f"| **{final:.1f}** | **{cost:.0f}** |"
-            )
-    return "\n".join(rows)
+def pairs(envs: list[str], agents: list[str]) -> list[tuple[str, str]]:
+    """Return which agent plays where; agents do not play everywhere, but each must play somewhere.
+
+    Raises
+    ------
+    ValueError
+        If an agent plays in none of the environments, or none of the agents in one of them.
+    """
+    for agent in agents:
+        if not any((env_id, agent) in ENTRIES for env_id in envs):
+            where = ", ".join(env_id for env_id, other in ENTRIES if other == agent)
+            raise ValueError(f"there are no settings for {agent} on {' or '.join(envs)}: it plays {where}")
+    for env_id in envs:
+        if not any((env_id, agent) in ENTRIES for agent in agents):
+            who = ", ".join(agent for other, agent in ENTRIES if other == env_id)
+            raise ValueError(f"there are no settings for {' or '.join(agents)} on {env_id}: it is played by {who}")
+    return [(env_id, agent) for env_id in envs for agent in agents if (env_id, agent) in ENTRIES]
 
 
-def seed_range(text: str) -> list[int]:
-    """Parse "7" or "0-29"."""
-    first, _, last = text.partition("-")
-    return list(range(int(first), int(last or first) + 1))
+def study(keys: list[tuple[str, str, int]], options: argparse.Namespace) -> list[str]:
+    """Do the runs that have no file yet, one process each; return a line for each that failed."""
+    paths = {key: options.out / "{}_{}_{}.json".format(*key) for key in keys}
+    one_thread = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--envs", nargs="+", choices=TASKS, default=["CartPole-v1"])
-    parser.add_argument("--agents", nargs="+", choices=AGENTS, default=["dynlive"])
-    parser.add_argument("--seeds", type=seed_range, default=seed_range("0-29"), help="e.g. 0-29 (default)")
-    parser.add_argument("--steps", type=int, default=None, help="budget (default: the protocol's)")
-    parser.add_argument("--episodes", type=int, default=100, help="per evaluation (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    runs = [(env, agent, seed) for env in options.envs for agent in options.agents for seed in options.seeds]
-    paths = {key: options.out / "{}_{}_{}.json".format(*key) for key in runs}
-    if options.one:
-        (key,) = runs
-        run(*key, options.steps or TASKS[key[0]][1], options.episodes, paths[key])
-        return
-
-    def start(key: tuple[str, str, int]) -> None:
-        env, agent, seed = key
-        command = [sys.executable, __file__, "--one", "--envs", env, "--agents", agent, "--seeds", str(seed)]
+    def start(key: tuple[str, str, int]) -> str | None:
+        if paths[key].exists():  # another study on the same folder was quicker
+            return None
+        env_id, agent, seed = key
+        command = [sys.executable, __file__, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)]
         command += ["--episodes", str(options.episodes), "--out", str(options.out)]
         command += ["--steps", str(options.steps)] if options.steps else []
-        one_thread = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        subprocess.run(command, check=True, env={**os.environ, **one_thread})
+        done = subprocess.run(command, env={**os.environ, **one_thread}, stderr=subprocess.PIPE, text=True)
+        if done.returncode == 0:
+            return None
+        return f"{env_id} {agent} seed {seed} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
 
-    todo = [key for key in runs if not paths[key].exists()]
+    todo = [key for key in keys if not paths[key].exists()]
+    failed = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        for future in tqdm(as_completed([pool.submit(start, key) for key in todo]), total=len(todo), unit="run"):
-            future.result()
-    print(table([json.loads(path.read_text()) for path in paths.values()]))
+        futures = {pool.submit(start, key): key for key in todo}
+        try:
+            for future in (bar := tqdm(as_completed(futures), total=len(todo), unit="run", disable=not todo)):
+                bar.set_postfix_str("{} {} {}".format(*futures[future]))
+                if (problem := future.result()) is not None:
+                    bar.write(problem, file=sys.stderr)
+                    failed.append(problem)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return failed
+
+
+def seed_list(text: str) -> list[int]:
+    """Parse "7", "0-29" or "0-9,20"."""
+    try:
+        ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+        seeds = [seed for first, *last in ends for seed in range(first, (last or [first])[0] + 1)]
+    except ValueError:
+        seeds = []
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"seeds must be like 7, 0-29 or 0-9,20, not {text!r}")
+    return seeds
+
+
+def positive(text: str) -> int:
+    """Parse a whole number ≥ 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number ≥ 1, not {text!r}")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    result.add_argument(
+        "--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS)
+    )
+    result.add_argument(
+        "--agents", nargs="+", choices=AGENTS, default=["dynlive"], metavar="AGENT", help=", ".join(AGENTS)
+    )
+    result.add_argument("--seeds", type=seed_list, default=seed_list("0-29"), help="e.g. 0-29 (default)")
+    result.add_argument("--steps", type=positive, help="end runs after so many steps (default: the protocol's budgets)")
+    result.add_argument("--episodes", type=positive, default=100, help="per evaluation (default: %(default)s)")
+    result.add_argument("--jobs", type=positive, default=1, help="runs at a time (default: %(default)s)")
+    result.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
+    result.add_argument(
+        "--table-only", action="store_true", help="run nothing; table and figures of the files there are"
+    )
+    result.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    return result
+
+
+def main() -> int:
+    options = parser().parse_args()
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"cannot write into {options.out}: {error.strerror}", file=sys.stderr)
+        return 2
+    failed = []
+    if not options.table_only:
+        try:
+            chosen = pairs(options.envs, options.agents)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 2
+        names = [
+            f"{agent} on {env_id}"
+            for env_id in options.envs
+            for agent in options.agents
+            if (env_id, agent) not in chosen
+        ]
+        if names:
+            print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
+        keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
+        if options.one:
+            run(*keys[0], options.steps, options.episodes, options.out / "{}_{}_{}.json".format(*keys[0]))
+            return 0
+        try:
+            failed = study(keys, options)
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on where it was", file=sys.stderr)
+            return 130
+    if runs := figures.read(options.out, AGENTS):
+        print(figures.write(runs, options.out))
+    else:
+        print(f"there are no runs in {options.out} yet", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

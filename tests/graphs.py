@@ -14,6 +14,9 @@ def random_network(seed, rule=None, *, dtype="float64", memory=6, connect=None, 
     """A few layers, some of them outputs, every neuron allowed a random set of sources from anywhere."""
     rng = np.random.default_rng(seed)
     rule = rule or LearningRule()
+    gain = (1.0, 5.0)
+    if rule.constraint == "free":  # slopes so gentle that outputs without bounds stay small on their way round
+        activations, gain = ("identity", "relu", "sigmoid"), (0.1, 0.5)
     build = NetworkBuilder(int(seed), rule=rule, dual_rail=bool(rng.integers(2)), memory=memory, dtype=dtype)
     inputs = build.add_inputs(int(rng.integers(1, 4)))
     learners = []
@@ -22,7 +25,7 @@ def random_network(seed, rule=None, *, dtype="float64", memory=6, connect=None, 
         name = str(rng.choice(activations))
         rate = float(rng.choice([0.5, 1.0, 2.0]))
         count = int(rng.integers(1, 4))
-        learners.extend(how(count, name, gain=(1.0, 5.0), power=power, rate=rate, strengths=strengths))
+        learners.extend(how(count, name, gain=gain, power=power, rate=rate, strengths=strengths))
 
     for _ in range(rng.integers(1, 4)):
         add(build.add_neurons, "random")

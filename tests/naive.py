@@ -22,6 +22,7 @@ class NaiveNeuron:
     threshold: float
     allowed: set
     strengths: dict  # source -> strength > 0
+    free: bool
     lag: dict  # source -> 0: read in the same cycle, 1: in the cycle before
     updates: int = 0
     moments: dict = field(default_factory=dict)  # source -> (mean, mean square)
@@ -31,7 +32,7 @@ class NaiveNeuron:
 
     @property
     def has_threshold(self):
-        return self.activation in ("relu", "sigmoid")
+        return self.activation in ("relu", "sigmoid") or self.free
 
 
 class NaiveNetwork:
@@ -57,6 +58,7 @@ class NaiveNetwork:
                     gain=float(net.arrays.gain[j]),
                     rate=float(net.arrays.rate[j]),
                     threshold=net.threshold(j),
+                    free=net.rule.constraint == "free",
                     allowed=allowed,
                     strengths={int(i): float(w) for i, w in zip(net.sources(j), net.strengths(j), strict=True)},
                     lag={i: 0 if i in input_ids or place[i] < place[j] else 1 for i in allowed},
@@ -77,7 +79,7 @@ class NaiveNetwork:
     def _run(self, history, inputs):
         now = {}
         for x, direct, complement in zip(inputs, self.inputs, self.complements, strict=True):
-            x = min(max(float(x), 0.0), 1.0)
+            x = float(x) if self.rule.constraint == "free" else min(max(float(x), 0.0), 1.0)
             now[direct] = (None, x)
             if complement >= 0:
                 now[complement] = (None, 1 - x)
@@ -99,6 +101,9 @@ class NaiveNetwork:
         name = neuron.activation
         if name == "sigmoid":
             return logistic(neuron.gain * (s - neuron.threshold))
+        if neuron.free:
+            a = neuron.gain * (s - neuron.threshold)
+            return a if name == "identity" else max(a, 0.0)
         if name == "relu":
             a = neuron.gain * (s - neuron.threshold)
         elif name == "identity":
@@ -114,6 +119,8 @@ class NaiveNetwork:
         name = neuron.activation
         if name == "sigmoid":
             return neuron.gain * a * (1 - a)
+        if neuron.free:
+            return neuron.gain if name == "identity" or a > 0 else 0.0
         if name == "relu":
             return neuron.gain if 0 < a < 1 else 0.0
         if name == "identity":
@@ -218,15 +225,17 @@ class NaiveNetwork:
             self._prune(neuron, rule.prune_floor, keep_strongest=False)
         elif w:
             neuron.updates += 1
-            g = signal if rule.reserve else self._centred(signal)
+            g = signal if rule.reserve or neuron.free else self._centred(signal)
             for i in w:
                 step, neuron.moments[i] = self._step(neuron, g[i], neuron.moments.get(i, (0.0, 0.0)))
-                w[i] = max(w[i] + step, 0.0)
+                w[i] = w[i] + step if neuron.free else max(w[i] + step, 0.0)
             if neuron.has_threshold:
                 step, neuron.threshold_moments = self._step(neuron, e, neuron.threshold_moments)
                 neuron.threshold -= step
-            self._prune_by_rule(neuron)
-        self._normalise(neuron)
+            if not neuron.free:
+                self._prune_by_rule(neuron)
+        if not neuron.free:
+            self._normalise(neuron)
 
     def _step(self, neuron, g, moments):
         rate = self.rule.learning_rate * neuron.rate
@@ -273,7 +282,7 @@ class NaiveNetwork:
             if not neuron.strengths:
                 continue
             signal, e = self._asked(self.history, j, t, reward)
-            for i, c in (signal if self.rule.reserve else self._centred(signal)).items():
+            for i, c in (signal if self.rule.reserve or neuron.free else self._centred(signal)).items():
                 neuron.tags[i] = neuron.tags.get(i, 0.0) + c
             if neuron.has_threshold:
                 neuron.threshold_tag -= e
@@ -286,8 +295,9 @@ class NaiveNetwork:
         for neuron in self.neurons.values():
             pace = step * delta * neuron.rate
             for i in neuron.strengths:
-                neuron.strengths[i] = max(neuron.strengths[i] + pace * neuron.tags.get(i, 0.0), 0.0)
+                moved = neuron.strengths[i] + pace * neuron.tags.get(i, 0.0)
+                neuron.strengths[i] = moved if neuron.free else max(moved, 0.0)
             neuron.threshold += pace * neuron.threshold_tag
-            if neuron.strengths:
+            if neuron.strengths and not neuron.free:
                 self._prune_by_rule(neuron)
                 self._normalise(neuron)

@@ -34,6 +34,7 @@ from .track import (
     SINCE_REHEARSAL,
     STEPS,
     STRUCTURE,
+    STUCK,
     SURPRISE,
     TARGET_VARIANCE,
     WORLD,
@@ -73,10 +74,16 @@ class Settings(NamedTuple):
     entropy: float
     anchor: float
     slow_rate: float
-    persistence: float
+    longest_hold: float
+    stuck_share: float
     structure: float
     boost: float
     fall: float
+    established_episodes: int
+    established_steps: int
+    collapse: float
+    learned: float
+    content_within: float
     content_rate: float
     content_interval: int
 
@@ -98,7 +105,7 @@ class Agent(NamedTuple):
     recent: NDArray[np.float64]  # (2, 5) lengths and returns of the last episodes
     outcomes: NDArray[np.float64]  # (2, slots) how often actions of one kind were taken, and their mean reward
     running: NDArray[np.float64]  # (3, e) length, return and discounted return of the running episodes
-    dice: NDArray[np.float64]  # (e, d) the number in [0, 1) that last picked each choice
+    hold: NDArray[np.float64]  # (e, d, 2) the option last chosen, and the probability of keeping it
     action: Integer  # (e, d) the next action of every environment
     random: NDArray[np.uint64]  # (4,)
 
@@ -115,9 +122,14 @@ def act(agent, settings, env):
     output = memory.output[last, agent.actor.outputs[0] :]
     # Until the rewards show more than a price of actions, there may be something far away that only steady steps find.
     searching = agent.track[STRUCTURE] == 0
+    uniform = 0.0
+    if searching and agent.track[REWARDS_DIFFER] > 0:
+        uniform = 1.0
+    elif agent.track[STUCK] > 0:
+        uniform = settings.stuck_share
     choose(
-        output, agent.choices, settings.policy_gain, settings.persistence if searching else 0.0,
-        searching and agent.track[REWARDS_DIFFER] > 0, experience, env, agent.dice, agent.action, agent.random,
+        output, agent.choices, settings.policy_gain, uniform, searching, settings.longest_hold,
+        experience, env, agent.hold, agent.action, agent.random,
     )  # fmt: skip
 
 

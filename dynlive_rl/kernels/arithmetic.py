@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-from .arrays import CUSTOM, IDENTITY, POWER, RELU, SIGMOID
+from .arrays import CUSTOM, IDENTITY, LINEAR, POWER, RECTIFIER, RELU, SIGMOID
 
 
 class _Flags(set[str]):
@@ -67,11 +67,15 @@ def call_address(typingctx, address, x):
 
 @inlined
 def fire(code, drive, power, gain, threshold, custom):
-    """Output of one neuron: activation of its drive s, in [0, 1]."""
+    """Output of one neuron: activation of its drive s, in [0, 1] (LINEAR and RECTIFIER have no such bounds)."""
     real = type(drive)
     zero, one = real(0), real(1)
     if code == SIGMOID:
         return logistic(gain * (drive - threshold))
+    if code == LINEAR:
+        return gain * (drive - threshold)
+    if code == RECTIFIER:
+        return max(gain * (drive - threshold), zero)
     if code == IDENTITY:
         a = drive
     elif code == POWER:
@@ -87,8 +91,8 @@ def fire(code, drive, power, gain, threshold, custom):
 def slope(code, drive, output, power, gain, threshold, custom):
     """Return the derivative of `fire` with respect to the drive, as it was when it fired.
 
-    At the edges of relu's linear piece it is 0. relu and sigmoid are judged by their output, because the threshold may
-    have moved since.
+    At the edges of relu's linear piece it is 0. Those with a threshold are judged by their output, because it may have
+    moved since.
     """
     real = type(drive)
     if code == SIGMOID:
@@ -99,6 +103,10 @@ def slope(code, drive, output, power, gain, threshold, custom):
         return power * drive if power == real(2) else power * drive ** (power - real(1))
     if code == RELU:
         return gain if real(0) < output < real(1) else real(0)
+    if code == LINEAR:
+        return gain
+    if code == RECTIFIER:
+        return gain if output > real(0) else real(0)
     return real(call_address(custom[code - CUSTOM, 1], np.float64(drive)))
 
 

@@ -9,9 +9,10 @@ Real = NDArray[np.floating]
 Integer = NDArray[np.int64]
 
 # Activation codes. From CUSTOM on, the code minus CUSTOM indexes the addresses of user functions.
-IDENTITY, POWER, RELU, SIGMOID, CUSTOM = 0, 1, 2, 3, 4
+# RELU to RECTIFIER have a threshold; LINEAR and RECTIFIER are identity and relu without bounds, of free strengths.
+IDENTITY, POWER, RELU, SIGMOID, LINEAR, RECTIFIER, CUSTOM = 0, 1, 2, 3, 4, 5, 6
 # Learning rules, steps, shares, aggregations and ways to grow.
-SIMPLEX, ORIGINAL = 0, 1
+SIMPLEX, ORIGINAL, FREE = 0, 1, 2
 SGD, ADAM = 0, 1
 CONTRIBUTION, UNIFORM = 0, 1
 SUM, MEAN = 0, 1
@@ -92,7 +93,7 @@ class NetworkArrays(NamedTuple):
 
     @property
     def threshold(self) -> Real:
-        """(n,) learned threshold, of RELU and SIGMOID."""
+        """(n,) learned threshold, of RELU to RECTIFIER."""
         return self.neuron[THRESHOLD]
 
     @property

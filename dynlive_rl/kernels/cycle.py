@@ -5,16 +5,17 @@ import numpy as np
 from .arithmetic import bounded, compiled, fire, inner, slope, total
 from .arrays import (
     ACTIVATION,
+    CUSTOM,
     DEGREE,
     DELAY,
     FIRST,
+    FREE,
     GAIN,
     MEAN,
     ORIGINAL,
     POWER_OF,
     RATE,
     RELU,
-    SIGMOID,
     SOURCE,
     STRENGTH,
     TAG,
@@ -22,15 +23,15 @@ from .arrays import (
     THRESHOLD_TAG,
     UNIFORM,
 )
-from .update import settle, step_plainly, update_all
+from .update import lowest_strength, settle, step_plainly, update_all
 
 
 @inner
-def write_inputs(inputs, values, output):
-    """Clamp outside values (i,) to [0, 1] and lay them on the input neurons, directly and as complements."""
+def write_inputs(inputs, values, output, clamped):
+    """Lay outside values (i,) on the input neurons, directly and as complements; clamped to [0, 1] where asked."""
     real = type(output[0])
     for k in range(inputs.shape[1]):
-        x = min(max(real(values[k]), real(0)), real(1))
+        x = min(max(real(values[k]), real(0)), real(1)) if clamped else real(values[k])
         output[inputs[0, k]] = x
         if inputs[1, k] >= 0:
             output[inputs[1, k]] = real(1) - x
@@ -70,7 +71,7 @@ def propagate(net, memory, rule, values):
     rows = memory.output.shape[0]
     row = memory.cycles[0] % rows
     output = memory.output[row]
-    write_inputs(net.inputs, values, output)
+    write_inputs(net.inputs, values, output, rule.kind != FREE)
     strength, threshold = net.connection[STRENGTH], net.neuron[THRESHOLD]
     before = memory.output[(row - 1) % rows]
     fire_layers(net, strength, row_ends(net.table), threshold, rule.aggregation, before, output, memory.drive[row])
@@ -180,10 +181,14 @@ def mark(net, memory, scratch, rule, rewards, hops, decay):
             tag[c] *= fade
         threshold_tag[j] *= fade
         if scratch.reached[j] and stop > start:
-            centre = fade - fade if rule.reserve else total(signal[start:stop]) / type(fade)(stop - start)
+            centre = (
+                fade - fade
+                if rule.reserve or rule.kind == FREE
+                else total(signal[start:stop]) / type(fade)(stop - start)
+            )
             for c in range(start, stop):
                 tag[c] += signal[c] - centre
-            if code[j] == SIGMOID or code[j] == RELU:
+            if RELU <= code[j] < CUSTOM:
                 threshold_tag[j] -= scratch.error[j]
 
 
@@ -209,7 +214,7 @@ def surprise(net, rule, delta, bound):
         pace = step * delta * rates[j]
         threshold[j] += real(pace) * threshold_tag[j]
         if stop > start:
-            step_plainly(strength[start:stop], tag[start:stop], pace)
+            step_plainly(strength[start:stop], tag[start:stop], pace, lowest_strength(rule))
             settle(table, link, connection, j, rule)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import compiled, inlined, inner, logistic, random_uniform
+from .arithmetic import compiled, inlined, inner, logistic, random_integer, random_uniform
 from .arrays import FIRST, SLOW_STRENGTH, SLOW_THRESHOLD, Integer
 from .rehearsal import forward
 
@@ -110,27 +110,33 @@ def append_row(experience, scaler, env, observation, kind):
 
 
 @inner
-def choose(output, choices, gain, persistence, uniformly, experience, env, dice, action, random):
+def choose(output, choices, gain, uniform, steady, longest, experience, env, hold, action, random):
     """Choose an environment's next action from the action neurons' outputs, and remember it in its newest row.
 
-    With probability `persistence` a choice is picked by the same number in [0, 1) as the one before; where `uniformly`,
-    all options are alike. The probability that is remembered knows about it.
+    A share `uniform` of the choices is drawn from all options alike. These choices, and all of them where `steady`, are
+    held for a while: 1 to `longest` steps on average, every order of magnitude as likely. The probability that is
+    remembered knows about it.
     """
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
     policy, log_policy = np.empty(choices[-1]), np.empty(choices[-1])
     for d in range(choices.size - 1):
         start, stop = choices[d], choices[d + 1]
         log_softmax(output, start, stop, gain, policy, log_policy)
-        if uniformly:
-            for k in range(start, stop):
-                policy[k] = 1.0 / (stop - start)
-        kept = pick(policy, start, stop, dice[env, d])
-        if random_uniform(random) >= persistence:
-            dice[env, d] = random_uniform(random)
-        k = pick(policy, start, stop, dice[env, d])
+        kept, keeping = start + np.int64(hold[env, d, 0]), hold[env, d, 1]
+        k = kept
+        if random_uniform(random) >= keeping:
+            at_will = random_uniform(random) < uniform
+            k = (
+                start + random_integer(random, stop - start)
+                if at_will
+                else pick(policy, start, stop, random_uniform(random))
+            )
+            hold[env, d, 0] = k - start
+            hold[env, d, 1] = 1.0 - longest ** -random_uniform(random) if steady or at_will else 0.0
+        chosen = (1.0 - uniform) * policy[k] + uniform / (stop - start)
         action[env, d] = k - start
         experience.action[env, row, d] = k - start
-        experience.probability[env, row, d] = (1.0 - persistence) * policy[k] + (persistence if k == kept else 0.0)
+        experience.probability[env, row, d] = (1.0 - keeping) * chosen + (keeping if k == kept else 0.0)
 
 
 @compiled

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .arithmetic import inner
-from .policy import STEP, TERMINATED
+from .policy import STEP, TERMINATED, TRUNCATED
 
 # What the agent keeps track of, by position in `Agent.track`. A "world" begins with the first step, and again whenever
 # surprise says that what was learned no longer holds.
@@ -12,8 +12,8 @@ RETURN_COUNT, RETURN_SQUARE = 4, 5  # running mean square of the discounted rewa
 TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 6, 7, 8
 WORLD, WORLD_EPISODES, LOWEST, HIGHEST, BEST, BOOST = 9, 10, 11, 12, 13, 14
 STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 17, 18, 19
-WORLDS, CONTENT = 20, 21
-TRACKED = 22
+WORLDS, CONTENT, STUCK = 20, 21, 22
+TRACKED = 23
 
 
 @inner
@@ -62,6 +62,8 @@ def keep_track(track, running, recent, reward, kind, settings):
     track[LOWEST] = min(track[LOWEST], running[1])
     track[HIGHEST] = max(track[HIGHEST], running[1])
     track[CONTENT] = 0
+    spread = track[HIGHEST] - track[LOWEST]
+    track[STUCK] = kind == TRUNCATED and running[1] < track[HIGHEST] - settings.content_within * spread
     if track[WORLD_EPISODES] < episodes:
         return
     lately, steps, worst = 0.0, 0.0, recent[1, 0]
@@ -69,16 +71,18 @@ def keep_track(track, running, recent, reward, kind, settings):
         steps += recent[0, k]
         lately += recent[1, k] / episodes
         worst = min(worst, recent[1, k])
-    spread = track[HIGHEST] - track[LOWEST]
-    track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - 0.01 * spread
+    track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread
     if track[WORLD_EPISODES] == episodes:
         track[BEST] = lately
     track[BEST] = max(track[BEST], lately)
     gained = track[BEST] - track[LOWEST]
     lost = track[BEST] - lately
     track[BOOST] = settings.boost if lost > settings.fall * gained else 1.0
-    established = track[WORLD_EPISODES] >= 20 and track[STEPS] - track[WORLD] > 1500
-    if established and lost > 0.5 * gained and gained > 0.3 * (track[HIGHEST] - track[LOWEST]):
+    established = (
+        track[WORLD_EPISODES] >= settings.established_episodes
+        and track[STEPS] - track[WORLD] > settings.established_steps
+    )
+    if established and lost > settings.collapse * gained and gained > settings.learned * spread:
         # Most of what had been learned is lost: another world began with the last episodes.
         track[WORLDS] += 1
         track[WORLD] = track[STEPS] - steps

@@ -6,12 +6,16 @@ than a row of arithmetic.
 
 from math import sqrt
 
+import numpy as np
+
 from .arithmetic import count_at_most, inlined, inner, random_uniform, total
 from .arrays import (
     ACTIVATION,
     ADAM,
+    CUSTOM,
     DEGREE,
     FIRST,
+    FREE,
     GAIN,
     MEAN_SIGNAL,
     ORIGINAL,
@@ -19,7 +23,7 @@ from .arrays import (
     RATE,
     RELU,
     SGD,
-    SIGMOID,
+    SIMPLEX,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
     SOURCE,
@@ -124,6 +128,8 @@ def normalise(strength, reserve):
 @inlined
 def settle(table, link, connection, neuron, rule):
     """After a step of one neuron: prune what has become too weak, and normalise what is left."""
+    if rule.kind == FREE:
+        return
     start = table[FIRST, neuron]
     stop = start + table[DEGREE, neuron]
     if stop > start:
@@ -139,33 +145,39 @@ def settle(table, link, connection, neuron, rule):
 
 
 @inlined
-def step_plainly(strength, signal, pace):
-    """Move strengths by pace · signal, clipped at 0; a strength of 0 is no connection and stays."""
-    zero = type(strength[0])(0)
-    p = type(zero)(pace)
-    for c in range(strength.size):
-        moved = max(strength[c] + p * signal[c], zero)
-        strength[c] = moved if strength[c] > zero else zero
+def lowest_strength(rule):
+    """Return the strength that is no connection: 0, or none at all where strengths are free."""
+    return -np.inf if rule.kind == FREE else 0.0
 
 
 @inlined
-def step_by_moments(strength, mean, square, signal, decay1, decay2, pace, correction):
-    """Move strengths by Adam's steps (Kingma & Ba, 2015) along their signals, clipped at 0.
+def step_plainly(strength, signal, pace, lowest):
+    """Move strengths by pace · signal, clipped at the lowest; a strength that low is no connection and stays."""
+    low = type(strength[0])(lowest)
+    p = type(low)(pace)
+    for c in range(strength.size):
+        moved = max(strength[c] + p * signal[c], low)
+        strength[c] = moved if strength[c] > low else low
 
-    A strength of 0 is no connection: it and what it remembers stay.
+
+@inlined
+def step_by_moments(strength, mean, square, signal, decay1, decay2, pace, correction, lowest):
+    """Move strengths by Adam's steps (Kingma & Ba, 2015) along their signals, clipped at the lowest.
+
+    A strength that low is no connection: it and what it remembers stay.
     """
     real = type(strength[0])
-    d1, d2, one, zero = real(decay1), real(decay2), real(1), real(0)
+    d1, d2, one, low = real(decay1), real(decay2), real(1), real(lowest)
     p, k, epsilon = real(pace), real(correction), real(1e-8)
     for c in range(strength.size):
         g = signal[c]
         m = d1 * mean[c] + (one - d1) * g
         v = d2 * square[c] + (one - d2) * g * g
-        moved = max(strength[c] + p * m / (sqrt(v * k) + epsilon), zero)
-        connected = strength[c] > zero
+        moved = max(strength[c] + p * m / (sqrt(v * k) + epsilon), low)
+        connected = strength[c] > low
         mean[c] = m if connected else mean[c]
         square[c] = v if connected else square[c]
-        strength[c] = moved if connected else zero
+        strength[c] = moved if connected else low
 
 
 @inlined
@@ -176,19 +188,18 @@ def step_together(table, neuron, connection, signal, error, begin, end, rule, pa
     threshold = neuron[THRESHOLD]
     real = type(pace)
     if rule.kind == ORIGINAL or rule.step == SGD:
-        step_plainly(strength, asked, pace)
+        step_plainly(strength, asked, pace, lowest_strength(rule))
         if rule.kind != ORIGINAL:
             for j in range(begin, end):
-                if table[ACTIVATION, j] == SIGMOID or table[ACTIVATION, j] == RELU:
+                if RELU <= table[ACTIVATION, j] < CUSTOM:
                     threshold[j] -= pace * error[j]
         return
     mean, square = neuron[THRESHOLD_MEAN], neuron[THRESHOLD_SQUARE]
     d1, d2, one, k = real(rule.decay1), real(rule.decay2), real(1), real(correction)
-    step_by_moments(
-        strength, connection[MEAN_SIGNAL, a:b], connection[SQUARE_SIGNAL, a:b], asked, d1, d2, pace, correction
-    )
+    past, scale = connection[MEAN_SIGNAL, a:b], connection[SQUARE_SIGNAL, a:b]
+    step_by_moments(strength, past, scale, asked, d1, d2, pace, correction, lowest_strength(rule))
     for j in range(begin, end):
-        if table[ACTIVATION, j] == SIGMOID or table[ACTIVATION, j] == RELU:
+        if RELU <= table[ACTIVATION, j] < CUSTOM:
             mean[j] = d1 * mean[j] + (one - d1) * error[j]
             square[j] = d2 * square[j] + (one - d2) * error[j] * error[j]
             threshold[j] -= pace * mean[j] / (sqrt(square[j] * k) + real(1e-8))
@@ -230,7 +241,7 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate):
             if rule.step == ADAM and not original:
                 unbias, correction = 1.0 / (1.0 - rule.decay1**count), 1.0 / (1.0 - rule.decay2**count)
             pace = real(learning_rate * rate * unbias)
-        if not (original or rule.reserve):
+        if rule.kind == SIMPLEX and not rule.reserve:
             centre = total(signal[start:stop]) / real(stop - start)
             for c in range(start, stop):
                 signal[c] -= centre

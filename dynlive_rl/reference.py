@@ -1,0 +1,229 @@
+"""The same network as one asyncio task per neuron: slow, and written to be read. It is the executable specification.
+
+No neuron sees another's strengths, and there is no global step: a neuron knows what arrives in its inbox. It
+
+1. waits for the activity of all its inputs, and remembers the connections it came by,
+2. computes its own activity,
+3. sends it up the axon, where the receiving neuron's synapse weighs it,
+4. waits for the answers of all it feeds, empty ones where there is no credit,
+5. forms its own error from them, the strengths and its last activity,
+6. sends a share of it back down the dendrites,
+7. updates its strengths.
+
+A neuron in the same or a later layer (itself included) is read in the cycle before: such recurrent connections start
+with a token, so that nobody waits for ever.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from math import exp, sqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .activations import Activation
+
+if TYPE_CHECKING:
+    from .network import Network
+
+OUTSIDE = -1  # the sender of inputs and rewards
+THRESHOLD = -1  # the threshold's place among the moments
+
+
+class Activity(NamedTuple):
+    """What a neuron sends up its axon."""
+
+    sender: int
+    value: float
+
+
+class Answer(NamedTuple):
+    """What comes back down a dendrite: a share of reward (None: empty), and how many connections it may still travel."""
+
+    sender: int
+    reward: float | None = None
+    hops: int = 0
+
+
+class Cycle(NamedTuple):
+    """What a neuron remembers of a cycle: which connection brought what, and what came of it."""
+
+    inputs: dict[int, float]
+    drive: float
+    output: float
+
+
+class InputNeuron:
+    """Holds a value from outside; weighs nothing and learns nothing."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.axon = number, list[Neuron]()
+        self.clear()
+
+    def clear(self) -> None:
+        """Empty the inbox."""
+        self.inbox: asyncio.Queue[Activity | Answer] = asyncio.Queue()
+        self._arrived: defaultdict[tuple[type, int], deque[Any]] = defaultdict(deque)
+
+    async def receive(self, kind: type, sender: int) -> Any:
+        """Wait for the next message of a kind from a sender; keep the others that arrive, in their order."""
+        while not self._arrived[kind, sender]:
+            message = await self.inbox.get()
+            self._arrived[type(message), message.sender].append(message)
+        return self._arrived[kind, sender].popleft()
+
+    def send_up(self, value: float) -> None:
+        """Tell everyone on the axon."""
+        for target in self.axon:
+            target.inbox.put_nowait(Activity(self.number, value))
+
+    async def fire(self) -> None:
+        """Pass a value from outside on."""
+        self.send_up((await self.receive(Activity, OUTSIDE)).value)
+
+    async def learn(self, cycles: int, ago: int) -> None:
+        """Take the answers for some cycles and let them be."""
+        for _ in range(cycles):
+            for target in self.axon:
+                await self.receive(Answer, target.number)
+
+
+class Neuron(InputNeuron):
+    """A neuron that learns."""
+
+    def __init__(self, net: "Network", number: int, function: Activation) -> None:
+        self.function, self.rule = function, net.rule
+        self.power, self.gain, self.rate = (
+            float(row[number]) for row in (net.arrays.power, net.arrays.gain, net.arrays.rate)
+        )
+        self.strengths = dict(zip(net.sources(number).tolist(), net.strengths(number).tolist(), strict=True))
+        self.threshold = net.threshold(number)
+        self.sources: dict[int, InputNeuron] = {}  # all allowed ones; strengths has the connected ones only
+        self.recurrent: set[int] = set()  # sources that are read in the cycle before
+        self.memory: deque[Cycle] = deque(maxlen=net.memory.output.shape[0] - 1)
+        self.moments: defaultdict[int, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+        self.updates = 0
+        self.is_output = number in net.output_ids
+        super().__init__(number)
+
+    def clear(self) -> None:
+        """Forget all cycles; there is a token on every recurrent connection again."""
+        super().clear()
+        self.memory.clear()
+        for i in self.recurrent:
+            self.inbox.put_nowait(Activity(i, 0.0))
+
+    async def fire(self) -> None:
+        """Run one cycle."""
+        inputs = {i: (await self.receive(Activity, i)).value for i in self.sources}  # 1
+        drive = sum(strength * inputs[i] for i, strength in self.strengths.items())
+        if self.rule.aggregation == "mean" and self.strengths:
+            drive /= len(self.strengths)
+        output = self.activity(drive)  # 2
+        self.memory.append(Cycle(inputs, drive, output))
+        self.send_up(output)  # 3
+
+    async def learn(self, cycles: int, ago: int) -> None:
+        """Learn from the answers for some remembered cycles, the latest of them `ago` before the last."""
+        for i in self.recurrent:
+            self.sources[i].inbox.put_nowait(Answer(self.number))  # a token: later cycles have no answer
+        lessons = []
+        for k in range(cycles):
+            cycle = self.memory[-1 - ago - k]
+            fed = [target.number for target in self.axon] + [OUTSIDE] * self.is_output
+            answers = [answer for i in fed if (answer := await self.receive(Answer, i)).reward is not None]  # 4
+            error = sum(answer.reward for answer in answers)  # 5
+            if self.rule.kind != "original":
+                error *= self.slope(cycle)
+            hops = max((answer.hops for answer in answers), default=0) - 1
+            for i, source in self.sources.items():  # 6
+                if i not in self.recurrent or k + 1 < cycles:  # before the oldest cycle nothing is remembered
+                    share = self.share(i, error) if hops > 0 and i in self.strengths else None
+                    source.inbox.put_nowait(Answer(self.number, share, hops))
+            if answers:
+                lessons.append((cycle, bounded(error)))
+        for cycle, error in lessons:  # only now: what was passed on belongs to the strengths that earned it
+            self.update(cycle, error)  # 7
+
+    def activity(self, s: float) -> float:
+        """Return the output for a drive s."""
+        name, z = self.function.name, self.gain * (s - self.threshold)
+        if name == "sigmoid":
+            return 1 / (1 + exp(-z)) if z > -700 else 0.0
+        if name in ("square", "power"):
+            a = s**self.power
+        elif name in ("relu", "identity"):
+            a = z if name == "relu" else s
+        else:
+            a = float(self.function.function.ctypes(s))
+        if self.rule.constraint == "free":
+            return z if name == "identity" else max(z, 0.0)
+        return min(max(a, 0.0), 1.0)
+
+    def slope(self, cycle: Cycle) -> float:
+        """Slope of the activation in a cycle, by its output where there is a threshold, which may have moved."""
+        name, s, a = self.function.name, cycle.drive, cycle.output
+        if name == "sigmoid":
+            return self.gain * a * (1 - a)
+        if self.rule.constraint == "free":
+            return self.gain if name == "identity" or a > 0 else 0.0
+        if name == "relu":
+            return self.gain if 0 < a < 1 else 0.0
+        if name in ("square", "power"):
+            return float(self.power * s ** (self.power - 1))
+        return 1.0 if name == "identity" else float(self.function.derivative.ctypes(s))
+
+    def share(self, source: int, error: float) -> float:
+        """Return what a connected source gets of an error."""
+        n, rule = len(self.strengths), self.rule
+        gain = n if rule.credit_gain is None else rule.credit_gain
+        if rule.aggregation == "mean":
+            gain /= n
+        if rule.kind == "original":
+            return bounded(error) / n
+        return bounded(error * gain) * (1 / n if rule.share == "uniform" else self.strengths[source])
+
+    def update(self, cycle: Cycle, error: float) -> None:
+        """Move every strength and the threshold by what an error asks of them."""
+        w, rule, n = self.strengths, self.rule, len(self.strengths)
+        if n == 0:
+            return
+        self.updates += 1
+        original = rule.kind == "original"
+        signal = {i: error * cycle.inputs[i] for i in w}
+        if rule.aggregation == "mean" and not original:
+            signal = {i: error * (cycle.inputs[i] - n * cycle.drive) / n for i in w}
+        free = rule.constraint == "free"
+        centre = 0.0 if original or free or rule.reserve else sum(signal.values()) / n
+        for i in w:
+            w[i] += self.step(i, signal[i] - centre)
+        if self.function.has_threshold and not original:
+            self.threshold -= self.step(THRESHOLD, error)
+        if not free:
+            self.settle()
+
+    def settle(self) -> None:
+        """Clip and prune what has become too weak, and divide the strengths by their sum."""
+        w, rule, original = self.strengths, self.rule, self.rule.kind == "original"
+        for i in w:
+            w[i] = max(w[i], 0.0)
+        floor = rule.prune_floor if original else max(rule.prune_floor, rule.prune_fraction / len(self.sources))
+        strongest = None if original or rule.reserve else max(w.values())
+        for i in [i for i in w if w[i] <= floor and w[i] != strongest]:
+            del w[i]
+            self.moments.pop(i, None)
+        total = sum(w.values())
+        for i in w if total > 1 or not rule.reserve else ():
+            w[i] = w[i] / total if total > 0 else 1 / len(w)
+
+    def step(self, place: int, signal: float) -> float:
+        """Return how far a signal moves a strength or the threshold."""
+        rate = self.rule.learning_rate * self.rate
+        if self.rule.step == "sgd" or self.rule.kind == "original":
+            return rate * signal
+        (d1, d2), (m, v) = self.rule.decays, self.moments[place]
+        m, v = self.moments[place] = d1 * m + (1 - d1) * signal, d2 * v + (1 - d2) * signal * signal
+        return rate * m / (1 - d1**self.updates) / (sqrt(v / (1 - d2**self.updates)) + 1e-8)
+
+
+def bounded(error: float) -> float:
+    """Keep an error finite even where credit explodes on its way through the cycles."""
+    return min(max(error, -1e12), 1e12)

@@ -1,0 +1,150 @@
+"""The message engine is the executable specification: the kernels do what its neurons do."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from dynlive_rl import LearningRule, Network, NetworkBuilder, register_activation
+from dynlive_rl.messages import MessageNetwork
+from graphs import ACTIVATIONS, fill, random_network
+
+# A gentle one of our own: iterating a steep one is chaos, in which no two ways of summing agree for long.
+register_activation("hill", lambda s: 0.25 + s * (1 - s), lambda s: 1 - 2 * s)
+GENTLE = ("hill", *(name for name in ACTIVATIONS if name != "bump"))
+
+RULES = {
+    "simplex": {"credit_gain": 1.0},
+    "credit": {"learning_rate": 0.003},
+    "uniform": {"share": "uniform", "credit_gain": 1.0},
+    "adam": {"step": "adam", "credit_gain": 1.0},
+    "mean": {"aggregation": "mean", "learning_rate": 0.3},
+    "reserve": {"reserve": True, "prune_fraction": 0.2, "credit_gain": 1.0},
+    "sparse": {"prune_fraction": 0.3, "credit_gain": 1.0, "step": "adam"},
+    "free": {"constraint": "free"},
+    "free, adam": {"constraint": "free", "step": "adam"},
+    "original": {"kind": "original", "growth_probability": 0.0},
+    "original, mean": {"kind": "original", "growth_probability": 0.0, "aggregation": "mean", "prune_floor": 0.02},
+}
+
+
+def assert_same(kernels, messages):
+    for layer in kernels.layers:
+        for j in layer.ids if layer.kind != "input" else ():
+            assert kernels.sources(j).tolist() == messages.sources(j).tolist()
+            assert_allclose(messages.strengths(j), kernels.strengths(j), rtol=0, atol=1e-9)
+            assert_allclose(messages.threshold(j), kernels.threshold(j), rtol=0, atol=1e-9)
+
+
+def live_and_compare(seed, rule, cycles=50):
+    kernels = random_network(seed, LearningRule(**rule), memory=6, activations=GENTLE)
+    messages = MessageNetwork(kernels)
+    rng = np.random.default_rng(seed)
+    for _ in range(cycles):
+        x = rng.uniform(-0.2, 1.2, kernels.input_count)
+        assert_allclose(messages.propagate(x), kernels.propagate(x), rtol=0, atol=1e-9)
+        rewards = rng.normal(size=len(kernels.output_ids))
+        cycle = int(rng.integers(min(kernels.cycles, 6)))
+        hops = int(rng.choice([1, 2, 3, 10**9]))
+        kernels.reinforce(rewards, hops=hops, cycle=cycle)
+        messages.reinforce(rewards, hops=hops, cycle=cycle)
+    assert_same(kernels, messages)
+
+
+@pytest.mark.parametrize("name", RULES)
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=4)
+def test_kernels_and_messages_agree(name, seed):
+    live_and_compare(seed, RULES[name])
+
+
+@pytest.mark.slow
+@given(seed=st.integers(0, 10**6), name=st.sampled_from(sorted(RULES)))
+@settings(max_examples=200)
+def test_kernels_and_messages_agree_on_200_graphs(seed, name):
+    live_and_compare(seed, RULES[name])
+
+
+def small(engine="kernels", **settings):
+    build = NetworkBuilder(0, dtype="float64", dual_rail=True, **settings)
+    inputs = build.add_inputs(2)
+    hidden = build.add_neurons(3)
+    out = build.add_outputs(2)
+    build.allow(hidden, sources=[*inputs, *hidden])
+    build.allow(out, sources=hidden)
+    return build.build(engine=engine)
+
+
+def test_the_builder_and_load_take_an_engine(tmp_path):
+    kernels, messages = small(), small("messages")
+    kernels.save(tmp_path / "net.dynlive")
+    loaded = Network.load(tmp_path / "net.dynlive", engine="messages")
+    assert isinstance(messages, MessageNetwork)
+    assert isinstance(loaded, MessageNetwork)
+    for _ in range(3):
+        for net in (kernels, messages, loaded):
+            net.propagate([0.3, 0.9])
+            net.reinforce([1.0, -1.0])
+    assert_same(kernels, messages)
+    assert_same(kernels, loaded)
+    assert_allclose(messages.outputs, kernels.outputs, atol=1e-12)
+
+
+def test_a_reset_starts_from_rest_with_strengths_kept():
+    kernels, messages = small(), small("messages")
+    for net in (kernels, messages):
+        net.propagate([0.3, 0.9])
+        net.reinforce([1.0, -1.0])
+        net.propagate([0.5, 0.1])
+        net.reset()
+        assert net.cycles == 0
+        assert not net.outputs.any()
+    assert_same(kernels, messages)
+    assert_allclose(messages.propagate([0.2, 0.2]), kernels.propagate([0.2, 0.2]), atol=1e-12)
+
+
+def test_a_message_network_leaves_the_one_it_comes_from_alone():
+    net = small()
+    fill(net, np.random.default_rng(0), 3)
+    before = net.get_state()
+    messages = MessageNetwork(net)
+    messages.propagate([0.1, 0.2])
+    messages.reinforce([1.0, 1.0])
+    for name, array in net.get_state().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda net: net.propagate([1.0]), r"inputs must have shape \(2,\), not \(1,\)"),
+        (lambda net: net.propagate([1.0, np.nan]), "inputs must be numbers, but contain nan"),
+        (lambda net: net.reinforce([1.0, 1.0]), "cannot reward cycle 0: nothing has been propagated yet"),
+        (lambda net: net.reinforce([1.0, np.inf]), "rewards must be finite, but contain inf"),
+        (lambda net: net.strengths(0), "there is no learning neuron 0: their ids are 4 to 8"),
+    ],
+)
+def test_wrong_calls_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(small("messages"))
+
+
+def test_unknown_engines_and_random_growth_are_refused():
+    with pytest.raises(ValueError, match="engine must be 'kernels' or 'messages', not 'torch'"):
+        small("torch")
+    with pytest.raises(ValueError, match="the message engine grows no connections"):
+        small("messages", rule="original")
+
+
+async def run_inside_a_loop():
+    net = small("messages")
+    net.propagate([0.3, 0.9])
+    net.reinforce([1.0, -1.0])
+    return net.outputs
+
+
+def test_it_works_where_an_event_loop_is_running_already():
+    assert asyncio.run(run_inside_a_loop()).shape == (2,)

@@ -121,7 +121,8 @@ class NetworkPicture:
         """Return the mean height of a neuron's sources, so that those with similar sources come to stand together."""
         sources = self.network.sources(neuron)
         heights = [-self.place[row][2] if row >= 0 else -0.5 for row in self.row[sources]]
-        return float(self.network.strengths(neuron) @ np.array(heights)) if sources.size else 0.0
+        strengths = np.abs(self.network.strengths(neuron)) + 1e-12
+        return float(np.average(heights, weights=strengths)) if sources.size else 0.0
 
     def draw(self, axes: "Axes", activity: NDArray[np.floating]) -> None:
         """Draw everything, coloured by the outputs (n,) of all neurons."""
@@ -145,7 +146,8 @@ class NetworkPicture:
                     ends = np.linspace(left, right, int(np.count_nonzero(self.row[ids] == row)) + 1)
                     boxes += [[(a, y - half), (b, y - half), (b, y + half), (a, y + half)] for a, b in pairwise(ends)]
                 cells = axes.add_collection(PolyCollection(boxes, edgecolors="white", linewidths=0.3, zorder=3))
-            cells.set(cmap="viridis", clim=(0, 1))
+            low, high = min(0.0, float(activity.min())), max(1.0, float(activity.max()))
+            cells.set(cmap="viridis", clim=(low, high))
             self.cells.append(cells)
             self._draw_names(axes, depth, ids, radius)
             name = {"input": "inputs", "output": "outputs", "hidden": f"hidden, {layer.activation}"}[layer.kind]
@@ -203,7 +205,8 @@ class NetworkPicture:
         keys = (self.row[owner] * rows + self.row[net.source[slots]]) * 2 + net.delay[slots]
         pairs, index = np.unique(keys, return_inverse=True)
         target, source, before = pairs // 2 // rows, pairs // 2 % rows, pairs % 2
-        weight = np.bincount(index, net.strength[slots]) / members[target]
+        weight = np.bincount(index, np.abs(net.strength[slots])) / members[target]
+        negative = np.bincount(index, net.strength[slots]) < 0
         red = np.zeros(rows, np.bool_)
         red[self.row[self.complements]] = True
         place = np.array(self.place)
@@ -214,7 +217,7 @@ class NetworkPicture:
             here = here[weight[here] >= 0.08 * weight[here].max()]
             share = weight[here] / weight[here].max()
             colours = np.empty((here.size, 4))
-            colours[:, :3] = np.where(red[source[here]][:, None], COMPLEMENT, DIRECT)
+            colours[:, :3] = np.where((red[source[here]] | negative[here])[:, None], COMPLEMENT, DIRECT)
             if late:
                 colours[:, :3] = BEFORE
             crowd = min(1.0, (60 / here.size) ** 0.4)  # many lines must be faint for any of them to be seen
@@ -225,7 +228,9 @@ class NetworkPicture:
             axes.add_collection(
                 LineCollection(lines, linewidths=0.3 + 3.2 * crowd * share, colors=colours, zorder=1 + share.mean())
             )
-        legend = [("strength of a connection", DIRECT, True), ("from 1 − x", COMPLEMENT, bool(self.complements)),
+        inhibitory = "negative" if negative.any() else "from 1 − x"
+        legend = [("strength of a connection", DIRECT, True),
+                  (inhibitory, COMPLEMENT, bool(self.complements) or bool(negative.any())),
                   ("from the cycle before", BEFORE, bool(before.any()))]  # fmt: skip
         handles = [Line2D([], [], color=colour, lw=2, label=label) for label, colour, shown in legend if shown]
         axes.legend(
@@ -252,7 +257,8 @@ def _line(source: Any, target: Any, layers: float) -> Any:
 def draw_strengths(network: "Network", path: str | PathLike[str], title: str | None = None) -> None:
     """Draw a histogram of the strengths of every layer's connections, relative to equal shares, and save the picture.
 
-    1 is what each source would have if all allowed ones were alike; strengths are drawn on a logarithmic axis.
+    1 is what each source would have if all allowed ones were alike; the axis is logarithmic. Of free strengths the sizes
+    are shown.
     """
     plt = _pyplot()
     learners = [layer for layer in network.layers if layer.kind != "input"]
@@ -262,7 +268,7 @@ def draw_strengths(network: "Network", path: str | PathLike[str], title: str | N
     net = network.arrays
     for layer, axes in zip(learners, all_axes[:, 0], strict=True):
         allowed = {j: int(net.first[j + 1] - net.first[j]) for j in layer.ids}
-        relative = np.concatenate([network.strengths(j) * allowed[j] for j in layer.ids])
+        relative = np.concatenate([np.abs(network.strengths(j)) * allowed[j] for j in layer.ids])
         missing = sum(allowed.values()) - relative.size
         if relative.size:
             top = max(1.0, float(np.log10(relative.max())))

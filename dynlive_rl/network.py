@@ -40,6 +40,8 @@ class Network(Plasticity):
     1.0
     """
 
+    _rule: LearningRule
+
     def __init__(
         self,
         arrays: NetworkArrays,

@@ -51,6 +51,14 @@ def test_a_thousand_neurons(tmp_path):
     assert_picture(tmp_path / "net.png")
 
 
+def test_free_strengths(tmp_path):
+    net = Network.layered(inputs=3, hidden=(4,), outputs=2, rule="free", seed=0)
+    net.propagate([3.0, -2.0, 0.5])
+    net.draw(tmp_path / "net.svg")
+    assert "negative" in (tmp_path / "net.svg").read_text()
+    draw_strengths(net, tmp_path / "strengths.png")
+
+
 def test_names_are_shown(tmp_path):
     net = Network.layered(inputs=2, hidden=(3,), outputs=2, seed=0)
     draw_network(net, tmp_path / "net.svg", inputs=["angle", "speed"], outputs=["left", "right"])

@@ -134,6 +134,11 @@ class Learner:
         )
         return choices
 
+    @property
+    def activity(self) -> NDArray[np.float32]:
+        """Outputs (n,) of the slow policy's neurons for the first observation that was predicted last."""
+        return self._few.output[1, :, 0].copy()
+
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""
         return {name: array.copy() for name, array in self._arrays().items()}

@@ -271,7 +271,7 @@ def draw_strengths(network: "Network", path: str | PathLike[str], title: str | N
         relative = np.concatenate([np.abs(network.strengths(j)) * allowed[j] for j in layer.ids])
         missing = sum(allowed.values()) - relative.size
         if relative.size:
-            top = max(1.0, float(np.log10(relative.max())))
+            top = max(1.0, float(np.log10(relative.max() + 1e-4)))
             axes.hist(np.maximum(relative, 1e-4), np.logspace(-4.0, top, 50), color=DIRECT)
         axes.axvline(1, color="black", lw=0.8, ls="--")
         axes.set(xscale="log", ylabel="connections")

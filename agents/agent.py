@@ -25,6 +25,8 @@ from .training import Report
 
 logger = logging.getLogger(__name__)
 
+EXAMPLES = 256  # random observations that the hidden neurons are made to tell apart
+
 
 class DynLiveAgent:
     """A reinforcement-learning agent whose policy and values are dynamic-live networks.
@@ -101,7 +103,10 @@ class DynLiveAgent:
 
     def _start(self, environments: int) -> None:
         """Make the learner of so many environments side by side, and room for what they bring."""
-        self._learner = Learner(self._encoder.scaled, self._decoder.options, environments, self.config, self.seed)
+        examples = self._encoder.examples(EXAMPLES, np.random.default_rng(self.seed))
+        self._learner = Learner(
+            self._encoder.scaled, self._decoder.options, environments, self.config, self.seed, examples
+        )
         self._vector = environments > 1 or isinstance(self.env, gym.vector.VectorEnv)
         self._rows = np.zeros((environments, self._encoder.size), np.float32)
         self._seen = np.zeros_like(self._rows)  # the observations that the next actions are for

@@ -51,7 +51,7 @@ class AgentConfig:
     error_clip, advantage_clip, importance_clip
         Bounds of the value error (in scales), of advantages (in their running deviations), and of 1 / probability.
     entropy
-        Weight of the policy's entropy.
+        Weight of the policy's entropy; fades like the rates.
     anchor
         Weight of the pull towards the slow policy.
     slow_rate
@@ -68,9 +68,10 @@ class AgentConfig:
         Factor on all rates while the mean return of the last episodes is below the best one by more than the fraction
         `fall` of what had been gained.
     established_episodes, established_steps, collapse, learned
-        Another world has begun, and rates and the age of what is rehearsed start again, when at least so many episodes and
-        steps into the present one the mean return has lost more than the fraction `collapse` of what had been gained,
-        provided that this was more than the fraction `learned` of all that returns have spanned.
+        Another world has begun when at least so many episodes and
+        steps into the present one all of the last episodes lost more than the fraction `collapse` of what had been gained,
+        provided that this was more than the fraction `learned` of all that returns have spanned. Then rates, scales and the
+        age of what is rehearsed start again, and so do the output neurons.
     content_within, content_rate, content_interval
         The agent is content while each of the last episodes returned as much as the best one ever, within this share of
         all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the
@@ -92,7 +93,7 @@ class AgentConfig:
     discount_low: float = 0.99
     discount_high: float = 0.995
     critic_rate: float = 4e-3
-    actor_rate: float = 1e-3
+    actor_rate: float = 2e-3
     output_rate: float = 4.0
     rate_half_life: float = 3000.0
     rehearsal_half_life: float = 6000.0
@@ -103,7 +104,7 @@ class AgentConfig:
     error_clip: float = 2.0
     advantage_clip: float = 3.0
     importance_clip: float = 2.0
-    entropy: float = 0.1
+    entropy: float = 0.3
     anchor: float = 2.0
     slow_rate: float = 0.02
     longest_hold: float = 64.0

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dynlive_rl import checkpoint
 from dynlive_rl.kernels import actor_critic, policy, track
 from dynlive_rl.kernels.actor_critic import Agent
+from dynlive_rl.kernels.arrays import GAIN, SLOW_THRESHOLD, THRESHOLD
 from dynlive_rl.kernels.policy import SCALED, Experience
 from dynlive_rl.network import Network
 from dynlive_rl.rule import LearningRule
@@ -16,6 +17,9 @@ from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit, random_st
 from .config import AgentConfig
 
 FIRST_ROWS = 1024
+MANY_FEATURES = 8
+MOST_SOURCES = 64
+USUAL_SPREAD = 0.08  # deviation of a hidden neuron's drive over scaled observations
 
 
 class Learner:
@@ -33,6 +37,9 @@ class Learner:
         The configuration.
     seed
         Seed of everything random; None: fresh entropy.
+    examples
+        Shape (m, f): what observations may look like once they are encoded. Where some values are not scaled, the hidden
+        neurons are adjusted to tell these apart. Default: anything is possible.
     """
 
     def __init__(
@@ -42,6 +49,7 @@ class Learner:
         environments: int,
         config: AgentConfig,
         seed: int | None,
+        examples: NDArray[np.float32] | None = None,
     ) -> None:
         self.config = config
         self._settings = config.settings()
@@ -49,6 +57,9 @@ class Learner:
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic = _network(features, outputs, config, seeds[0])
         self.actor = _network(features, outputs, config, seeds[1])
+        if examples is not None and not scaled.all():
+            _tell_apart(self.critic, examples)
+            _tell_apart(self.actor, examples)
         rows = config.segments * (config.segment_length + 1)
         self._capacity = max(2, -(-config.memory // environments))  # a step and what followed it
         self._room = 0  # rows that every stream has room for before that must be looked at again
@@ -188,13 +199,30 @@ _TRACKED = ("scaler", "track", "recent", "outcomes", "running", "hold", "action"
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
     build = NetworkBuilder(seed, rule=LearningRule(step="adam", growth="signal"), dual_rail=True, memory=1)
     eyes = build.add_inputs(features)
-    hidden = build.add_neurons(config.hidden, "sigmoid", gain=(config.gain_low, config.gain_high))
+    # A strength averages 1 / (2 · features): steps as long as where there are few inputs would wipe out what they tell.
+    rate = min(1.0, MANY_FEATURES / features)
+    hidden = build.add_neurons(config.hidden, "sigmoid", gain=(config.gain_low, config.gain_high), rate=rate)
     out = build.add_outputs(outputs, "identity", rate=config.output_rate / config.hidden)
     build.allow(hidden, sources=eyes)
     build.allow(out, sources=hidden)
-    network = build.build()
+    network = build.build(connect=min(1.0, MOST_SOURCES / (2 * features)))
     network.shape_is_fixed = True  # the learner's arrays are laid out for it
     return network
+
+
+def _tell_apart(network: Network, examples: NDArray[np.float32]) -> None:
+    """Set each hidden neuron's threshold at a random example, and raise its gain where examples hardly move it.
+
+    One of many values that is 1 moves a neuron much less than a few values that are anything.
+    """
+    arrays = network.arrays
+    seen = np.zeros((len(examples), arrays.degree.size), np.float32)
+    seen[:, arrays.inputs[0]], seen[:, arrays.inputs[1]] = examples, 1 - examples
+    for count, j in enumerate(arrays.order[: -arrays.outputs.size]):
+        row = slice(arrays.first[j], arrays.first[j] + arrays.degree[j])
+        drive = seen[:, arrays.source[row]] @ arrays.strength[row]
+        arrays.neuron[THRESHOLD, j] = arrays.neuron[SLOW_THRESHOLD, j] = drive[count % len(drive)]
+        arrays.neuron[GAIN, j] *= max(1.0, USUAL_SPREAD / max(float(drive.std()), 1e-6))
 
 
 def _experience(environments: int, rows: int, features: int, choices: int) -> Experience:

@@ -63,6 +63,13 @@ class ObservationEncoder:
             except (TypeError, ValueError, IndexError):
                 raise _misfit(value, part.path, part.space) from None
 
+    def examples(self, count: int, random: np.random.Generator) -> NDArray[np.float32]:
+        """Draw rows (count, f) as the input neurons may see them: what is scaled lies anywhere from 0.1 to 0.9."""
+        rows = np.empty((count, self.size), np.float32)
+        for part in self._parts:
+            part.draw(rows[:, part.columns], random)
+        return rows
+
     def batch_size(self, observation: Any) -> int | None:
         """Return how many observations this is a batch of; None if it is a single one."""
         first = self._parts[0]
@@ -120,6 +127,17 @@ class _Part:
         rows[...] = array.reshape(rows.shape)
         if isinstance(self.space, spaces.MultiBinary) and not ((rows == 0) | (rows == 1)).all():
             raise ValueError
+
+    def draw(self, rows: NDArray[np.float32], random: np.random.Generator) -> None:
+        """Write a random example into every row."""
+        if self._one_hot:
+            rows[...] = 0
+            for _, options, column in self._components:
+                rows[np.arange(len(rows)), column + random.integers(options, size=len(rows))] = 1
+        elif isinstance(self.space, spaces.MultiBinary):
+            rows[...] = random.integers(2, size=rows.shape)
+        else:
+            rows[...] = random.uniform(0.1, 0.9, size=rows.shape)
 
 
 def _index(index: tuple[int, ...]) -> str:

@@ -36,7 +36,7 @@ class AgentConfig:
     discount_low, discount_high
         Bounds of the discount 1 - 2 / mean length of the last episodes.
     critic_rate, actor_rate
-        Step sizes of both networks' hidden neurons.
+        Step sizes of both networks' hidden neurons; less in proportion where an observation has more than four values.
     output_rate
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
     rate_half_life

@@ -17,7 +17,7 @@ from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit, random_st
 from .config import AgentConfig
 
 FIRST_ROWS = 1024
-MANY_FEATURES = 8
+FEW_FEATURES = 4
 MOST_SOURCES = 64
 USUAL_SPREAD = 0.08  # deviation of a hidden neuron's drive over scaled observations
 
@@ -200,9 +200,9 @@ def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.S
     build = NetworkBuilder(seed, rule=LearningRule(step="adam", growth="signal"), dual_rail=True, memory=1)
     eyes = build.add_inputs(features)
     # A strength averages 1 / (2 · features): steps as long as where there are few inputs would wipe out what they tell.
-    rate = min(1.0, MANY_FEATURES / features)
+    rate = min(1.0, FEW_FEATURES / features)
     hidden = build.add_neurons(config.hidden, "sigmoid", gain=(config.gain_low, config.gain_high), rate=rate)
-    out = build.add_outputs(outputs, "identity", rate=config.output_rate / config.hidden)
+    out = build.add_outputs(outputs, "identity", rate=rate * config.output_rate / config.hidden)
     build.allow(hidden, sources=eyes)
     build.allow(out, sources=hidden)
     network = build.build(connect=min(1.0, MOST_SOURCES / (2 * features)))

@@ -88,21 +88,37 @@ def follow_tag(strength, tag, cells, fade, mark, pace, bonus):
 
 
 @inlined
-def nearness(cell, sources, first, stop, square_radius, outputs):
-    """Fire the cells first to stop: outputs are relu(1 - distance² / radius²) squared, not yet normalised."""
-    for i in range(first, stop):
-        outputs[i] = np.float32(0)
-    for j in range(sources.size):
-        x = sources[j]
-        row = cell[j]
-        for i in range(first, stop):
-            outputs[i] += x * row[i]
-    half = np.float32(sources.size // 2)
-    steep = np.float32(2.0 / square_radius)
-    for i in range(first, stop):
-        near = np.float32(1) - steep * (half - cell[RAILS_SUM, i] * outputs[i])
-        near = near if near > np.float32(0) else np.float32(0)
+def add_scaled(sums, values, factor):
+    """Add a multiple of a row to another."""
+    for i in range(sums.size):
+        sums[i] += factor * values[i]
+
+
+@inlined
+def answer(outputs, rails_sum, half, steep):
+    """Turn the sums of cells into relu(1 - distance² / radius²) squared, in place."""
+    zero, one = np.float32(0), np.float32(1)
+    for i in range(outputs.size):
+        near = one - steep * (half - rails_sum[i] * outputs[i])
+        near = near if near > zero else zero
         outputs[i] = near * near
+
+
+@inlined
+def fire_layer(cell, sources, first, stop, square_radius, outputs):
+    """Fire the cells first to stop; their outputs are not yet divided by their sum."""
+    layer = outputs[first:stop]
+    layer[:] = 0
+    for j in range(sources.size):
+        add_scaled(layer, cell[j, first:stop], sources[j])
+    answer(layer, cell[RAILS_SUM, first:stop], np.float32(sources.size // 2), np.float32(2.0 / square_radius))
+
+
+@inlined
+def use(usage, outputs, keep):
+    """Let the usage of cells fade, and add what they say now."""
+    for i in range(usage.size):
+        usage[i] = keep * usage[i] + outputs[i]
 
 
 @inlined
@@ -122,6 +138,16 @@ def largest(values):
     for i in range(values.size):
         if values[i] > best:
             best, where = values[i], i
+    return where
+
+
+@inlined
+def smallest(values):
+    """Position of the smallest value."""
+    where = 0
+    for i in range(values.size):
+        if values[i] < values[where]:
+            where = i
     return where
 
 
@@ -167,7 +193,7 @@ def fire_cells(agent, settings, sources, outputs):
     size = outputs.size // agent.born.size
     for layer in range(agent.born.size):
         first, stop = layer * size, layer * size + agent.born[layer]
-        nearness(agent.cell, sources, first, stop, square_radius(agent, settings, layer), outputs)
+        fire_layer(agent.cell, sources, first, stop, square_radius(agent, settings, layer), outputs)
         divide(outputs[first:stop])
 
 
@@ -186,22 +212,20 @@ def fire_and_recruit(agent, settings, sources, outputs):
         first = layer * size
         stop = first + born[layer]
         square = square_radius(agent, settings, layer)
-        nearness(cell, sources, first, stop, square, outputs)
+        fire_layer(cell, sources, first, stop, square, outputs)
         nearest = largest(outputs[first:stop])
         far = nearest < 0 or outputs[first + nearest] < settings.recruit_below**2
         ready = layer == 0 or (parent >= 0 and cell[USAGE, parent] >= settings.mature)
         if far and ready:
-            place = stop if born[layer] < size else first + np.argmin(cell[USAGE, first:stop])
+            place = stop if born[layer] < size else first + smallest(cell[USAGE, first:stop])
             if place == stop or cell[USAGE, place] < np.float32(1):
                 born[layer] += place == stop
                 stop = first + born[layer]
                 give_birth(agent, sources, place)
-                nearness(cell, sources, first, stop, square, outputs)
+                fire_layer(cell, sources, first, stop, square, outputs)
                 nearest = place - first
         divide(outputs[first:stop])
-        usage = cell[USAGE]
-        for i in range(first, stop):
-            usage[i] = keep * usage[i] + outputs[i]
+        use(cell[USAGE, first:stop], outputs[first:stop], keep)
         parent = first + nearest if nearest >= 0 else -1
 
 

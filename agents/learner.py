@@ -109,7 +109,7 @@ class Learner:
         """Start an episode in some environments; their next actions are in `state.action`."""
         self._make_room()
         if not actor_critic.begin(self.state, self._settings, starting, observations):
-            _refuse(observations, None)
+            refuse(observations, None)
 
     def observe(
         self,
@@ -122,7 +122,7 @@ class Learner:
         """Learn from a step of some environments; the next actions of those that go on are in `state.action`."""
         self._make_room()
         if not actor_critic.observe(self.state, self._settings, stepped, rewards, observations, terminated, truncated):
-            _refuse(observations, rewards)
+            refuse(observations, rewards)
 
     def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
         """Return the slow policy's choices (b, d) for observations (b, f), the best ones or sampled."""
@@ -236,7 +236,8 @@ def _experience(environments: int, rows: int, features: int, choices: int) -> Ex
     )
 
 
-def _refuse(observations: NDArray[np.float32], rewards: NDArray[np.float64] | None) -> None:
+def refuse(observations: NDArray[np.float32], rewards: NDArray[np.float64] | None) -> None:
+    """Raise ValueError for what the kernels did not want to learn from."""
     for name, values in (("rewards", rewards), ("observations", observations)):
         bad = None if values is None else values[~(np.abs(values) <= 1e30)]
         if bad is not None and bad.size:

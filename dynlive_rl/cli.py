@@ -42,6 +42,10 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train an agent and save it", description=_train.__doc__)
     train.add_argument("env", metavar="ENV_ID", help="Gymnasium environment id, e.g. CartPole-v1")
     train.add_argument("--steps", type=_whole(0), required=True, metavar="N", help="environment steps to learn from")
+    train.add_argument(
+        "--mode", choices=("rehearsal", "live"), default="rehearsal",
+        help="learn from remembered experience, or live, with nothing stored (default: %(default)s)",
+    )  # fmt: skip
     train.add_argument("--seed", type=_whole(0), default=None, metavar="S", help="seed (default: fresh entropy)")
     train.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for agent.dynlive and progress.csv"
@@ -202,7 +206,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
 
     _load_environments()
     start = time.perf_counter()
-    agent = DynLiveAgent(options.env, seed=options.seed)
+    agent = DynLiveAgent(options.env, mode=options.mode, seed=options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     agent.warm_up()
     compile_s = time.perf_counter() - start
@@ -241,7 +245,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
         )
     return {
         "env": options.env,
-        "agent": "dynlive",
+        "agent": "dynlive" if options.mode == "rehearsal" else f"dynlive-{options.mode}",
         "seed": options.seed,
         "steps": agent.num_timesteps,
         "episodes": agent.episodes,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import trange
 
 from .rule import Constraint, LearningRule
 from .supervised import probabilities, sharpness
@@ -14,6 +15,9 @@ from .topology import NetworkBuilder
 if TYPE_CHECKING:
     from .messages import MessageNetwork
     from .network import Network
+
+
+LIVE_EXAMPLES = 4_000  # how many the message engine is shown at least: about a minute of a small network
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def learn_live(
     epochs: int,
     by: str = "errors",
     seed: int | None = None,
+    progress_bar: bool | None = False,
 ) -> None:
     """Learn cycle by cycle, one example at a time, on either engine.
 
@@ -103,9 +108,11 @@ def learn_live(
         what is right. The output stands for the reward it expects, 2 · output - 1, and gets what surprises it.
     seed
         Of the order and the picks.
+    progress_bar
+        None: only on a terminal.
     """
     random = np.random.default_rng(seed)
-    for _ in range(epochs):
+    for _ in trange(epochs, unit="epoch", disable=None if progress_bar is None else not progress_bar):
         for k in random.permutation(len(problem.X)):
             net.reset()
             for x in problem.X[k]:
@@ -132,11 +139,36 @@ def accuracy(net: "Network | MessageNetwork", X: NDArray[Any], y: NDArray[Any]) 
     return right / len(X)
 
 
+def describe(net: "Network", problem: Problem) -> list[str]:
+    """Return lines that say what every neuron learned, and what the network answers to every example."""
+    names = dict(zip(net.arrays.inputs[0].tolist(), problem.inputs, strict=True))
+    names |= {i: f"not {name}" for i, name in zip(net.arrays.inputs[1].tolist(), problem.inputs, strict=True) if i >= 0}
+    lines = []
+    for layer in net.layers[1:]:
+        for j in layer.ids:
+            order = np.argsort(-np.abs(net.strengths(j)))
+            pairs = zip(net.sources(j)[order].tolist(), net.strengths(j)[order].tolist(), strict=True)
+            terms = [
+                f"{strength:.2f} · {names.get(i, f'neuron {i}')}" for i, strength in pairs if abs(strength) >= 0.005
+            ]
+            kind = "output" if layer.kind == "output" else layer.activation
+            lines.append(
+                f"neuron {j} ({kind}): " + (" + ".join(terms) or "nothing") + f"; threshold {net.threshold(j):.2f}"
+            )
+    for sequence, label, outputs in zip(problem.X, problem.y, net.predict(problem.X)[:, -1], strict=True):
+        shown = ", then ".join(" ".join(f"{x:g}" for x in cycle) for cycle in sequence)
+        lines.append(f"{shown} → {outputs.argmax()} (right: {label}), outputs {' '.join(f'{o:.2f}' for o in outputs)}")
+    return lines
+
+
 def load(name: str) -> Problem:
     """Return a problem by name; ValueError if there is none, ImportError if its examples need scikit-learn."""
     if name not in PROBLEMS:
         raise ValueError(f"there is no problem {name!r}: there are {', '.join(PROBLEMS)}")
-    return PROBLEMS[name]()
+    try:
+        return PROBLEMS[name]()
+    except ImportError:
+        raise ImportError(f"{name} comes with scikit-learn: pip install 'dynlive-rl[examples]'") from None
 
 
 def _bits(count: int) -> NDArray[np.float64]:
@@ -153,7 +185,7 @@ def _xor() -> Problem:
 def _memory_xor() -> Problem:
     X = _bits(2)[:, :, None]
     y = (X.sum(axis=(1, 2)) % 2).astype(np.int64)
-    return Problem(X, y, X, y, ("x",), remembers=True)
+    return Problem(X, y, X, y, ("x",), learning_rate={"simplex": 0.01, "free": 0.05}, remembers=True)
 
 
 def _parity() -> Problem:
@@ -168,14 +200,20 @@ def _split(X: NDArray[Any], y: NDArray[Any], names: tuple[str, ...], **settings:
     test, train = order[: len(X) // 4], order[len(X) // 4 :]
     lowest, highest = X[train].min(axis=0), X[train].max(axis=0)
     Z = np.clip((X - lowest) / np.where(highest > lowest, highest - lowest, 1.0), 0, 1)[:, None, :]
-    rates = {"simplex": 0.005, "free": 0.01}
-    return Problem(Z[train], y[train], Z[test], y[test], names, batch_size=32, learning_rate=rates, **settings)
+    settings = {"batch_size": 32, "learning_rate": {"simplex": 0.005, "free": 0.01}} | settings
+    return Problem(Z[train], y[train], Z[test], y[test], names, **settings)
 
 
 def _moons() -> Problem:
     from sklearn.datasets import make_moons
 
-    return _split(*make_moons(400, noise=0.15, random_state=0), ("x1", "x2"), hidden=32, epochs=200)
+    return _split(
+        *make_moons(400, noise=0.15, random_state=0),
+        ("x1", "x2"),
+        hidden=32,
+        epochs=200,
+        learning_rate={"simplex": 0.01, "free": 0.05},
+    )
 
 
 def _iris() -> Problem:

@@ -127,7 +127,7 @@ class DynLiveClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     def predict_proba(self, X: ArrayLike) -> NDArray[np.floating]:
         """Return the probabilities (n, classes) of inputs (n, i)."""
         outputs = self._outputs(X)[:, : len(self.classes_)]
-        return supervised.probabilities(self.network_, outputs)
+        return supervised.probabilities(self.network_.rule, outputs)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable classes (n,) of inputs (n, i)."""

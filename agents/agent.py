@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -16,14 +16,18 @@ from dynlive_rl.kernels import track
 from dynlive_rl.network import Network
 
 from . import evaluation, training
-from .config import AgentConfig
+from .config import AgentConfig, LiveConfig
 from .environments import Environment, check_spaces, make, spaces_of
 from .evaluation import Evaluation
 from .learner import Learner
+from .live import LiveLearner
 from .spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
 from .training import Report
 
 logger = logging.getLogger(__name__)
+
+Mode = Literal["rehearsal", "live"]
+EXAMPLES = 256  # random observations that the hidden neurons are made to tell apart
 
 
 class DynLiveAgent:
@@ -36,8 +40,12 @@ class DynLiveAgent:
         `observe` yourself, and give both spaces.
     seed
         Seed of everything random in the agent, and of the environment's first reset. None: fresh entropy.
+    mode
+        "rehearsal" learns from remembered experience: few environment steps, hundreds of microseconds each. "live" stores
+        none: more environment steps, a few microseconds each, in memory that does not grow.
     config
-        Another configuration than the default one, which is meant for every environment.
+        Another configuration than the mode's default one, which is meant for every environment: an `AgentConfig`, or a
+        `LiveConfig` for live mode.
     observation_space, action_space
         Only without env.
 
@@ -73,8 +81,9 @@ class DynLiveAgent:
         self,
         env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | None = None,
         *,
+        mode: Mode = "rehearsal",
         seed: int | None = None,
-        config: AgentConfig | None = None,
+        config: AgentConfig | LiveConfig | None = None,
         observation_space: gym.Space[Any] | None = None,
         action_space: gym.Space[Any] | None = None,
     ) -> None:
@@ -90,7 +99,8 @@ class DynLiveAgent:
         elif observation_space is None or action_space is None:
             raise ValueError("give an env, or both observation_space and action_space")
         self.observation_space, self.action_space = observation_space, action_space
-        self.config = config or AgentConfig()
+        self.mode: Mode = mode
+        self.config = _config(mode, config)
         self.seed = seed
         self.num_timesteps = 0
         self._encoder = ObservationEncoder(observation_space)
@@ -101,11 +111,18 @@ class DynLiveAgent:
 
     def _start(self, environments: int) -> None:
         """Make the learner of so many environments side by side, and room for what they bring."""
-        self._learner = Learner(self._encoder.scaled, self._decoder.options, environments, self.config, self.seed)
+        self._learner: Learner | LiveLearner
+        scaled, options = self._encoder.scaled, self._decoder.options
+        if isinstance(self.config, LiveConfig):
+            self._learner = LiveLearner(scaled, options, environments, self.config, self.seed)
+        else:
+            examples = self._encoder.examples(EXAMPLES, np.random.default_rng(self.seed))
+            self._learner = Learner(scaled, options, environments, self.config, self.seed, examples)
         self._vector = environments > 1 or isinstance(self.env, gym.vector.VectorEnv)
         self._rows = np.zeros((environments, self._encoder.size), np.float32)
         self._seen = np.zeros_like(self._rows)  # the observations that the next actions are for
         self._ended = np.ones(environments, np.bool_)
+        self._some_ended = True  # whether any did: much quicker to ask
         self._rewards = np.zeros(environments)
         self._terminated = np.zeros(environments, np.bool_)
         self._truncated = np.zeros(environments, np.bool_)
@@ -196,13 +213,14 @@ class DynLiveAgent:
         return self._act(self._all, observation)
 
     def _act(self, stepping: NDArray[np.bool_], observation: Any) -> Any:
-        if observation is not self._latest or self._ended.any():
+        if self._some_ended or observation is not self._latest:
             self._encoder.encode(observation, self._rows)
             starting = stepping & (self._ended | (self._rows != self._seen).any(axis=1))
             if starting.any():
                 self._learner.begin(starting, self._rows)
                 self._seen[starting] = self._rows[starting]
                 self._ended[starting] = False
+                self._some_ended = bool(self._ended.any())
             self._latest = observation
         action = self._learner.state.action
         return self._decoder.decode(action) if self._vector else self._decoder.decode_one(action[0])
@@ -234,7 +252,7 @@ class DynLiveAgent:
     def _observe(
         self, stepped: NDArray[np.bool_], reward: Any, next_observation: Any, terminated: Any, truncated: Any
     ) -> None:
-        if (self._ended & stepped).any():
+        if self._some_ended and (self._ended & stepped).any():
             raise ValueError("there is no action to learn about: call act(observation) before observe")
         self._encoder.encode(next_observation, self._rows)
         self._rewards[:] = reward
@@ -242,9 +260,15 @@ class DynLiveAgent:
         self._truncated[:] = truncated
         self._learner.observe(stepped, self._rewards, self._rows, self._terminated, self._truncated)
         self._seen[...] = self._rows
-        self._ended |= stepped & (self._terminated | self._truncated)
         self._latest = next_observation
-        self.num_timesteps += int(np.count_nonzero(stepped)) if self._vector else 1
+        if self._vector:
+            self._ended |= stepped & (self._terminated | self._truncated)
+            self._some_ended = bool(self._ended.any())
+            self.num_timesteps += int(np.count_nonzero(stepped))
+        else:
+            if terminated or truncated:
+                self._ended[0] = self._some_ended = True
+            self.num_timesteps += 1
 
     # -- using what was learned --------------------------------------------------------------------------------------
 
@@ -322,7 +346,7 @@ class DynLiveAgent:
 
     @property
     def surprise(self) -> float:
-        """Mean square error of the value neurons in the last rehearsal, in units of the running return's scale."""
+        """Mean square error of the value neurons, lately or in the last rehearsal, in units of the scale of returns."""
         return self._learner.tracked(track.SURPRISE)
 
     @property
@@ -358,12 +382,14 @@ class DynLiveAgent:
         """Take over what `get_state` of an agent for the same spaces returned."""
         self._learner.set_state(state)
         checkpoint.copy_into({"seen": self._seen, "ended": self._ended}, state)
+        self._some_ended = bool(self._ended.any())
         self._latest = None
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the agent to one file, with everything it needs to go on learning."""
         spec = None if self.env is None else self.env.spec
         header = {
+            "mode": self.mode,
             "config": asdict(self.config),
             "seed": self.seed,
             "environments": int(self._ended.size),
@@ -393,16 +419,18 @@ class DynLiveAgent:
         header, arrays = checkpoint.read(path, "agent")
         observation_space = space_from_json(header["observation_space"])
         action_space = space_from_json(header["action_space"])
-        config = AgentConfig(**header["config"])
+        mode = header.get("mode", "rehearsal")  # before there was live mode, files did not say
+        config = _CONFIGS[mode](**header["config"])
         if env is None:
             agent = cls(
-                seed=header["seed"], config=config, observation_space=observation_space, action_space=action_space
-            )
+                mode=mode, seed=header["seed"], config=config,
+                observation_space=observation_space, action_space=action_space,
+            )  # fmt: skip
             agent._start(header["environments"])
         else:
             env = make(env)
             check_spaces(env, observation_space, action_space, str(path))
-            agent = cls(env, seed=header["seed"], config=config)
+            agent = cls(env, mode=mode, seed=header["seed"], config=config)
             if header["environments"] != agent._ended.size:
                 raise ValueError(
                     f"{path} was trained in {header['environments']} environments side by side, not {agent._ended.size}: "
@@ -411,3 +439,15 @@ class DynLiveAgent:
         agent.set_state(arrays)
         agent.num_timesteps = header["num_timesteps"]
         return agent
+
+
+_CONFIGS: dict[str, type[AgentConfig] | type[LiveConfig]] = {"rehearsal": AgentConfig, "live": LiveConfig}
+
+
+def _config(mode: str, config: AgentConfig | LiveConfig | None) -> AgentConfig | LiveConfig:
+    """Return the configuration of a mode, the given or the default one."""
+    if mode not in _CONFIGS:
+        raise ValueError(f"mode must be one of {', '.join(map(repr, get_args(Mode)))}, not {mode!r}")
+    if config is not None and not isinstance(config, _CONFIGS[mode]):
+        raise TypeError(f"mode {mode!r} takes a {_CONFIGS[mode].__name__} as config, not {type(config).__name__}")
+    return config or _CONFIGS[mode]()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from math import isfinite
 
 from dynlive_rl.kernels.actor_critic import Settings
+from dynlive_rl.kernels.live import LiveSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class AgentConfig:
     discount_low, discount_high
         Bounds of the discount 1 - 2 / mean length of the last episodes.
     critic_rate, actor_rate
-        Step sizes of both networks' hidden neurons.
+        Step sizes of both networks' hidden neurons; less in proportion where an observation has more than four values.
     output_rate
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
     rate_half_life
@@ -51,7 +52,7 @@ class AgentConfig:
     error_clip, advantage_clip, importance_clip
         Bounds of the value error (in scales), of advantages (in their running deviations), and of 1 / probability.
     entropy
-        Weight of the policy's entropy.
+        Weight of the policy's entropy; fades like the rates.
     anchor
         Weight of the pull towards the slow policy.
     slow_rate
@@ -68,9 +69,10 @@ class AgentConfig:
         Factor on all rates while the mean return of the last episodes is below the best one by more than the fraction
         `fall` of what had been gained.
     established_episodes, established_steps, collapse, learned
-        Another world has begun, and rates and the age of what is rehearsed start again, when at least so many episodes and
-        steps into the present one the mean return has lost more than the fraction `collapse` of what had been gained,
-        provided that this was more than the fraction `learned` of all that returns have spanned.
+        Another world has begun when, at least so many episodes and steps into the present one, each of the last episodes
+        lost more than the fraction `collapse` of what had been gained, and that was more than the fraction `learned` of all
+        that returns have spanned. Then rates, scales and the age of what is rehearsed start again, and so do the output
+        neurons.
     content_within, content_rate, content_interval
         The agent is content while each of the last episodes returned as much as the best one ever, within this share of
         all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the
@@ -92,7 +94,7 @@ class AgentConfig:
     discount_low: float = 0.99
     discount_high: float = 0.995
     critic_rate: float = 4e-3
-    actor_rate: float = 1e-3
+    actor_rate: float = 2e-3
     output_rate: float = 4.0
     rate_half_life: float = 3000.0
     rehearsal_half_life: float = 6000.0
@@ -103,7 +105,7 @@ class AgentConfig:
     error_clip: float = 2.0
     advantage_clip: float = 3.0
     importance_clip: float = 2.0
-    entropy: float = 0.1
+    entropy: float = 0.3
     anchor: float = 2.0
     slow_rate: float = 0.02
     longest_hold: float = 64.0
@@ -120,12 +122,7 @@ class AgentConfig:
     content_interval: int = 12
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isfinite(value) or value < 0:
-                raise ValueError(f"{field.name} must be a finite number ≥ 0, not {value!r}")
-            if field.type is int and (int(value) != value or value < 1):
-                raise ValueError(f"{field.name} must be a whole number ≥ 1, not {value!r}")
+        _check_numbers(self)
         for low, high in (("gain_low", "gain_high"), ("discount_low", "discount_high")):
             if getattr(self, low) > getattr(self, high):
                 raise ValueError(f"{low} must not be above {high}, but {getattr(self, low)} > {getattr(self, high)}")
@@ -140,3 +137,75 @@ class AgentConfig:
     def settings(self) -> Settings:
         """Return what the kernels need of it."""
         return Settings(**{name: getattr(self, name) for name in Settings._fields})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveConfig:
+    """Configuration of live learning: recruited cells and an actor-critic with tags.
+
+    Nothing here depends on the environment: value range, observation ranges, radius and advantage scale adapt by
+    themselves.
+
+    Attributes
+    ----------
+    cells, layers
+        Room for so many cells in each of so many layers, each twice as fine as the one before; ≥ 1.
+    radius
+        Square of the first layer's cells' radius, in mean square distances of inputs to their mean; > 0.
+    recruit_below
+        A cell is born where none of its layer would say more than this, in [0, 1]; 1 where it was born, 0 at its radius.
+    mature
+        A finer cell is born only where the coarser one nearby has been used for so many steps lately.
+    usage_span
+        Steps after which half-forgotten use counts only 1 / e; a cell hardly used lately is retired for a new one.
+    discount
+        γ, in [0, 1).
+    trace_decay
+        λ of the tags, in [0, 1].
+    critic_rate, actor_rate
+        Share of an error that a step corrects at once; and the same for preferences, per standard deviation of errors.
+    entropy
+        Weight of the policy's entropy.
+    advantage_clip
+        Bound of advantages in standard deviations.
+    policy_range
+        The policy is softmax(policy_range · readings), with readings ≥ -1 per layer of cells.
+    """
+
+    cells: int = 512
+    layers: int = 3
+    radius: float = 0.8
+    recruit_below: float = 0.6
+    mature: float = 50.0
+    usage_span: float = 10_000.0
+    discount: float = 0.99
+    trace_decay: float = 0.7
+    critic_rate: float = 0.2
+    actor_rate: float = 0.07
+    entropy: float = 0.1
+    advantage_clip: float = 3.0
+    policy_range: float = 16.0
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+        for name in ("discount", "trace_decay", "recruit_below"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"{name} must be at most 1, not {getattr(self, name)!r}")
+        for name in ("radius", "usage_span", "policy_range"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} must be above 0")
+        if self.discount == 1:
+            raise ValueError("discount must be below 1, not 1")
+
+    def settings(self) -> LiveSettings:
+        """Return what the kernels need of it."""
+        return LiveSettings(**{name: getattr(self, name) for name in LiveSettings._fields})
+
+
+def _check_numbers(config: "AgentConfig | LiveConfig") -> None:
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if not isfinite(value) or value < 0:
+            raise ValueError(f"{field.name} must be a finite number ≥ 0, not {value!r}")
+        if field.type is int and (int(value) != value or value < 1):
+            raise ValueError(f"{field.name} must be a whole number ≥ 1, not {value!r}")

@@ -4,13 +4,14 @@ from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error as GymnasiumError
 
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 
 
-def make(env: Environment | str) -> Environment:
-    """Return the environment itself, or make it from its id.
+def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> Environment:
+    """Return the environment itself, or make it from its id or spec.
 
     Raises
     ------
@@ -19,11 +20,12 @@ def make(env: Environment | str) -> Environment:
     TypeError
         If it is neither an id nor a Gymnasium environment.
     """
-    if isinstance(env, str):
+    if isinstance(env, (str, EnvSpec)):
         try:
-            return gym.make(env)
+            return gym.make(env, render_mode=render_mode)
         except (GymnasiumError, ModuleNotFoundError) as error:
-            raise ValueError(f"cannot make environment {env!r}: {_one_line(error)}") from None
+            name = env if isinstance(env, str) else env.id
+            raise ValueError(f"cannot make environment {name!r}: {_one_line(error)}") from None
     if not isinstance(env, (gym.Env, gym.vector.VectorEnv)):
         raise TypeError(f"env must be an environment id or a Gymnasium environment, not {env!r}")
     return env

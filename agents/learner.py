@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dynlive_rl import checkpoint
 from dynlive_rl.kernels import actor_critic, policy, track
 from dynlive_rl.kernels.actor_critic import Agent
+from dynlive_rl.kernels.arrays import GAIN, SLOW_THRESHOLD, THRESHOLD
 from dynlive_rl.kernels.policy import SCALED, Experience
 from dynlive_rl.network import Network
 from dynlive_rl.rule import LearningRule
@@ -16,6 +17,9 @@ from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit, random_st
 from .config import AgentConfig
 
 FIRST_ROWS = 1024
+FEW_FEATURES = 4
+MOST_SOURCES = 64
+USUAL_SPREAD = 0.08  # deviation of a hidden neuron's drive over scaled observations
 
 
 class Learner:
@@ -33,6 +37,9 @@ class Learner:
         The configuration.
     seed
         Seed of everything random; None: fresh entropy.
+    examples
+        Shape (m, f): what observations may look like once they are encoded. Where some values are not scaled, the hidden
+        neurons are adjusted to tell these apart. Default: anything is possible.
     """
 
     def __init__(
@@ -42,6 +49,7 @@ class Learner:
         environments: int,
         config: AgentConfig,
         seed: int | None,
+        examples: NDArray[np.float32] | None = None,
     ) -> None:
         self.config = config
         self._settings = config.settings()
@@ -49,6 +57,9 @@ class Learner:
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic = _network(features, outputs, config, seeds[0])
         self.actor = _network(features, outputs, config, seeds[1])
+        if examples is not None and not scaled.all():
+            _tell_apart(self.critic, examples)
+            _tell_apart(self.actor, examples)
         rows = config.segments * (config.segment_length + 1)
         self._capacity = max(2, -(-config.memory // environments))  # a step and what followed it
         self._room = 0  # rows that every stream has room for before that must be looked at again
@@ -98,7 +109,7 @@ class Learner:
         """Start an episode in some environments; their next actions are in `state.action`."""
         self._make_room()
         if not actor_critic.begin(self.state, self._settings, starting, observations):
-            _refuse(observations, None)
+            refuse(observations, None)
 
     def observe(
         self,
@@ -111,7 +122,7 @@ class Learner:
         """Learn from a step of some environments; the next actions of those that go on are in `state.action`."""
         self._make_room()
         if not actor_critic.observe(self.state, self._settings, stepped, rewards, observations, terminated, truncated):
-            _refuse(observations, rewards)
+            refuse(observations, rewards)
 
     def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
         """Return the slow policy's choices (b, d) for observations (b, f), the best ones or sampled."""
@@ -133,6 +144,11 @@ class Learner:
             choices,
         )
         return choices
+
+    @property
+    def activity(self) -> NDArray[np.float32]:
+        """Outputs (n,) of the slow policy's neurons for the first observation that was predicted last."""
+        return self._few.output[1, :, 0].copy()
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""
@@ -183,13 +199,30 @@ _TRACKED = ("scaler", "track", "recent", "outcomes", "running", "hold", "action"
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
     build = NetworkBuilder(seed, rule=LearningRule(step="adam", growth="signal"), dual_rail=True, memory=1)
     eyes = build.add_inputs(features)
-    hidden = build.add_neurons(config.hidden, "sigmoid", gain=(config.gain_low, config.gain_high))
-    out = build.add_outputs(outputs, "identity", rate=config.output_rate / config.hidden)
+    # A strength averages 1 / (2 · features): steps as long as where there are few inputs would wipe out what they tell.
+    rate = min(1.0, FEW_FEATURES / features)
+    hidden = build.add_neurons(config.hidden, "sigmoid", gain=(config.gain_low, config.gain_high), rate=rate)
+    out = build.add_outputs(outputs, "identity", rate=rate * config.output_rate / config.hidden)
     build.allow(hidden, sources=eyes)
     build.allow(out, sources=hidden)
-    network = build.build()
+    network = build.build(connect=min(1.0, MOST_SOURCES / (2 * features)))
     network.shape_is_fixed = True  # the learner's arrays are laid out for it
     return network
+
+
+def _tell_apart(network: Network, examples: NDArray[np.float32]) -> None:
+    """Set each hidden neuron's threshold at a random example, and raise its gain where examples hardly move it.
+
+    One of many values that is 1 moves a neuron much less than a few values that are anything.
+    """
+    arrays = network.arrays
+    seen = np.zeros((len(examples), arrays.degree.size), np.float32)
+    seen[:, arrays.inputs[0]], seen[:, arrays.inputs[1]] = examples, 1 - examples
+    for count, j in enumerate(arrays.order[: -arrays.outputs.size]):
+        row = slice(arrays.first[j], arrays.first[j] + arrays.degree[j])
+        drive = seen[:, arrays.source[row]] @ arrays.strength[row]
+        arrays.neuron[THRESHOLD, j] = arrays.neuron[SLOW_THRESHOLD, j] = drive[count % len(drive)]
+        arrays.neuron[GAIN, j] *= max(1.0, USUAL_SPREAD / max(float(drive.std()), 1e-6))
 
 
 def _experience(environments: int, rows: int, features: int, choices: int) -> Experience:
@@ -203,7 +236,8 @@ def _experience(environments: int, rows: int, features: int, choices: int) -> Ex
     )
 
 
-def _refuse(observations: NDArray[np.float32], rewards: NDArray[np.float64] | None) -> None:
+def refuse(observations: NDArray[np.float32], rewards: NDArray[np.float64] | None) -> None:
+    """Raise ValueError for what the kernels did not want to learn from."""
     for name, values in (("rewards", rewards), ("observations", observations)):
         bad = None if values is None else values[~(np.abs(values) <= 1e30)]
         if bad is not None and bad.size:

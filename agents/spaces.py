@@ -26,6 +26,8 @@ class ObservationEncoder:
         f, the number of values.
     scaled
         Shape (f,): whether each is scaled by its running statistics.
+    names
+        What to call each: where it stands in the observation, and which state a one-hot value stands for.
 
     Raises
     ------
@@ -42,6 +44,7 @@ class ObservationEncoder:
             self._parts.append(part)
             scaled += [int(isinstance(inner, spaces.Box))] * part.size
         self.size, self.scaled = len(scaled), np.array(scaled, np.int8)
+        self.names = [name for part in self._parts for name in part.names()]
         if self.size == 0:
             raise ValueError(f"the observation space {space} is empty: there is nothing to see")
 
@@ -59,6 +62,13 @@ class ObservationEncoder:
                 part.write(value, rows[:, part.columns])
             except (TypeError, ValueError, IndexError):
                 raise _misfit(value, part.path, part.space) from None
+
+    def examples(self, count: int, random: np.random.Generator) -> NDArray[np.float32]:
+        """Draw rows (count, f) as the input neurons may see them: what is scaled lies anywhere from 0.1 to 0.9."""
+        rows = np.empty((count, self.size), np.float32)
+        for part in self._parts:
+            part.draw(rows[:, part.columns], random)
+        return rows
 
     def batch_size(self, observation: Any) -> int | None:
         """Return how many observations this is a batch of; None if it is a single one."""
@@ -93,6 +103,14 @@ class _Part:
             self.size = int(np.prod(self._shape))
         self.columns = slice(first_column, first_column + self.size)
 
+    def names(self) -> list[str]:
+        """Return a name for every column."""
+        place = ".".join(map(str, self.path)) or "x"
+        if not self._one_hot:
+            return [place + _index(index) for index in np.ndindex(self._shape)]
+        named = zip(np.ndindex(self._shape), self._components, strict=True)
+        return [f"{place}{_index(k)} = {start + n}" for k, (start, options, _) in named for n in range(options)]
+
     def write(self, value: Any, rows: NDArray[np.float32]) -> None:
         """Write values (e, …) into rows (e, f); TypeError, ValueError or IndexError if they do not fit."""
         array = np.asarray(value)
@@ -109,6 +127,21 @@ class _Part:
         rows[...] = array.reshape(rows.shape)
         if isinstance(self.space, spaces.MultiBinary) and not ((rows == 0) | (rows == 1)).all():
             raise ValueError
+
+    def draw(self, rows: NDArray[np.float32], random: np.random.Generator) -> None:
+        """Write a random example into every row."""
+        if self._one_hot:
+            rows[...] = 0
+            for _, options, column in self._components:
+                rows[np.arange(len(rows)), column + random.integers(options, size=len(rows))] = 1
+        elif isinstance(self.space, spaces.MultiBinary):
+            rows[...] = random.integers(2, size=rows.shape)
+        else:
+            rows[...] = random.uniform(0.1, 0.9, size=rows.shape)
+
+
+def _index(index: tuple[int, ...]) -> str:
+    return "[" + ",".join(map(str, index)) + "]" if index else ""
 
 
 def _leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[Any]]]:
@@ -147,6 +180,8 @@ class ActionDecoder:
     ----------
     options
         Number of options of every independent choice.
+    names
+        What to call each option of each choice.
 
     Raises
     ------
@@ -173,6 +208,23 @@ class ActionDecoder:
             raise ValueError(f"actions must be Discrete, MultiDiscrete, MultiBinary or Box, not {space}: wrap them")
         if not self.options:
             raise ValueError(f"the action space {space} is empty: there is nothing to choose")
+        self.names = self._names()
+
+    def _names(self) -> list[str]:
+        if isinstance(self.space, spaces.Discrete):
+            return [f"action {self.space.start + k}" for k in range(self.options[0])]
+        most = max(self.options)
+        components = np.array([np.ravel(action) for action in self.decode(self._first_options(most))])
+        places = list(np.ndindex(self.space.shape or ()))
+        return [
+            f"action{_index(places[d])} = {components[k, d]:.4g}"
+            for d in range(len(places))
+            for k in range(self.options[d])
+        ]
+
+    def _first_options(self, count: int) -> NDArray[np.int64]:
+        """Return choices (count, d): all first options, all second ones where there are any, and so on."""
+        return np.minimum(np.arange(count)[:, None], np.array(self.options, np.int64) - 1).astype(np.int64)
 
     def decode(self, choices: NDArray[np.int64]) -> Any:
         """Return the actions of a batch of choices (b, d)."""

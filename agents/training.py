@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -22,8 +22,7 @@ class Episode:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What one call of the environment's `step` brought.
 
     Attributes
@@ -74,6 +73,7 @@ def _reset(agent: "DynLiveAgent", env: Environment) -> Any:
     """Reset the environment to begin with, whatever the agent did before."""
     observation, _ = env.reset(seed=_reset_seed(agent))
     agent._ended[:] = True
+    agent._some_ended = True
     return observation
 
 

@@ -68,6 +68,15 @@ def read(path: str | PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str
     return header, arrays
 
 
+def kind_of(path: str | PathLike[str]) -> str:
+    """Return what a checkpoint holds, "network" or "agent"; "agent" for any other file, and `read` says what is wrong."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return str(json.loads((file.metadata() or {})["dynlive"])["kind"])
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError):
+        return "agent"
+
+
 def copy_into(current: dict[str, NDArray[Any]], state: dict[str, NDArray[Any]]) -> None:
     """Overwrite arrays in place by those of the same names; all are checked before the first changes."""
     for name, array in current.items():

@@ -7,9 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._version import __version__
+
+if TYPE_CHECKING:
+    from .agents import DynLiveAgent
+    from .agents.pictures import LearningRecord
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,9 +42,16 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train an agent and save it", description=_train.__doc__)
     train.add_argument("env", metavar="ENV_ID", help="Gymnasium environment id, e.g. CartPole-v1")
     train.add_argument("--steps", type=_whole(0), required=True, metavar="N", help="environment steps to learn from")
+    train.add_argument(
+        "--mode", choices=("rehearsal", "live"), default="rehearsal",
+        help="learn from remembered experience, or live, with nothing stored (default: %(default)s)",
+    )  # fmt: skip
     train.add_argument("--seed", type=_whole(0), default=None, metavar="S", help="seed (default: fresh entropy)")
     train.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for agent.dynlive and progress.csv"
+    )
+    train.add_argument(
+        "--pictures", action="store_true", help="also draw networks, learning curve, turnover and an animation into DIR"
     )
     train.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     train.set_defaults(run=_train)
@@ -58,6 +69,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     evaluate.set_defaults(run=_evaluate)
+
+    draw = commands.add_parser("draw", help="draw a saved network or agent", description=_draw.__doc__)
+    draw.add_argument("file", type=Path, metavar="FILE", help="file of a network or an agent")
+    draw.add_argument(
+        "--kind", choices=("network", "critic", "strengths", "episode"), default="network",
+        help="what to draw: the (actor's) network, the critic's, a histogram of strengths, or the actor's neurons over an "
+        "episode (default: %(default)s)",
+    )  # fmt: skip
+    draw.add_argument("--out", type=Path, metavar="PNG", help="picture to write (default: FILE's name with .png)")
+    draw.add_argument("--env", metavar="ENV_ID", help="environment of the episode (default: the one trained in)")
+    draw.add_argument("--seed", type=_whole(0), default=None, metavar="S", help="seed of the episode")
+    draw.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    draw.set_defaults(run=_draw)
+
+    watch = commands.add_parser("watch", help="watch a saved agent act", description=_watch.__doc__)
+    watch.add_argument("file", metavar="FILE", help="agent.dynlive of an earlier training")
+    watch.add_argument("--gif", type=Path, metavar="OUT", help="write a GIF (or MP4) instead of opening a window")
+    watch.add_argument("--episodes", type=_whole(1), default=1, metavar="N", help="episodes (default: %(default)s)")
+    watch.add_argument(
+        "--steps",
+        type=_whole(1),
+        default=500,
+        metavar="N",
+        help="break an episode off after N steps (default: %(default)s)",
+    )
+    watch.add_argument("--env", metavar="ENV_ID", help="environment (default: the one trained in)")
+    watch.add_argument("--seed", type=_whole(0), default=None, metavar="S", help="seed of the first episode")
+    watch.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    watch.set_defaults(run=_watch)
 
     learn = commands.add_parser("learn", help="learn a small problem from examples", description=_learn.__doc__)
     learn.add_argument("problem", metavar="PROBLEM", help="xor, memory-xor, parity, moons, iris or digits")
@@ -93,6 +133,84 @@ def _whole(least: int) -> Any:
         return value
 
     return parse
+
+
+def _record(agent: "DynLiveAgent", steps: int) -> "LearningRecord":
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ValueError("pictures need matplotlib: pip install 'dynlive-rl[viz]'") from None
+    from .agents.pictures import LearningRecord
+
+    return LearningRecord(agent, steps)
+
+
+def _draw(options: argparse.Namespace) -> dict[str, Any]:
+    """Draw a saved network, or a saved agent's actor."""
+    from .checkpoint import kind_of
+    from .network import Network
+
+    if options.kind == "episode":
+        _load_environments()
+    what = kind_of(options.file)
+    out = options.out or options.file.with_suffix(".png")
+    try:
+        if what == "network":
+            from .drawing import draw_network, draw_strengths
+
+            if options.kind not in ("network", "strengths"):
+                raise ValueError(f"{options.file} holds a network: draw it as network or strengths, not {options.kind}")
+            (draw_network if options.kind == "network" else draw_strengths)(Network.load(options.file), out)
+        else:
+            from .agents import DynLiveAgent
+            from .agents.pictures import draw_agent, draw_episode
+            from .drawing import draw_strengths
+
+            agent = DynLiveAgent.load(options.file)
+            if options.kind == "strengths":
+                draw_strengths(agent.actor, out)
+            elif options.kind == "episode":
+                draw_episode(agent, out, env=_trained_in(options), seed=options.seed)
+            else:
+                draw_agent(agent, out, critic=options.kind == "critic")
+    except ImportError as error:
+        raise ValueError(str(error)) from None
+    if not options.json:
+        print(f"wrote {out}")
+    return {"file": str(options.file), "kind": options.kind, "picture": str(out)}
+
+
+def _watch(options: argparse.Namespace) -> dict[str, Any]:
+    """Watch a saved agent act with its best actions, in a window or as a GIF."""
+    from .agents import DynLiveAgent
+    from .agents.pictures import watch
+
+    _load_environments()
+    env = _trained_in(options)
+    try:
+        returns = watch(
+            DynLiveAgent.load(options.file), env=env, gif=options.gif, seed=options.seed, episodes=options.episodes,
+            steps=options.steps,
+        )  # fmt: skip
+    except ImportError as error:
+        raise ValueError(str(error)) from None
+    if not options.json:
+        print(
+            f"{env}: returns {', '.join(f'{one:.4g}' for one in returns)}"
+            + (f"; wrote {options.gif}" if options.gif else "")
+        )
+    return {"env": env, "returns": returns, "gif": None if options.gif is None else str(options.gif)}
+
+
+def _trained_in(options: argparse.Namespace) -> str:
+    """Return the environment id given with --env, or the one the agent was trained in."""
+    from .checkpoint import read
+
+    header, _ = read(options.file, "agent")
+    env = options.env or header["env"]
+    if env is None:
+        raise ValueError(f"{options.file} was not trained in a registered environment: name one with --env")
+    return str(env)
 
 
 def _learn(options: argparse.Namespace) -> dict[str, Any]:
@@ -157,16 +275,19 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
 
     _load_environments()
     start = time.perf_counter()
-    agent = DynLiveAgent(options.env, seed=options.seed)
+    agent = DynLiveAgent(options.env, mode=options.mode, seed=options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     agent.warm_up()
     compile_s = time.perf_counter() - start
+    record = _record(agent, options.steps) if options.pictures else None
     start = time.perf_counter()
     with open(options.out / "progress.csv", "w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["step", "episode", "return", "length", "surprise", "connections", "seconds"])
 
         def write(report: Report) -> None:
+            if record is not None:
+                record(report)
             for episode in report.finished:
                 seconds = time.perf_counter() - start
                 table.writerow(
@@ -185,13 +306,15 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     wall_s = time.perf_counter() - start
     checkpoint = options.out / "agent.dynlive"
     agent.save(checkpoint)
+    if record is not None:
+        record.draw(options.out)
     if not options.json:
         print(
             f"learned from {agent.num_timesteps} steps and {agent.episodes} episodes in {wall_s:.1f} s; wrote {checkpoint}"
         )
     return {
         "env": options.env,
-        "agent": "dynlive",
+        "agent": "dynlive" if options.mode == "rehearsal" else f"dynlive-{options.mode}",
         "seed": options.seed,
         "steps": agent.num_timesteps,
         "episodes": agent.episodes,
@@ -205,13 +328,9 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
 def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
     """Play whole episodes with a saved agent's best actions."""
     from .agents import DynLiveAgent
-    from .checkpoint import read
 
     _load_environments()
-    header, _ = read(options.file, "agent")
-    env = options.env or header["env"]
-    if env is None:
-        raise ValueError(f"{options.file} was not trained in a registered environment: name one with --env")
+    env = _trained_in(options)
     evaluation = DynLiveAgent.load(options.file).evaluate(options.episodes, env=env, seed=options.seed)
     if not options.json:
         print(f"{env}: mean return {evaluation.mean:.2f} ± {evaluation.std:.2f} over {options.episodes} episodes")

@@ -1,25 +1,37 @@
-"""Pictures: a network with its activity and strengths, and learning curves. Needs the extra `viz`."""
+"""Pictures of a network: its layers with activity and strengths, its strengths' histogram, the graph. Needs the extra `viz`."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .network import Network
 
-MOST_LINES = 4_000
+MOST_ROWS = 32  # of one layer; more neurons than that share rows
+MOST_LINES = 500  # into one layer
+DIRECT, COMPLEMENT, BEFORE = (0.10, 0.25, 0.55), (0.80, 0.12, 0.12), (0.45, 0.15, 0.60)
 
 
-def draw_network(network: "Network", path: str | PathLike[str], title: str | None = None) -> None:
+def draw_network(
+    network: "Network",
+    path: str | PathLike[str],
+    title: str | None = None,
+    *,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    activity: NDArray[np.floating] | None = None,
+) -> None:
     """Draw a network's layers from left to right and save the picture.
 
-    Neurons are coloured by their outputs in the last cycle. Connections are lines as wide as they are strong, and as dark
-    as they are strong among their neuron's; those from the complement (1 - x) of an input are red. Of very many
-    connections only the strongest are drawn.
+    Neurons are coloured by their outputs. In a layer of more than 32 neurons those with neighbouring sources stand in one
+    row, as a strip of cells. A line is as wide as the mean strength of the connections from one row's neurons to those of
+    another; very thin ones are left out. Lines from the complements (1 - x) of inputs, which stand apart, are red.
 
     Parameters
     ----------
@@ -29,6 +41,10 @@ def draw_network(network: "Network", path: str | PathLike[str], title: str | Non
         File to write; its ending names the format (png, svg, pdf).
     title
         Default: the numbers of neurons and connections.
+    inputs, outputs
+        Names of the outside values and of the output neurons. Default: x0, x1, … and y0, y1, …
+    activity
+        Outputs of all neurons, shape (n,). Default: those of the last cycle.
 
     Raises
     ------
@@ -36,40 +52,235 @@ def draw_network(network: "Network", path: str | PathLike[str], title: str | Non
         If matplotlib is not installed.
     """
     plt = _pyplot()
-    layers = network.layers
-    tallest = max(len(layer.ids) for layer in layers)
-    figure, axes = plt.subplots(figsize=(3.0 * len(layers) + 1.5, min(max(4.0, 0.09 * tallest), 14.0)))
-    place = {}
-    for depth, layer in enumerate(layers):
-        for k, j in enumerate(layer.ids):
-            place[j] = (float(depth), 1.0 - (k + 0.5) / len(layer.ids))
-    complements = set(network.arrays.inputs[1].tolist()) - {-1}
-    _draw_connections(axes, network, place, complements)
-    activity = network.activity
-    for depth, layer in enumerate(layers):
-        points = np.array([place[j] for j in layer.ids])
-        size = float(np.clip(9000 / len(layer.ids), 12, 300))
-        drawn = axes.scatter(
-            *points.T, s=size, c=activity[list(layer.ids)], cmap="viridis", vmin=0, vmax=1, edgecolors="black",
-            linewidths=0.5, zorder=3,
-        )  # fmt: skip
-        name = layer.kind if layer.kind != "hidden" else f"hidden ({layer.activation})"
-        axes.text(depth, 1.03, f"{len(layer.ids)} {name}", ha="center", fontsize=9)
-        if len(layer.ids) <= 16:
-            for j in layer.ids:
-                x, y = place[j]
-                axes.annotate(
-                    _label(network, j, layer.kind), (x, y), (14 if layer.kind == "output" else -14, 0),
-                    textcoords="offset points", ha="left" if layer.kind == "output" else "right", va="center", fontsize=8,
-                )  # fmt: skip
-    axes.set_xlim(-0.45, len(layers) - 0.55)
-    axes.set_ylim(-0.02, 1.08)
-    axes.axis("off")
+    picture = NetworkPicture(network, inputs, outputs)
+    figure, axes = plt.subplots(figsize=picture.size, layout="constrained")
+    picture.draw(axes, network.activity if activity is None else activity)
     axes.set_title(
-        title or f"{network.neurons} neurons, {network.connections} of {network.allowed_connections} connections"
+        title or f"{network.neurons:,} neurons, {network.connections:,} of {network.allowed_connections:,} connections"
     )
-    figure.colorbar(drawn, ax=axes, label="output", fraction=0.03, pad=0.02)
-    figure.savefig(path, dpi=130, bbox_inches="tight")
+    figure.colorbar(picture.cells[-1], ax=axes, label="output", shrink=0.6, aspect=25, pad=0.01)
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+class NetworkPicture:
+    """Where everything of a network stands in its picture; draws it, and recolours what has been drawn.
+
+    Parameters
+    ----------
+    network, inputs, outputs
+        As in `draw_network`.
+
+    Attributes
+    ----------
+    size
+        Width and height that suit it, in inches.
+    cells
+        What was drawn and carries the colours, one per layer.
+    """
+
+    def __init__(
+        self, network: "Network", inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+    ) -> None:
+        self.network = network
+        direct, complements = network.arrays.inputs.tolist()
+        self.complements = [i for i in complements if i >= 0]
+        names = list(inputs) if inputs is not None else [f"x{k}" for k in range(len(direct))]
+        self.names = dict(zip(direct, names, strict=True))
+        self.names |= {i: f"1 − {name}" for i, name in zip(complements, names, strict=True) if i >= 0}
+        self._outputs = list(outputs) if outputs is not None else [f"y{k}" for k in range(len(network.output_ids))]
+        self.row = np.full(network.arrays.degree.size, -1)
+        self.place: list[tuple[float, float, float]] = []  # of every row: left end, right end, height
+        self._layers = [self._arrange(depth) for depth in range(len(network.layers))]
+        tallest = max(len(set(self.row[ids])) for ids in self._layers)
+        self.size = (2.6 * len(self._layers) + 2.2, float(np.clip(0.26 * tallest + 1.4, 3.5, 9.5)))
+        self.cells: list[Any] = []
+
+    def _arrange(self, depth: int) -> NDArray[np.int64]:
+        """Give every neuron of a layer a row; returns the ids from top to bottom."""
+        layer = self.network.layers[depth]
+        ids = np.array(layer.ids)
+        rails = np.isin(ids, self.complements)
+        groups = [group for group in (ids[~rails], ids[rails]) if group.size]
+        gap = 0.06 * (len(groups) - 1)
+        top = 1.0
+        for group in groups:
+            if layer.kind == "hidden":
+                group[:] = group[np.argsort([self._centre(j) for j in group], kind="stable")]
+            share = group.size / ids.size * (1 - gap)
+            rows = min(group.size, max(1, MOST_ROWS * group.size // ids.size))
+            for members in np.array_split(group, rows):
+                self.row[members] = len(self.place)
+                half = 0.0 if ids.size <= MOST_ROWS else min(0.25, 0.02 * members.size)
+                self.place.append((depth - half, depth + half, top - share / rows / 2))
+                top -= share / rows
+            top -= gap
+        return np.concatenate(groups)
+
+    def _centre(self, neuron: int) -> float:
+        """Return the mean height of a neuron's sources, so that those with similar sources come to stand together."""
+        sources = self.network.sources(neuron)
+        heights = [-self.place[row][2] if row >= 0 else -0.5 for row in self.row[sources]]
+        strengths = np.abs(self.network.strengths(neuron)) + 1e-12
+        return float(np.average(heights, weights=strengths)) if sources.size else 0.0
+
+    def draw(self, axes: "Axes", activity: NDArray[np.floating]) -> None:
+        """Draw everything, coloured by the outputs (n,) of all neurons."""
+        from matplotlib.collections import PolyCollection
+
+        self._draw_lines(axes)
+        self.cells = []
+        for depth, ids in enumerate(self._layers):
+            layer = self.network.layers[depth]
+            heights = [self.place[row][2] for row in dict.fromkeys(self.row[ids].tolist())]
+            step = min(-np.diff(heights), default=0.2)
+            if ids.size <= MOST_ROWS:
+                x, y = np.full(ids.size, float(depth)), np.array([self.place[row][2] for row in self.row[ids]])
+                area = float(np.clip((0.7 * 72 * step * (self.size[1] - 1.2)) ** 2, 16, 420))
+                radius = area**0.5 / 2
+                cells: Any = axes.scatter(x, y, s=area, edgecolors="black", linewidths=0.6, zorder=3)
+            else:
+                boxes, half, radius = [], 0.42 * step, 0.0
+                for row in dict.fromkeys(self.row[ids].tolist()):
+                    left, right, y = self.place[row]
+                    ends = np.linspace(left, right, int(np.count_nonzero(self.row[ids] == row)) + 1)
+                    boxes += [[(a, y - half), (b, y - half), (b, y + half), (a, y + half)] for a, b in pairwise(ends)]
+                cells = axes.add_collection(PolyCollection(boxes, edgecolors="white", linewidths=0.3, zorder=3))
+            low, high = min(0.0, float(activity.min())), max(1.0, float(activity.max()))
+            cells.set(cmap="viridis", clim=(low, high))
+            self.cells.append(cells)
+            self._draw_names(axes, depth, ids, radius)
+            name = {"input": "inputs", "output": "outputs", "hidden": f"hidden, {layer.activation}"}[layer.kind]
+            axes.text(depth, 1.03, f"{ids.size:,} {name}", ha="center", va="bottom", fontsize=9)
+        self.recolour(activity)
+        axes.set(xlim=(-0.75, len(self._layers) - 0.45), ylim=(-0.03, 1.08))
+        axes.axis("off")
+
+    def recolour(self, activity: NDArray[np.floating]) -> None:
+        """Colour the neurons by other outputs (n,)."""
+        for cells, ids in zip(self.cells, self._layers, strict=True):
+            cells.set_array(activity[ids])
+
+    def _draw_names(self, axes: "Axes", depth: int, ids: NDArray[np.int64], radius: float) -> None:
+        """Write names beside rows, `radius` points away from where they end; ids into hidden neurons where few."""
+        from matplotlib.patheffects import withStroke
+
+        kind = self.network.layers[depth].kind
+        outputs = list(self.network.output_ids)
+        rows: dict[int, list[int]] = {}
+        for j in ids.tolist():
+            rows.setdefault(int(self.row[j]), []).append(j)
+        for row, members in rows.items():
+            left, right, y = self.place[row]
+            if kind == "input":
+                first, last = self.names[members[0]], self.names[members[-1]]
+                text, x, align, away = first if first == last else f"{first} … {last}", left, "right", -radius - 4
+            elif kind == "output":
+                names = [self._outputs[outputs.index(j)] for j in members]
+                text = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+                x, align, away = right, "left", radius + 4
+            elif ids.size <= 16:
+                text, x, align, away = str(members[0]), depth, "center", 0.0
+            else:
+                continue
+            drawn = axes.annotate(
+                text, (x, y), (away, 0), textcoords="offset points", ha=align, va="center", zorder=4,
+                fontsize=8 if len(rows) <= 24 else 6.5, color=COMPLEMENT if members[0] in self.complements else "black",
+            )  # fmt: skip
+            if kind == "hidden":  # readable on any colour
+                drawn.set(color="white", path_effects=[withStroke(linewidth=1.5, foreground="black")])
+
+    def _draw_lines(self, axes: "Axes") -> None:
+        from matplotlib.collections import LineCollection
+        from matplotlib.lines import Line2D
+
+        net = self.network.arrays
+        slots = np.flatnonzero(net.strength)
+        owner = np.repeat(np.arange(net.degree.size), np.diff(net.first))[slots]
+        kept = self.row[owner] >= 0
+        slots, owner = slots[kept], owner[kept]
+        if not slots.size:
+            return
+        rows, members = len(self.place), np.bincount(self.row[self.row >= 0])
+        keys = (self.row[owner] * rows + self.row[net.source[slots]]) * 2 + net.delay[slots]
+        pairs, index = np.unique(keys, return_inverse=True)
+        target, source, before = pairs // 2 // rows, pairs // 2 % rows, pairs % 2
+        weight = np.bincount(index, np.abs(net.strength[slots])) / members[target]
+        negative = np.bincount(index, net.strength[slots]) < 0
+        red = np.zeros(rows, np.bool_)
+        red[self.row[self.complements]] = True
+        place = np.array(self.place)
+        depth = np.rint(place[:, :2].mean(axis=1))
+        for layer, late in sorted(set(zip(depth[target].tolist(), before.tolist(), strict=True))):
+            here = np.flatnonzero((depth[target] == layer) & (before == late))
+            here = here[np.argsort(weight[here])][-MOST_LINES:]
+            here = here[weight[here] >= 0.08 * weight[here].max()]
+            share = weight[here] / weight[here].max()
+            colours = np.empty((here.size, 4))
+            colours[:, :3] = np.where((red[source[here]] | negative[here])[:, None], COMPLEMENT, DIRECT)
+            if late:
+                colours[:, :3] = BEFORE
+            crowd = min(1.0, (60 / here.size) ** 0.4)  # many lines must be faint for any of them to be seen
+            colours[:, 3] = crowd * (0.06 + 0.64 * share**1.5)
+            lines = [
+                _line(place[i], place[j], depth[j] - depth[i]) for i, j in zip(source[here], target[here], strict=True)
+            ]
+            axes.add_collection(
+                LineCollection(lines, linewidths=0.3 + 3.2 * crowd * share, colors=colours, zorder=1 + share.mean())
+            )
+        inhibitory = "negative" if negative.any() else "from 1 − x"
+        legend = [("strength of a connection", DIRECT, True),
+                  (inhibitory, COMPLEMENT, bool(self.complements) or bool(negative.any())),
+                  ("from the cycle before", BEFORE, bool(before.any()))]  # fmt: skip
+        handles = [Line2D([], [], color=colour, lw=2, label=label) for label, colour, shown in legend if shown]
+        axes.legend(
+            handles=handles, loc="lower center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=8, frameon=False
+        )
+
+
+def _line(source: Any, target: Any, layers: float) -> Any:
+    """Return the points of a line between two rows: straight to the next layer, else bent around what lies between."""
+    start, stop = np.array([source[1], source[2]]), np.array([target[0], target[2]])
+    if layers == 1:
+        return np.stack([start, stop])
+    along = np.linspace(0, 1, 25)[:, None]
+    if layers <= 0:  # recurrent: out to the right, back into the right side
+        stop = np.array([target[1], target[2]])
+        bend = np.array([0.40 + 0.25 * abs(layers), 0.0])
+        points = start + along * (stop - start) + 4 * along * (1 - along) * bend * 0.5
+        if np.allclose(start, stop):  # itself: a loop
+            points[:, 1] += 0.05 * np.sin(2 * np.pi * along[:, 0])
+        return points
+    return start + along * (stop - start) + 4 * along * (1 - along) * np.array([0.0, 0.12])
+
+
+def draw_strengths(network: "Network", path: str | PathLike[str], title: str | None = None) -> None:
+    """Draw a histogram of the strengths of every layer's connections, relative to equal shares, and save the picture.
+
+    1 is what each source would have if all allowed ones were alike; the axis is logarithmic. Of free strengths the sizes
+    are shown.
+    """
+    plt = _pyplot()
+    learners = [layer for layer in network.layers if layer.kind != "input"]
+    figure, all_axes = plt.subplots(
+        len(learners), figsize=(6.5, 0.8 + 2.2 * len(learners)), sharex=True, squeeze=False, layout="constrained"
+    )
+    net = network.arrays
+    for layer, axes in zip(learners, all_axes[:, 0], strict=True):
+        allowed = {j: int(net.first[j + 1] - net.first[j]) for j in layer.ids}
+        relative = np.concatenate([np.abs(network.strengths(j)) * allowed[j] for j in layer.ids])
+        missing = sum(allowed.values()) - relative.size
+        if relative.size:
+            top = max(1.0, float(np.log10(relative.max() + 1e-4)))
+            axes.hist(np.maximum(relative, 1e-4), np.logspace(-4.0, top, 50), color=DIRECT)
+        axes.axvline(1, color="black", lw=0.8, ls="--")
+        axes.set(xscale="log", ylabel="connections")
+        share = f"{missing / max(sum(allowed.values()), 1):.0%} of {sum(allowed.values()):,} allowed are missing"
+        axes.set_title(f"{len(layer.ids)} {layer.kind} neurons: {relative.size:,} connections, {share}", fontsize=9)
+    axes.set_xlabel("strength × number of allowed sources (10⁻⁴: or less)")
+    if title:
+        figure.suptitle(title)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
@@ -79,49 +290,46 @@ def draw_learning_curve(
     """Draw the return of every episode and their running mean over the last five, against environment steps."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(7, 4))
+    curve(axes, steps, returns)
+    axes.set_title(title)
+    figure.savefig(path, dpi=100, bbox_inches="tight")
+    plt.close(figure)
+
+
+def curve(axes: "Axes", steps: Sequence[int], returns: Sequence[float]) -> None:
+    """Draw a learning curve into a picture."""
     axes.plot(steps, returns, ".", color="tab:blue", alpha=0.4, label="episode")
     if returns:
         mean = [float(np.mean(returns[max(0, i - 4) : i + 1])) for i in range(len(returns))]
         axes.plot(steps, mean, color="tab:orange", label="mean of the last 5")
-    axes.set(xlabel="environment steps", ylabel="return", title=title)
+    axes.set(xlabel="environment steps", ylabel="return")
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=130, bbox_inches="tight")
-    plt.close(figure)
 
 
-def _draw_connections(
-    axes: "Axes", network: "Network", place: dict[int, tuple[float, float]], complements: set[int]
-) -> None:
-    from matplotlib.collections import LineCollection
-
-    lines, widths, shades = [], [], []
-    colours: list[tuple[float, float, float, float]] = []
-    for layer in network.layers:
+def to_networkx(network: "Network") -> Any:
+    """Return the network as a networkx.DiGraph, see `Network.to_networkx`."""
+    try:
+        import networkx
+    except ImportError:
+        raise ImportError("graphs need networkx: pip install 'dynlive-rl[viz]'") from None
+    graph = networkx.DiGraph()
+    net, activity = network.arrays, network.activity
+    for depth, layer in enumerate(network.layers):
         for j in layer.ids:
-            strengths = network.strengths(j).tolist()
-            for i, w in zip(network.sources(j).tolist(), strengths, strict=True):
-                lines.append((place[i], place[j]))
-                widths.append(w)
-                shades.append(w / max(strengths))
-                colours.append((0.8, 0.1, 0.1, 1.0) if i in complements else (0.1, 0.2, 0.5, 1.0))
-    if not lines:
-        return
-    strongest = np.argsort(widths)[-MOST_LINES:]
-    weight = np.array(widths)[strongest]
-    shade = np.array(colours)[strongest]
-    shade[:, 3] = 0.03 + 0.6 * np.array(shades)[strongest]
-    axes.add_collection(
-        LineCollection([lines[k] for k in strongest], linewidths=0.2 + 2.5 * weight, colors=shade, zorder=1)
-    )
-
-
-def _label(network: "Network", neuron: int, kind: str) -> str:
-    arrays = network.arrays
-    if kind == "input":
-        direct, complements = arrays.inputs.tolist()
-        return f"x{direct.index(neuron)}" if neuron in direct else f"1 - x{complements.index(neuron)}"
-    return f"y{arrays.outputs.tolist().index(neuron)}" if kind == "output" else str(neuron)
+            graph.add_node(
+                j,
+                layer=depth,
+                kind=layer.kind,
+                activation=layer.activation,
+                gain=float(net.gain[j]),
+                threshold=float(net.threshold[j]),
+                output=float(activity[j]),
+            )
+    for j in graph:
+        for c in range(net.first[j], net.first[j] + net.degree[j]):
+            graph.add_edge(int(net.source[c]), j, strength=float(net.strength[c]), delay=int(net.delay[c]))
+    return graph
 
 
 def _pyplot() -> Any:

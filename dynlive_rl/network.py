@@ -41,6 +41,8 @@ class Network(Plasticity):
     1.0
     """
 
+    _rule: LearningRule
+
     def __init__(
         self,
         arrays: NetworkArrays,
@@ -489,6 +491,16 @@ class Network(Plasticity):
         from .drawing import draw_network
 
         draw_network(self, path)
+
+    def to_networkx(self) -> Any:
+        """Return the network as a networkx.DiGraph; needs the extra `viz`.
+
+        Nodes are ids with layer, kind, activation, gain, threshold and output; edges run from a source to who reads it,
+        with strength and delay (1: read in the cycle before).
+        """
+        from .drawing import to_networkx
+
+        return to_networkx(self)
 
     def __repr__(self) -> str:
         shape = " → ".join(str(len(layer.ids)) for layer in self.layers)

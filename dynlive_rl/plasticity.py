@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from .kernels.arrays import (
     ACTIVATION,
+    CUSTOM,
     DEGREE,
     FIRST,
     GAIN,
     IDENTITY,
     MEAN_SIGNAL,
     RELU,
-    SIGMOID,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
     STRENGTH,
@@ -51,7 +51,8 @@ class Plasticity:
         neuron, source
             Ids; `neuron` must not be an input.
         strength
-            In (0, 1). Default: 0.001, which changes next to nothing. A first connection gets 1.
+            In (0, 1), or any number but 0 where strengths are free. Default: 0.001, which changes next to nothing; a first
+            connection gets 1 if strengths have to sum to 1.
 
         Raises
         ------
@@ -67,11 +68,12 @@ class Plasticity:
         start, degree = int(self.arrays.first[neuron]), int(self.arrays.degree[neuron])
         if slot is not None and slot < start + degree:
             raise ValueError(f"neuron {neuron} is already connected to {source}: use set_strength")
-        if strength is not None or degree:
-            strength = self._checked_strength(FAINT if strength is None else strength, alone=degree == 0)
+        if strength is None:
+            strength = FAINT if degree or self.rule.reserve or self._free else 1.0
+        strength = self._checked_strength(strength, alone=degree == 0)
         if slot is None:
             slot = self._insert_slots(neuron, [source])
-        _place(self.arrays, neuron, slot, 1.0 if strength is None else strength, self.rule.reserve)
+        _place(self.arrays, neuron, slot, strength, self.rule)
 
     def remove_connection(self, neuron: int, source: int) -> None:
         """Disconnect `neuron` from `source`; the other strengths grow in proportion. Growth may bring it back.
@@ -82,8 +84,7 @@ class Plasticity:
             If there is no such connection.
         """
         slot = self._connection(neuron, source)
-        self.arrays.connection[[STRENGTH, SLOW_STRENGTH], slot] = 0
-        _settle(self.arrays, [neuron], self.rule.reserve)
+        _lose(self.arrays, [slot], self.rule)
 
     def set_strength(self, neuron: int, source: int, strength: float) -> None:
         """Set the strength of a connection; the neuron's other strengths make room in proportion.
@@ -93,7 +94,7 @@ class Plasticity:
         neuron, source
             Ids of connected neurons.
         strength
-            In (0, 1); 1 where it is the only connection.
+            In (0, 1); 1 where it is the only connection. Any number but 0 where strengths are free.
 
         Raises
         ------
@@ -102,7 +103,7 @@ class Plasticity:
         """
         slot = self._connection(neuron, source)
         strength = self._checked_strength(strength, alone=self.arrays.degree[neuron] == 1)
-        _place(self.arrays, neuron, slot, strength, self.rule.reserve)
+        _place(self.arrays, neuron, slot, strength, self.rule)
 
     # -- neurons -----------------------------------------------------------------------------------------------------
 
@@ -143,10 +144,10 @@ class Plasticity:
         table[ACTIVATION, n] = old.activation[neighbour]
         neuron = np.pad(old.neuron, ((0, 0), (0, 1)))
         neuron[:GAIN, n] = old.neuron[:GAIN, neighbour]
-        curved = table[ACTIVATION, n] in (RELU, SIGMOID)
+        curved = RELU <= table[ACTIVATION, n] < CUSTOM
         neuron[GAIN, n] = gain if gain is not None and curved else old.gain[neighbour]
         neuron[GAIN + 1 : THRESHOLD, n] = old.neuron[GAIN + 1 : THRESHOLD, neighbour]
-        neuron[[THRESHOLD, SLOW_THRESHOLD], n] = 0.5 if curved else 0.0
+        neuron[[THRESHOLD, SLOW_THRESHOLD], n] = 0.5 if curved and not self._free else 0.0
         layers = list(self.layers)
         layers[layer] = Layer((*layers[layer].ids, n), layers[layer].kind, layers[layer].activation)
         outputs = np.append(old.outputs, n) if layers[layer].kind == "output" else old.outputs
@@ -177,9 +178,8 @@ class Plasticity:
         old = self.arrays
         gone = old.source == neuron
         gone[old.first[neuron] : old.first[neuron + 1]] = True
-        owner = np.repeat(np.arange(old.degree.size), np.diff(old.first))
         table = old.table.copy()
-        table[FIRST, 1:] = np.cumsum(np.bincount(owner[~gone], minlength=old.degree.size))
+        table[FIRST, 1:] = np.cumsum(np.bincount(_owner(old)[~gone], minlength=old.degree.size))
         layers = tuple(
             Layer(ids, layer.kind, layer.activation)
             for layer in self.layers
@@ -216,9 +216,7 @@ class Plasticity:
         lost = np.isin(net.source, ids)
         for j in ids:
             lost[net.first[j] : net.first[j + 1]] = True
-        net.connection[STRENGTH : SLOW_STRENGTH + 1, lost] = 0
-        owner = np.repeat(np.arange(net.degree.size), np.diff(net.first))
-        _settle(net, np.unique(owner[lost]), self.rule.reserve)
+        _lose(net, np.flatnonzero(lost), self.rule)
 
     def cut(self, fraction: float, seed: int | None = None) -> int:
         """Cut a random fraction of all connections, as damage does, and return how many; each neuron keeps at least one.
@@ -231,13 +229,11 @@ class Plasticity:
         if not 0 <= fraction <= 1:
             raise ValueError(f"fraction must be in [0, 1], not {fraction!r}")
         net, random = self.arrays, np.random.default_rng(seed)
-        connected = np.flatnonzero(net.strength)
+        connected = np.flatnonzero(_connected(net))
         order = random.permutation(connected)
-        owner = np.searchsorted(net.first, order, side="right") - 1
-        spared = np.unique(owner, return_index=True)[1]  # of each neuron's connections the first one in random order
+        spared = np.unique(_owner(net)[order], return_index=True)[1]  # each neuron's first one in random order
         lost = np.delete(order, spared)[: round(fraction * connected.size)]
-        net.connection[STRENGTH : SLOW_STRENGTH + 1, lost] = 0
-        _settle(net, np.unique(np.searchsorted(net.first, lost, side="right") - 1), self.rule.reserve)
+        _lose(net, lost, self.rule)
         return int(lost.size)
 
     def retire(self, count: int = 1, *, mature: int = 100) -> list[int]:
@@ -251,7 +247,7 @@ class Plasticity:
             Only neurons that have learned at least so often: the young have not had their chance.
         """
         net = self.arrays
-        heard = np.bincount(net.source, net.strength, minlength=net.degree.size)
+        heard = np.bincount(net.source, np.abs(net.strength), minlength=net.degree.size)
         hidden = [j for layer in self.layers if layer.kind == "hidden" for j in layer.ids]
         ripe = [j for j in hidden if net.gain[j] > 0 and net.updates[j] >= mature]
         least = sorted(ripe, key=lambda j: float(heard[j]))[:count]
@@ -259,6 +255,10 @@ class Plasticity:
         return least
 
     # -- private -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _free(self) -> bool:
+        return self.rule.constraint == "free"
 
     def _resize(self) -> None:
         """Make everything anew that has the size of the arrays."""
@@ -324,7 +324,9 @@ class Plasticity:
             )
 
     def _checked_strength(self, strength: float, *, alone: bool) -> float:
-        if self.rule.reserve:
+        if self._free:
+            fits, what = strength != 0 and abs(strength) < float("inf"), "a finite number other than 0"
+        elif self.rule.reserve:
             fits, what = 0 < strength <= 1, "in (0, 1]"
         elif alone:
             fits, what = strength == 1, "1, because it is the only connection"
@@ -335,30 +337,54 @@ class Plasticity:
         return float(strength)
 
 
-def _place(net: NetworkArrays, neuron: int, slot: int, strength: float, reserve: bool) -> None:
+def _owner(net: NetworkArrays) -> NDArray[np.int64]:
+    """Return the neuron (c,) that each allowed connection belongs to."""
+    return np.repeat(np.arange(net.degree.size), np.diff(net.first))
+
+
+def _connected(net: NetworkArrays) -> NDArray[np.bool_]:
+    """Return which allowed connections (c,) there are."""
+    owner = _owner(net)
+    connected: NDArray[np.bool_] = np.arange(owner.size) < (net.first[:-1] + net.degree)[owner]
+    return connected
+
+
+def _place(net: NetworkArrays, neuron: int, slot: int, strength: float, rule: LearningRule) -> None:
     """Give one slot of a row a strength, now and in the slow policy; the others make room in proportion."""
     start, stop = net.first[neuron : neuron + 2]
     for kind in (STRENGTH, SLOW_STRENGTH):
         row = net.connection[kind, start:stop]
         row[slot - start] = 0
         others = float(row.sum(dtype=np.float64))
-        if others > 0 and not (reserve and others + strength <= 1):
+        if others > 0 and not (rule.constraint == "free" or (rule.reserve and others + strength <= 1)):
             row *= (1 - strength) / others
         row[slot - start] = strength
-    _settle(net, [neuron], reserve=True)
+    connected = _connected(net)[start:stop]
+    connected[slot - start] = True
+    _sort(net, neuron, connected & (net.strength[start:stop] != 0) if rule.constraint != "free" else connected)
 
 
-def _settle(net: NetworkArrays, neurons: Iterable[int] | NDArray[np.int64], reserve: bool) -> None:
-    """Put the connections of some rows in front again, and let their strengths sum to 1 unless there is a reserve."""
-    for j in neurons:
+def _lose(net: NetworkArrays, slots: Iterable[int] | NDArray[np.int64], rule: LearningRule) -> None:
+    """Remove connections; what is left of their rows sums to 1 again, unless there is a reserve or strengths are free."""
+    lost = np.zeros(net.strength.size, np.bool_)
+    lost[np.asarray(slots, np.int64)] = True
+    net.connection[STRENGTH : SLOW_STRENGTH + 1, lost] = 0
+    connected = _connected(net) & ~lost
+    for j in np.unique(_owner(net)[lost]):
         row = slice(net.first[j], net.first[j + 1])
-        order = row.start + np.argsort(net.strength[row] == 0, kind="stable")
-        net.link[:, row] = net.link[:, order]
-        net.connection[:, row] = net.connection[:, order]
-        degree = int(np.count_nonzero(net.strength[row]))
-        net.table[DEGREE, j] = degree
-        net.connection[[MEAN_SIGNAL, TAG], row.start + degree : row.stop] = 0
+        _sort(net, j, connected[row])
         for kind in (STRENGTH, SLOW_STRENGTH):
             whole = float(net.connection[kind, row].sum(dtype=np.float64))
-            if whole > 0 and not reserve:
+            if whole > 0 and not (rule.reserve or rule.constraint == "free"):
                 net.connection[kind, row] /= whole
+
+
+def _sort(net: NetworkArrays, neuron: int, connected: NDArray[np.bool_]) -> None:
+    """Put the connected slots of a row in front."""
+    row = slice(net.first[neuron], net.first[neuron + 1])
+    order = row.start + np.argsort(~connected, kind="stable")
+    net.link[:, row] = net.link[:, order]
+    net.connection[:, row] = net.connection[:, order]
+    degree = int(np.count_nonzero(connected))
+    net.table[DEGREE, neuron] = degree
+    net.connection[[MEAN_SIGNAL, TAG], row.start + degree : row.stop] = 0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dynlive_rl import DynLiveAgent, Network
+from dynlive_rl.drawing import draw_network, draw_strengths
 from graphs import fill, random_network
 
 pytest.importorskip("matplotlib")
@@ -31,6 +32,63 @@ def test_a_recurrent_network(tmp_path):
     fill(net, np.random.default_rng(0), 3)
     net.draw(tmp_path / "net.png")
     assert_picture(tmp_path / "net.png")
+
+
+def test_a_network_with_removed_and_dead_neurons(tmp_path):
+    net = Network.layered(inputs=3, hidden=(40,), outputs=2, seed=0)
+    net.remove_neuron(net.layers[1].ids[3])
+    net.kill(net.layers[1].ids[:5])
+    net.add_connection(net.add_neuron(1, net.layers[0].ids), net.layers[1].ids[7])
+    net.draw(tmp_path / "net.png")
+    assert_picture(tmp_path / "net.png")
+
+
+def test_a_thousand_neurons(tmp_path):
+    net = Network.layered(inputs=50, hidden=(600, 290), outputs=10, seed=0, connect=0.22)
+    assert net.neurons == 1000
+    assert net.connections > 50_000
+    net.draw(tmp_path / "net.png")
+    assert_picture(tmp_path / "net.png")
+
+
+def test_free_strengths(tmp_path):
+    net = Network.layered(inputs=3, hidden=(4,), outputs=2, rule="free", seed=0)
+    net.propagate([3.0, -2.0, 0.5])
+    net.draw(tmp_path / "net.svg")
+    assert "negative" in (tmp_path / "net.svg").read_text()
+    draw_strengths(net, tmp_path / "strengths.png")
+
+
+def test_names_are_shown(tmp_path):
+    net = Network.layered(inputs=2, hidden=(3,), outputs=2, seed=0)
+    draw_network(net, tmp_path / "net.svg", inputs=["angle", "speed"], outputs=["left", "right"])
+    picture = (tmp_path / "net.svg").read_text()
+    for name in ("angle", "1 − speed", "left", "right"):
+        assert name in picture
+    with pytest.raises(ValueError, match="zip"):
+        draw_network(net, tmp_path / "net.svg", inputs=["angle"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_strengths(tmp_path, seed):
+    draw_strengths(random_network(seed), tmp_path / "strengths.png", title="strengths")
+    assert_picture(tmp_path / "strengths.png")
+
+
+def test_a_graph_of_networkx():
+    net = random_network(3)
+    fill(net, np.random.default_rng(0), 3)
+    graph = net.to_networkx()
+    assert graph.number_of_nodes() == net.neurons
+    assert graph.number_of_edges() == net.connections
+    for j, about in graph.nodes(data=True):
+        assert j in net.layers[about["layer"]].ids
+        assert about["kind"] == net.layers[about["layer"]].kind
+        assert about["output"] == net.activity[j]
+        if about["kind"] != "input":
+            assert sorted(graph.predecessors(j)) == net.sources(j).tolist()
+            assert [graph[i][j]["strength"] for i in net.sources(j)] == net.strengths(j).tolist()
+            assert about["threshold"] == net.threshold(j)
 
 
 def test_an_agents_network(tmp_path):

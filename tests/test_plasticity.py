@@ -205,6 +205,29 @@ def test_a_reserve_is_used_before_the_others_make_room():
     assert_allclose(net.strengths(3), [0.8, 0.2])
 
 
+def test_free_strengths_are_any_numbers_and_leave_the_others_alone():
+    net = Network.layered(inputs=3, hidden=(4,), outputs=2, rule="free", seed=0, dtype="float64")
+    hidden, out = net.layers[1].ids, net.output_ids
+    before = {j: net.strengths(j) for j in (*hidden, *out)}
+    net.set_strength(hidden[0], 1, -2.5)
+    assert_array_equal(net.strengths(hidden[0]), [before[hidden[0]][0], -2.5, before[hidden[0]][2]])
+    net.remove_connection(hidden[0], 1)
+    assert_array_equal(net.strengths(hidden[0]), before[hidden[0]][[0, 2]])
+    net.add_connection(hidden[0], 1)
+    assert_array_equal(net.strengths(hidden[0]), [before[hidden[0]][0], 0.001, before[hidden[0]][2]])
+    net.kill(hidden[1])
+    assert_array_equal(net.strengths(out[0]), before[out[0]][[0, 2, 3]])
+    new = net.add_neuron(1, [0, 1, 2])
+    net.add_connection(out[1], new, -1.0)
+    assert net.strengths(out[1])[-1] == -1
+    net.remove_neuron(hidden[2])
+    assert np.isfinite(net.propagate([3.0, -2.0, 0.5])).all()
+    assert net.activity[hidden[1]] == 0
+    net.reinforce([1.0, -1.0])
+    with pytest.raises(ValueError, match="strength must be a finite number other than 0, not 0"):
+        net.set_strength(hidden[0], 0, 0)
+
+
 def test_a_new_neuron_changes_nothing_until_it_is_read():
     net = small()
     fill(net, np.random.default_rng(0), 2)

@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 
 from .arithmetic import compiled, inner, random_integer
 from .arrays import (
+    DEGREE,
     FIRST,
+    MEAN_SIGNAL,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
+    SQUARE_SIGNAL,
     STRENGTH,
     THRESHOLD,
+    UPDATES,
     Batch,
     Credit,
     Integer,
@@ -29,6 +33,7 @@ from .track import (
     CONTENT,
     EPISODES,
     REHEARSALS,
+    RETURN_COUNT,
     RETURN_SQUARE,
     REWARDS_DIFFER,
     SINCE_REHEARSAL,
@@ -38,6 +43,7 @@ from .track import (
     SURPRISE,
     TARGET_VARIANCE,
     WORLD,
+    WORLDS,
     discount,
     interval,
     keep_track,
@@ -164,6 +170,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
         return False
     experience, track = agent.experience, agent.track
+    worlds = track[WORLDS]
     for env in range(rewards.size):
         if stepped[env]:
             experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = rewards[env]
@@ -171,6 +178,10 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             look_for_structure(experience, env, agent.outcomes, track, rewards[env], kind, settings.structure)
             append_row(experience, agent.scaler, env, observations[env], kind)
             keep_track(track, agent.running[:, env], agent.recent, rewards[env], kind, settings)
+    if track[WORLDS] > worlds:
+        start_afresh(agent.critic)
+        start_afresh(agent.actor)
+        track[RETURN_COUNT] = track[REHEARSALS] = 0
     if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
         track[SINCE_REHEARSAL] = 0
         track[REHEARSALS] += 1
@@ -179,6 +190,20 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
         if stepped[env] and not terminated[env] and not truncated[env]:
             act(agent, settings, env)
     return True
+
+
+@inner
+def start_afresh(net):
+    """Let all output neurons read their sources alike again, as at birth: what hidden neurons tell apart stays."""
+    for j in net.outputs:
+        start, stop = net.table[FIRST, j], net.table[FIRST, j] + net.table[DEGREE, j]
+        net.table[UPDATES, j] = 0
+        for c in range(start, stop):
+            net.connection[STRENGTH, c] = 1.0 / (stop - start)
+            net.connection[MEAN_SIGNAL, c] = 0
+            net.connection[SQUARE_SIGNAL, c] = 0
+        for c in range(start, net.table[FIRST, j + 1]):
+            net.connection[SLOW_STRENGTH, c] = net.connection[STRENGTH, c]
 
 
 @inner
@@ -281,7 +306,7 @@ def rehearse(agent, settings):
             start_credit(actor.outputs, agent.scratch, EVERYWHERE)
             credit_policy(
                 narrow.output, actor.outputs[0], batch, choices, advantage, slow_log_policy, settings,
-                track[ADVANTAGE_SCALE], agent.scratch.credit,
+                settings.entropy * fade, track[ADVANTAGE_SCALE], agent.scratch.credit,
             )  # fmt: skip
             learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, EVERYWHERE)
             follow_slowly(actor, slow_pace)
@@ -395,7 +420,9 @@ def credit_values(output, first_value, batch, chosen, target, scale, gain, clip,
 
 
 @inner
-def credit_policy(output, first_action, batch, choices, advantage, slow_log_policy, settings, advantage_scale, credit):
+def credit_policy(
+    output, first_action, batch, choices, advantage, slow_log_policy, settings, entropy, advantage_scale, credit
+):
     """Give the action neurons advantage, entropy and the pull towards the slow policy, centred by the policy."""
     options = choices[-1]
     logits = np.empty(options, np.float32)
@@ -412,7 +439,7 @@ def credit_policy(output, first_action, batch, choices, advantage, slow_log_poli
             for k in range(start, stop):
                 wish[k] = (
                     min(max(advantage[k, r] / advantage_scale, -limit), limit)
-                    - settings.entropy * log_policy[k]
+                    - entropy * log_policy[k]
                     - settings.anchor * (log_policy[k] - slow_log_policy[k, r])
                 )
                 mean += policy[k] * wish[k]

@@ -66,11 +66,11 @@ def keep_track(track, running, recent, reward, kind, settings):
     track[STUCK] = kind == TRUNCATED and running[1] < track[HIGHEST] - settings.content_within * spread
     if track[WORLD_EPISODES] < episodes:
         return
-    lately, steps, worst = 0.0, 0.0, recent[1, 0]
+    lately, steps, worst, top = 0.0, 0.0, recent[1, 0], recent[1, 0]
     for k in range(episodes):
         steps += recent[0, k]
         lately += recent[1, k] / episodes
-        worst = min(worst, recent[1, k])
+        worst, top = min(worst, recent[1, k]), max(top, recent[1, k])
     track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread
     if track[WORLD_EPISODES] == episodes:
         track[BEST] = lately
@@ -82,8 +82,8 @@ def keep_track(track, running, recent, reward, kind, settings):
         track[WORLD_EPISODES] >= settings.established_episodes
         and track[STEPS] - track[WORLD] > settings.established_steps
     )
-    if established and lost > settings.collapse * gained and gained > settings.learned * spread:
-        # Most of what had been learned is lost: another world began with the last episodes.
+    if established and track[BEST] - top > settings.collapse * gained and gained > settings.learned * spread:
+        # In no episode lately is there much left of what had been learned: another world began with them.
         track[WORLDS] += 1
         track[WORLD] = track[STEPS] - steps
         track[WORLD_EPISODES] = 1

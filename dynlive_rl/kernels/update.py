@@ -245,6 +245,7 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate):
             centre = total(signal[start:stop]) / real(stop - start)
             for c in range(start, stop):
                 signal[c] -= centre
+    room = room_for_connections(table, rule) if rule.growth == RANDOM else 0
     for j in range(n):
         if not reached[j]:
             continue
@@ -252,12 +253,9 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate):
         if table[DEGREE, j] > 0 or original:
             settle(table, link, connection, j, rule)
             if rule.growth == RANDOM and reward[j] < 0:
-                probability, most, room = (
-                    rule.growth_probability,
-                    rule.growth_strength,
-                    room_for_connections(table, rule),
-                )
+                probability, most, before = rule.growth_probability, rule.growth_strength, table[DEGREE, j]
                 grow_at_random(table, link, connection, neuron[GAIN], j, probability, most, room, net.random)
+                room -= table[DEGREE, j] - before
                 start, stop = table[FIRST, j], table[FIRST, j] + table[DEGREE, j]
                 if stop > start:
                     normalise(strength[start:stop], rule.reserve)

@@ -1,0 +1,430 @@
+"""Live learning: recruited cells and an actor-critic with tags, one compiled call per environment step, nothing stored.
+
+Cells are relu neurons that answer where the input is near the one they were born at, squared and divided by their
+layer's sum (divisive normalisation). Every outside value z in [0, 1] reaches them on two rails, sin(πz/2) and cos(πz/2),
+so that the product of two inputs says how near they are. A cell's strengths are the rails at its birth divided by their
+sum. Layers get finer: each has half the radius of the one before. All cells of a layer's pool exist from the start; the
+first `born` of them are alive, the others have no strengths yet.
+
+One value neuron and one action neuron per option read all cells, with strengths that sum to at most 1 (the reserve). A
+cell is born with a share of 1 / (2 · pool), which is neutral: a neuron's reading is Σ x (2 · pool · strength - 1).
+"""
+
+from math import cos, log, pi, sin, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arithmetic import compiled, inlined, inner, random_uniform, summing, total
+from .arrays import Integer
+from .policy import MEAN, SCALED, VARIANCE, all_moderate, encode, log_softmax, pick
+from .track import EPISODES, STEPS, SURPRISE
+
+# Rows of LiveAgent.cell after its strengths, counted from the end.
+RAILS_SUM, USAGE = -2, -1
+# Rows of LiveAgent.trace of an environment: what the cells say now and said before, then a tag per output neuron.
+NOW, BEFORE, TAGS = 0, 1, 2
+# Entries of LiveAgent.level.
+RANGE, ERROR_SQUARE, SEEN, SPREAD = 0, 1, 2, 3
+LEVELS = 4
+MARGIN = 8.0  # values and targets stay below the range of the value neuron divided by this
+
+
+class LiveSettings(NamedTuple):
+    """The numbers of a configuration, see `dynlive_rl.agents.config`."""
+
+    discount: float
+    trace_decay: float
+    critic_rate: float
+    actor_rate: float
+    entropy: float
+    advantage_clip: float
+    policy_range: float
+    radius: float
+    recruit_below: float
+    mature: float
+    usage_span: float
+
+
+class LiveAgent(NamedTuple):
+    """Everything a live step reads and writes: c cells in l layers, o options, f outside values, e environments."""
+
+    cell: NDArray[np.float32]  # (2 f + 2, c) strengths by source, the rails' sum at birth, usage
+    born: Integer  # (l,) living cells of each layer, the first ones of its c / l
+    strength: NDArray[np.float32]  # (1 + o, c) of the value neuron and the action neurons
+    trace: NDArray[np.float32]  # (e, 3 + o, c)
+    chance: NDArray[np.float64]  # (e, o) the policy that chose the next action
+    choices: Integer  # (d + 1,) where each choice's options start
+    action: Integer  # (e, d) the next action
+    scaler: NDArray[np.float64]  # (3, f) whether scaled, running mean, running variance
+    rails: NDArray[np.float64]  # (2 f,) running means
+    level: NDArray[np.float64]  # (LEVELS,)
+    track: NDArray[np.float64]  # (track.TRACKED,)
+    random: NDArray[np.uint64]  # (4,)
+
+
+@summing
+def product(a, b):
+    """Sum of the products of two rows."""
+    result = np.float32(0)
+    for i in range(a.size):
+        result += a[i] * b[i]
+    return result
+
+
+@summing
+def follow_tag(strength, tag, cells, fade, mark, pace, bonus):
+    """Renew a tag, move the strengths along it (and by a bonus where cells are active), and return the strengths' sum."""
+    whole = np.float32(0)
+    for i in range(tag.size):
+        z = fade * tag[i] + mark * cells[i]
+        w = strength[i] + pace * z + bonus * cells[i]
+        w = w if w > np.float32(0) else np.float32(0)
+        tag[i] = z
+        strength[i] = w
+        whole += w
+    return whole
+
+
+@inlined
+def add_scaled(sums, values, factor):
+    """Add a multiple of a row to another."""
+    for i in range(sums.size):
+        sums[i] += factor * values[i]
+
+
+@inlined
+def answer(outputs, rails_sum, half, steep):
+    """Turn the sums of cells into relu(1 - distance² / radius²) squared, in place."""
+    zero, one = np.float32(0), np.float32(1)
+    for i in range(outputs.size):
+        near = one - steep * (half - rails_sum[i] * outputs[i])
+        near = near if near > zero else zero
+        outputs[i] = near * near
+
+
+@inlined
+def fire_layer(cell, sources, first, stop, square_radius, outputs):
+    """Fire the cells first to stop; their outputs are not yet divided by their sum."""
+    layer = outputs[first:stop]
+    layer[:] = 0
+    for j in range(sources.size):
+        add_scaled(layer, cell[j, first:stop], sources[j])
+    answer(layer, cell[RAILS_SUM, first:stop], np.float32(sources.size // 2), np.float32(2.0 / square_radius))
+
+
+@inlined
+def use(usage, outputs, keep):
+    """Let the usage of cells fade, and add what they say now."""
+    for i in range(usage.size):
+        usage[i] = keep * usage[i] + outputs[i]
+
+
+@inlined
+def divide(outputs):
+    """Divide a layer's outputs by their sum."""
+    whole = total(outputs)
+    if whole > np.float32(0):
+        share = np.float32(1) / whole
+        for i in range(outputs.size):
+            outputs[i] *= share
+
+
+@inlined
+def largest(values):
+    """Position of the largest value, -1 where there is none above 0."""
+    best, where = np.float32(0), -1
+    for i in range(values.size):
+        if values[i] > best:
+            best, where = values[i], i
+    return where
+
+
+@inlined
+def smallest(values):
+    """Position of the smallest value."""
+    where = 0
+    for i in range(values.size):
+        if values[i] < values[where]:
+            where = i
+    return where
+
+
+@inner
+def sense(agent, observation, sources):
+    """Put an observation (f,) onto the rails (2 f,), scaled by the running statistics."""
+    f = observation.size
+    encode(agent.scaler, observation, sources)
+    for i in range(f):
+        angle = 0.5 * pi * min(max(sources[i], np.float32(0)), np.float32(1))
+        sources[i] = sin(angle)
+        sources[f + i] = max(cos(angle), 0.0)
+
+
+@inner
+def notice(agent, observation, sources):
+    """Let the running statistics see an observation, and put it onto the rails."""
+    level, scaler, rails = agent.level, agent.scaler, agent.rails
+    level[SEEN] += 1
+    for i in range(observation.size):
+        if scaler[SCALED, i] > 0:
+            x = observation[i]
+            distance = x - scaler[MEAN, i]
+            scaler[MEAN, i] += distance / level[SEEN]
+            scaler[VARIANCE, i] += (distance * (x - scaler[MEAN, i]) - scaler[VARIANCE, i]) / level[SEEN]
+    sense(agent, observation, sources)
+    spread = float(observation.size)
+    for j in range(rails.size):
+        rails[j] += (sources[j] - rails[j]) / level[SEEN]
+        spread -= rails[j] * rails[j]
+    level[SPREAD] = max(spread, 1e-3)
+
+
+@inlined
+def square_radius(agent, settings, layer):
+    """Radius² of a layer's cells: a share of the mean square distance of inputs to their mean, a quarter per layer."""
+    return settings.radius * agent.level[SPREAD] / 4.0**layer
+
+
+@inner
+def fire_cells(agent, settings, sources, outputs):
+    """Outputs (c,) of all cells, for looking only."""
+    size = outputs.size // agent.born.size
+    for layer in range(agent.born.size):
+        first, stop = layer * size, layer * size + agent.born[layer]
+        fire_layer(agent.cell, sources, first, stop, square_radius(agent, settings, layer), outputs)
+        divide(outputs[first:stop])
+
+
+@inner
+def fire_and_recruit(agent, settings, sources, outputs):
+    """Outputs (c,) of all cells; where the input is far from all cells of a layer, one is born there.
+
+    A finer layer waits until the nearest cell of the one before is mature. Where a layer's pool is used up, the least
+    used cell is retired, if it has hardly been used lately.
+    """
+    cell, born = agent.cell, agent.born
+    size = outputs.size // born.size
+    keep = np.float32(1.0 - 1.0 / settings.usage_span)
+    parent = -1
+    for layer in range(born.size):
+        first = layer * size
+        stop = first + born[layer]
+        square = square_radius(agent, settings, layer)
+        fire_layer(cell, sources, first, stop, square, outputs)
+        nearest = largest(outputs[first:stop])
+        far = nearest < 0 or outputs[first + nearest] < settings.recruit_below**2
+        ready = layer == 0 or (parent >= 0 and cell[USAGE, parent] >= settings.mature)
+        if far and ready:
+            place = stop if born[layer] < size else first + smallest(cell[USAGE, first:stop])
+            if place == stop or cell[USAGE, place] < np.float32(1):
+                born[layer] += place == stop
+                stop = first + born[layer]
+                give_birth(agent, sources, place)
+                fire_layer(cell, sources, first, stop, square, outputs)
+                nearest = place - first
+        divide(outputs[first:stop])
+        use(cell[USAGE, first:stop], outputs[first:stop], keep)
+        parent = first + nearest if nearest >= 0 else -1
+
+
+@inner
+def give_birth(agent, sources, place):
+    """Make a cell the neuron that answers to these sources: strengths in proportion to them, neutral to all who read it."""
+    cell, strength, trace = agent.cell, agent.strength, agent.trace
+    whole = total(sources)
+    for j in range(sources.size):
+        cell[j, place] = sources[j] / whole
+    cell[RAILS_SUM, place] = whole
+    cell[USAGE, place] = 2
+    neutral = 0.5 / strength.shape[1]
+    for k in range(strength.shape[0]):
+        strength[k, place] = neutral
+    for e in range(trace.shape[0]):
+        for k in range(trace.shape[1]):
+            trace[e, k, place] = 0
+
+
+@inlined
+def read(agent, neuron, cells):
+    """Reading of an output neuron: Σ x (2 · pool · strength - 1) over all living cells."""
+    size = cells.size // agent.born.size
+    result = 0.0
+    for layer in range(agent.born.size):
+        first = layer * size
+        stop = first + agent.born[layer]
+        strength = agent.strength[neuron, first:stop]
+        result += 2.0 * cells.size * product(strength, cells[first:stop]) - total(cells[first:stop])
+    return result
+
+
+@inner
+def policy_of(agent, settings, cells, chance, log_chance):
+    """Probability of every option, and its logarithm: softmax of the action neurons' readings, choice by choice."""
+    choices = agent.choices
+    readings = np.empty(chance.size)
+    for k in range(chance.size):
+        readings[k] = read(agent, 1 + k, cells)
+    for d in range(choices.size - 1):
+        log_softmax(readings, choices[d], choices[d + 1], settings.policy_range, chance, log_chance)
+
+
+@inner
+def act(agent, settings, env):
+    """Choose the next action of an environment from what its cells say now."""
+    chance, choices = agent.chance[env], agent.choices
+    log_chance = np.empty(chance.size)
+    policy_of(agent, settings, agent.trace[env, NOW], chance, log_chance)
+    for d in range(choices.size - 1):
+        number = random_uniform(agent.random)
+        agent.action[env, d] = pick(chance, choices[d], choices[d + 1], number) - choices[d]
+
+
+@inner
+def move(agent, env, neuron, fade, mark, pace, bonus):
+    """Let an output neuron learn: tags, strengths, and their sum at most 1."""
+    strength, trace = agent.strength, agent.trace
+    pool = strength.shape[1]
+    size = pool // agent.born.size
+    whole = 0.0
+    for layer in range(agent.born.size):
+        first = layer * size
+        stop = first + agent.born[layer]
+        whole += follow_tag(
+            strength[neuron, first:stop], trace[env, TAGS + neuron, first:stop], trace[env, BEFORE, first:stop],
+            np.float32(fade), np.float32(mark), np.float32(pace / (2.0 * pool)), np.float32(bonus / (2.0 * pool)),
+        )  # fmt: skip
+    if whole > 1.0:
+        share = np.float32(1.0 / whole)
+        for i in range(pool):
+            strength[neuron, i] *= share
+
+
+@inner
+def widen(agent, size):
+    """Widen the value neuron's range until values and targets up to `size` are small in it; values stay what they are."""
+    level, strength = agent.level, agent.strength[0]
+    if level[RANGE] == 0:
+        level[RANGE] = MARGIN * size
+    shrink = 1.0
+    while level[RANGE] < MARGIN * size:
+        level[RANGE] *= 2.0
+        shrink *= 0.5
+    if shrink < 1.0:
+        neutral = np.float32(0.5 / strength.size)
+        per_layer = strength.size // agent.born.size
+        for layer in range(agent.born.size):
+            for i in range(layer * per_layer, layer * per_layer + agent.born[layer]):
+                strength[i] = neutral + np.float32(shrink) * (strength[i] - neutral)
+
+
+@inner
+def learn(agent, settings, env, reward, terminated):
+    """Learn from one step of an environment: from BEFORE with its action to NOW."""
+    level, trace, chance, choices = agent.level, agent.trace[env], agent.chance[env], agent.choices
+    before = trace[BEFORE]
+    expected = read(agent, 0, before)
+    following = 0.0 if terminated else read(agent, 0, trace[NOW])
+    target = reward + settings.discount * level[RANGE] * following
+    widen_to = max(abs(target), abs(level[RANGE] * expected))
+    if MARGIN * widen_to > level[RANGE]:
+        expected *= level[RANGE]
+        widen(agent, widen_to)
+        expected /= level[RANGE]
+    if level[RANGE] == 0:
+        return  # no reward so far: nothing is better or worse than anything
+    error = target - level[RANGE] * expected
+    steps = agent.track[STEPS]
+    level[ERROR_SQUARE] += (error * error - level[ERROR_SQUARE]) * max(1e-3, 1.0 / steps)
+    agent.track[SURPRISE] = level[ERROR_SQUARE] * (MARGIN / level[RANGE]) ** 2
+    clip = settings.advantage_clip
+    advantage = min(max(error / sqrt(level[ERROR_SQUARE] + 1e-30), -clip), clip)
+
+    active = 0.0
+    size = before.size // agent.born.size
+    for layer in range(agent.born.size):
+        cells = before[layer * size : layer * size + agent.born[layer]]
+        active += product(cells, cells)
+    share = 1.0 / max(active, 1e-6)
+    fade = settings.discount * settings.trace_decay
+    # The tag of true online TD(λ) (van Seijen & Sutton, 2014): what is already marked is marked less.
+    overlap = 0.0
+    for layer in range(agent.born.size):
+        first = layer * size
+        stop = first + agent.born[layer]
+        overlap += product(trace[TAGS, first:stop], before[first:stop])
+    rate = settings.critic_rate * share
+    move(agent, env, 0, fade, 1.0 - rate * fade * overlap, rate * error / level[RANGE], 0.0)
+
+    rate = settings.actor_rate * share / settings.policy_range
+    for d in range(choices.size - 1):
+        chosen = choices[d] + agent.action[env, d]
+        entropy = 0.0
+        for k in range(choices[d], choices[d + 1]):
+            entropy -= chance[k] * log(chance[k] + 1e-12)
+        for k in range(choices[d], choices[d + 1]):
+            mark = (1.0 if k == chosen else 0.0) - chance[k]
+            widening = -chance[k] * (log(chance[k] + 1e-12) + entropy)
+            move(agent, env, 1 + k, fade, mark, rate * advantage, rate * settings.entropy * widening)
+
+
+@compiled
+def begin(agent, settings, starting, observations):
+    """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
+
+    Returns False, and does nothing, if an observation is not a number within ±1e30.
+    """
+    if not all_moderate(observations):
+        return False
+    sources = np.empty(agent.rails.size, np.float32)
+    for env in range(observations.shape[0]):
+        if starting[env]:
+            agent.trace[env, TAGS:] = 0
+            notice(agent, observations[env], sources)
+            fire_and_recruit(agent, settings, sources, agent.trace[env, NOW])
+            act(agent, settings, env)
+    return True
+
+
+@compiled
+def observe(agent, settings, stepped, rewards, observations, terminated, truncated):
+    """Learn from one step of every environment e where stepped[e], and choose the next actions of those that go on.
+
+    Parameters have shape (e,), observations (e, f). Returns False, and learns nothing, if an observation or reward is not
+    a number within ±1e30.
+    """
+    if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
+        return False
+    sources = np.empty(agent.rails.size, np.float32)
+    for env in range(rewards.size):
+        if stepped[env]:
+            agent.trace[env, BEFORE] = agent.trace[env, NOW]
+            notice(agent, observations[env], sources)
+            fire_and_recruit(agent, settings, sources, agent.trace[env, NOW])
+            agent.track[STEPS] += 1
+            learn(agent, settings, env, rewards[env], terminated[env])
+            if terminated[env] or truncated[env]:
+                agent.track[EPISODES] += 1
+            else:
+                act(agent, settings, env)
+    return True
+
+
+@compiled
+def predict(agent, settings, observations, deterministic, random, actions):
+    """Write the policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
+    choices = agent.choices
+    sources = np.empty(agent.rails.size, np.float32)
+    cells = np.empty(agent.cell.shape[1], np.float32)
+    chance, log_chance = np.empty(choices[-1]), np.empty(choices[-1])
+    for b in range(observations.shape[0]):
+        sense(agent, observations[b], sources)
+        fire_cells(agent, settings, sources, cells)
+        policy_of(agent, settings, cells, chance, log_chance)
+        for d in range(choices.size - 1):
+            start, stop = choices[d], choices[d + 1]
+            if deterministic:
+                actions[b, d] = np.argmax(chance[start:stop])
+            else:
+                actions[b, d] = pick(chance, start, stop, random_uniform(random)) - start

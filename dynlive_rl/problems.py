@@ -50,7 +50,7 @@ class Problem:
     hidden: int = 12
     epochs: int = 500
     batch_size: int = 4
-    learning_rate: dict[str, float] = field(default_factory=lambda: {"simplex": 0.03, "free": 0.05})
+    learning_rate: dict[str, float] = field(default_factory=lambda: {"simplex": 0.005, "free": 0.05})
     remembers: bool = False
 
     @property
@@ -185,49 +185,66 @@ def _xor() -> Problem:
 def _memory_xor() -> Problem:
     X = _bits(2)[:, :, None]
     y = (X.sum(axis=(1, 2)) % 2).astype(np.int64)
-    return Problem(X, y, X, y, ("x",), learning_rate={"simplex": 0.01, "free": 0.05}, remembers=True)
+    return Problem(X, y, X, y, ("x",), remembers=True)
 
 
 def _parity() -> Problem:
     X = _bits(4)[:, None, :]
     y = (X.sum(axis=(1, 2)) % 2).astype(np.int64)
-    return Problem(X, y, X, y, ("x1", "x2", "x3", "x4"), hidden=24, epochs=1000, batch_size=16)
+    return Problem(
+        X,
+        y,
+        X,
+        y,
+        ("x1", "x2", "x3", "x4"),
+        hidden=24,
+        epochs=1000,
+        batch_size=16,
+        learning_rate={"simplex": 0.03, "free": 0.05},
+    )
 
 
-def _split(X: NDArray[Any], y: NDArray[Any], names: tuple[str, ...], **settings: Any) -> Problem:
+def _split(data: Any, names: tuple[str, ...], hidden: int, epochs: int, rates: dict[str, float]) -> Problem:
     """Return a problem with a quarter of the examples to judge by, and inputs scaled by the range of the others."""
+    X, y = data
     order = np.random.default_rng(0).permutation(len(X))
     test, train = order[: len(X) // 4], order[len(X) // 4 :]
     lowest, highest = X[train].min(axis=0), X[train].max(axis=0)
     Z = np.clip((X - lowest) / np.where(highest > lowest, highest - lowest, 1.0), 0, 1)[:, None, :]
-    settings = {"batch_size": 32, "learning_rate": {"simplex": 0.005, "free": 0.01}} | settings
-    return Problem(Z[train], y[train], Z[test], y[test], names, **settings)
+    return Problem(
+        Z[train],
+        y[train],
+        Z[test],
+        y[test],
+        names,
+        hidden=hidden,
+        epochs=epochs,
+        batch_size=32,
+        learning_rate=rates,
+    )
 
 
 def _moons() -> Problem:
     from sklearn.datasets import make_moons
 
-    return _split(
-        *make_moons(400, noise=0.15, random_state=0),
-        ("x1", "x2"),
-        hidden=32,
-        epochs=200,
-        learning_rate={"simplex": 0.01, "free": 0.05},
-    )
+    data = make_moons(400, noise=0.15, random_state=0)
+    return _split(data, ("x1", "x2"), hidden=32, epochs=200, rates={"simplex": 0.01, "free": 0.05})
 
 
 def _iris() -> Problem:
     from sklearn.datasets import load_iris
 
     data = load_iris()
-    return _split(data.data, data.target, tuple(data.feature_names), hidden=16, epochs=100)
+    names = tuple(data.feature_names)
+    return _split((data.data, data.target), names, hidden=16, epochs=100, rates={"simplex": 0.005, "free": 0.01})
 
 
 def _digits() -> Problem:
     from sklearn.datasets import load_digits
 
     data = load_digits()
-    return _split(data.data, data.target, tuple(data.feature_names), hidden=100, epochs=40)
+    names = tuple(data.feature_names)
+    return _split((data.data, data.target), names, hidden=100, epochs=40, rates={"simplex": 0.005, "free": 0.01})
 
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {

@@ -189,7 +189,7 @@ def square_radius(agent, settings, layer):
 
 @inner
 def fire_cells(agent, settings, sources, outputs):
-    """Outputs (c,) of all cells, for looking only."""
+    """Write the outputs (c,) of all cells, for looking only."""
     size = outputs.size // agent.born.size
     for layer in range(agent.born.size):
         first, stop = layer * size, layer * size + agent.born[layer]
@@ -199,7 +199,7 @@ def fire_cells(agent, settings, sources, outputs):
 
 @inner
 def fire_and_recruit(agent, settings, sources, outputs):
-    """Outputs (c,) of all cells; where the input is far from all cells of a layer, one is born there.
+    """Write the outputs (c,) of all cells; where the input is far from all cells of a layer, one is born there.
 
     A finer layer waits until the nearest cell of the one before is mature. Where a layer's pool is used up, the least
     used cell is retired, if it has hardly been used lately.
@@ -248,7 +248,7 @@ def give_birth(agent, sources, place):
 
 @inlined
 def read(agent, neuron, cells):
-    """Reading of an output neuron: Σ x (2 · pool · strength - 1) over all living cells."""
+    """Return the reading of an output neuron, Σ x (2 · pool · strength - 1), over all living cells."""
     size = cells.size // agent.born.size
     result = 0.0
     for layer in range(agent.born.size):

@@ -46,6 +46,7 @@ class LiveLearner:
             born=np.zeros(config.layers, np.int64),
             strength=np.zeros((1 + outputs, pool), np.float32),
             trace=np.zeros((environments, 3 + outputs, pool), np.float32),
+            foretold=np.zeros(environments),
             chance=np.zeros((environments, outputs)),
             choices=np.cumsum([0, *options]),
             action=np.zeros((environments, len(options)), np.int64),

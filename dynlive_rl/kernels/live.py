@@ -54,6 +54,7 @@ class LiveAgent(NamedTuple):
     born: Integer  # (l,) living cells of each layer, the first ones of its c / l
     strength: NDArray[np.float32]  # (1 + o, c) of the value neuron and the action neurons
     trace: NDArray[np.float32]  # (e, 3 + o, c)
+    foretold: NDArray[np.float64]  # (e,) what the last step said the next value was
     chance: NDArray[np.float64]  # (e, o) the policy that chose the next action
     choices: Integer  # (d + 1,) where each choice's options start
     action: Integer  # (e, d) the next action
@@ -305,8 +306,6 @@ def move(agent, env, neuron, fade, mark, pace, bonus):
 def widen(agent, size):
     """Widen the value neuron's range until values and targets up to `size` are small in it; values stay what they are."""
     level, strength = agent.level, agent.strength[0]
-    if level[RANGE] == 0:
-        level[RANGE] = MARGIN * size
     shrink = 1.0
     while level[RANGE] < MARGIN * size:
         level[RANGE] *= 2.0
@@ -326,12 +325,15 @@ def learn(agent, settings, env, reward, terminated):
     before = trace[BEFORE]
     expected = read(agent, 0, before)
     following = 0.0 if terminated else read(agent, 0, trace[NOW])
+    if level[RANGE] == 0 and reward != 0:
+        level[RANGE] = MARGIN * abs(reward)
     target = reward + settings.discount * level[RANGE] * following
     widen_to = max(abs(target), abs(level[RANGE] * expected))
     if MARGIN * widen_to > level[RANGE]:
-        expected *= level[RANGE]
+        before_widening = level[RANGE]
         widen(agent, widen_to)
-        expected /= level[RANGE]
+        expected *= before_widening / level[RANGE]
+        following *= before_widening / level[RANGE]
     if level[RANGE] == 0:
         return  # no reward so far: nothing is better or worse than anything
     error = target - level[RANGE] * expected
@@ -355,7 +357,10 @@ def learn(agent, settings, env, reward, terminated):
         stop = first + agent.born[layer]
         overlap += product(trace[TAGS, first:stop], before[first:stop])
     rate = settings.critic_rate * share
-    move(agent, env, 0, fade, 1.0 - rate * fade * overlap, rate * error / level[RANGE], 0.0)
+    shift = expected - agent.foretold[env] / level[RANGE]  # by what the last step's learning moved this very value
+    pace = error / level[RANGE] + shift
+    move(agent, env, 0, fade, rate * (1.0 - fade * overlap), pace, -rate * shift)
+    agent.foretold[env] = level[RANGE] * following
 
     rate = settings.actor_rate * share / settings.policy_range
     for d in range(choices.size - 1):
@@ -366,7 +371,7 @@ def learn(agent, settings, env, reward, terminated):
         for k in range(choices[d], choices[d + 1]):
             mark = (1.0 if k == chosen else 0.0) - chance[k]
             widening = -chance[k] * (log(chance[k] + 1e-12) + entropy)
-            move(agent, env, 1 + k, fade, mark, rate * advantage, rate * settings.entropy * widening)
+            move(agent, env, 1 + k, fade, rate * mark, advantage, rate * settings.entropy * widening)
 
 
 @compiled
@@ -383,6 +388,7 @@ def begin(agent, settings, starting, observations):
             agent.trace[env, TAGS:] = 0
             notice(agent, observations[env], sources)
             fire_and_recruit(agent, settings, sources, agent.trace[env, NOW])
+            agent.foretold[env] = agent.level[RANGE] * read(agent, 0, agent.trace[env, NOW])
             act(agent, settings, env)
     return True
 

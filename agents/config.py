@@ -174,17 +174,17 @@ class LiveConfig:
 
     cells: int = 512
     layers: int = 3
-    radius: float = 0.8
+    radius: float = 2.5
     recruit_below: float = 0.6
     mature: float = 50.0
     usage_span: float = 10_000.0
-    discount: float = 0.99
-    trace_decay: float = 0.7
-    critic_rate: float = 0.2
+    discount: float = 0.995
+    trace_decay: float = 0.85
+    critic_rate: float = 0.3
     actor_rate: float = 0.07
     entropy: float = 0.1
     advantage_clip: float = 3.0
-    policy_range: float = 16.0
+    policy_range: float = 32.0
 
     def __post_init__(self) -> None:
         _check_numbers(self)

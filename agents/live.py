@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dynlive_rl import checkpoint
 from dynlive_rl.kernels import live, track
 from dynlive_rl.kernels.live import LiveAgent
-from dynlive_rl.kernels.policy import SCALED
+from dynlive_rl.kernels.policy import SCALED, VARIANCE
 from dynlive_rl.network import Network
 from dynlive_rl.topology import random_state
 
@@ -41,21 +41,11 @@ class LiveLearner:
         size = min(config.cells, max(MOST_STRENGTHS // (2 * features * config.layers), 16))
         pool = size * config.layers
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
-        self.state = LiveAgent(
-            cell=np.zeros((2 * features + 2, pool), np.float32),
-            born=np.zeros(config.layers, np.int64),
-            strength=np.zeros((1 + outputs, pool), np.float32),
-            trace=np.zeros((environments, 3 + outputs, pool), np.float32),
-            foretold=np.zeros(environments),
-            chance=np.zeros((environments, outputs)),
-            choices=np.cumsum([0, *options]),
-            action=np.zeros((environments, len(options)), np.int64),
-            scaler=np.stack([scaled, np.zeros(features), np.ones(features)]).astype(float),
-            rails=np.zeros(2 * features),
-            level=np.zeros(live.LEVELS),
-            track=np.zeros(track.TRACKED),
-            random=random_state(acting),
-        )
+        self._buffers = live.new_buffers(features, outputs, len(options), config.layers, pool, environments)
+        self.state = LiveAgent(*live.unfold(self._buffers))
+        self.state.choices[:] = np.cumsum([0, *options])
+        self.state.scaler[SCALED], self.state.scaler[VARIANCE] = scaled, 1
+        self.state.random[:] = random_state(acting)
         self._predict_random = random_state(predicting)
 
     def warm_up(self) -> None:
@@ -101,7 +91,7 @@ class LiveLearner:
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `state.action`."""
-        if not live.begin(self.state, self._settings, starting, observations):
+        if not live.begin(self._buffers, self._settings, starting, observations):
             refuse(observations, None)
 
     def observe(
@@ -113,13 +103,13 @@ class LiveLearner:
         truncated: NDArray[np.bool_],
     ) -> None:
         """Learn from a step of some environments; the next actions of those that go on are in `state.action`."""
-        if not live.observe(self.state, self._settings, stepped, rewards, observations, terminated, truncated):
+        if not live.observe(self._buffers, self._settings, stepped, rewards, observations, terminated, truncated):
             refuse(observations, rewards)
 
     def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
         """Return the policy's choices (b, d) for observations (b, f), the best ones or sampled."""
         choices = np.empty((observations.shape[0], self.state.action.shape[1]), np.int64)
-        live.predict(self.state, self._settings, observations, deterministic, self._predict_random, choices)
+        live.predict(self._buffers, self._settings, observations, deterministic, self._predict_random, choices)
         return choices
 
     def get_state(self) -> dict[str, NDArray[Any]]:
@@ -131,8 +121,7 @@ class LiveLearner:
         checkpoint.copy_into(self._arrays(), state)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        learned = {name: array for name, array in self.state._asdict().items() if name != "choices"}
-        return learned | {"predict_random": self._predict_random}
+        return self._buffers._asdict() | {"predict_random": self._predict_random}
 
 
 def _no_network() -> NoReturn:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .arithmetic import compiled, inlined, inner, random_uniform, summing, total
 from .arrays import Integer
 from .policy import MEAN, SCALED, VARIANCE, all_moderate, encode, log_softmax, pick
-from .track import EPISODES, STEPS, SURPRISE
+from .track import EPISODES, STEPS, SURPRISE, TRACKED
 
 # Rows of LiveAgent.cell after its strengths, counted from the end.
 RAILS_SUM, USAGE = -2, -1
@@ -28,6 +28,7 @@ NOW, BEFORE, TAGS = 0, 1, 2
 # Entries of LiveAgent.level.
 RANGE, ERROR_SQUARE, SEEN, SPREAD = 0, 1, 2, 3
 LEVELS = 4
+SIZES = 6  # entries at the start of Buffers.whole
 MARGIN = 8.0  # values and targets stay below the range of the value neuron divided by this
 
 
@@ -47,8 +48,16 @@ class LiveSettings(NamedTuple):
     usage_span: float
 
 
+class Buffers(NamedTuple):
+    """All a live agent consists of, in three rows: a compiled call takes long to unpack many arrays."""
+
+    single: NDArray[np.float32]
+    double: NDArray[np.float64]
+    whole: Integer  # begins with the sizes f, o, d, l, c, e
+
+
 class LiveAgent(NamedTuple):
-    """Everything a live step reads and writes: c cells in l layers, o options, f outside values, e environments."""
+    """What is where in the buffers: c cells in l layers, o options of d choices, f outside values, e environments."""
 
     cell: NDArray[np.float32]  # (2 f + 2, c) strengths by source, the rails' sum at birth, usage
     born: Integer  # (l,) living cells of each layer, the first ones of its c / l
@@ -63,6 +72,45 @@ class LiveAgent(NamedTuple):
     level: NDArray[np.float64]  # (LEVELS,)
     track: NDArray[np.float64]  # (track.TRACKED,)
     random: NDArray[np.uint64]  # (4,)
+
+
+def new_buffers(features, options, choices, layers, pool, environments):
+    """Buffers of a new agent, all 0 but for their sizes."""
+    rows = 2 * features + 2 + 1 + options + environments * (3 + options)
+    doubles = environments * (1 + options) + 5 * features + LEVELS + TRACKED
+    wholes = SIZES + layers + choices + 1 + environments * choices + 4
+    buffers = Buffers(np.zeros(rows * pool, np.float32), np.zeros(doubles), np.zeros(wholes, np.int64))
+    buffers.whole[:SIZES] = features, options, choices, layers, pool, environments
+    return buffers
+
+
+@inlined
+def take(buffer, start, rows, columns):
+    """Return rows of a buffer from a position on, and the position after them."""
+    stop = start + rows * columns
+    return buffer[start:stop].reshape(rows, columns), stop
+
+
+@compiled
+def unfold(buffers):
+    """Return the buffers' parts by name, as views."""
+    single, double, whole = buffers
+    f, o, d, l, c, e = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
+    cell, at = take(single, 0, 2 * f + 2, c)
+    strength, at = take(single, at, 1 + o, c)
+    trace = single[at:].reshape(e, 3 + o, c)
+    foretold, at = take(double, 0, 1, e)
+    chance, at = take(double, at, e, o)
+    scaler, at = take(double, at, 3, f)
+    rails, at = take(double, at, 1, 2 * f)
+    level, at = take(double, at, 1, LEVELS)
+    born, choices_at = take(whole, SIZES, 1, l)
+    choices, at_action = take(whole, choices_at, 1, d + 1)
+    action, at_random = take(whole, at_action, e, d)
+    return LiveAgent(
+        cell, born[0], strength, trace, foretold[0], chance, choices[0], action, scaler, rails[0], level[0], double[at:],
+        whole[at_random:].view(np.uint64),
+    )  # fmt: skip
 
 
 @summing
@@ -375,13 +423,14 @@ def learn(agent, settings, env, reward, terminated):
 
 
 @compiled
-def begin(agent, settings, starting, observations):
+def begin(buffers, settings, starting, observations):
     """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
     """
     if not all_moderate(observations):
         return False
+    agent = unfold(buffers)
     sources = np.empty(agent.rails.size, np.float32)
     for env in range(observations.shape[0]):
         if starting[env]:
@@ -394,7 +443,7 @@ def begin(agent, settings, starting, observations):
 
 
 @compiled
-def observe(agent, settings, stepped, rewards, observations, terminated, truncated):
+def observe(buffers, settings, stepped, rewards, observations, terminated, truncated):
     """Learn from one step of every environment e where stepped[e], and choose the next actions of those that go on.
 
     Parameters have shape (e,), observations (e, f). Returns False, and learns nothing, if an observation or reward is not
@@ -402,6 +451,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     """
     if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
         return False
+    agent = unfold(buffers)
     sources = np.empty(agent.rails.size, np.float32)
     for env in range(rewards.size):
         if stepped[env]:
@@ -418,8 +468,9 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
 
 
 @compiled
-def predict(agent, settings, observations, deterministic, random, actions):
+def predict(buffers, settings, observations, deterministic, random, actions):
     """Write the policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
+    agent = unfold(buffers)
     choices = agent.choices
     sources = np.empty(agent.rails.size, np.float32)
     cells = np.empty(agent.cell.shape[1], np.float32)

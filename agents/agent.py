@@ -259,7 +259,7 @@ class DynLiveAgent:
         self._terminated[:] = terminated
         self._truncated[:] = truncated
         self._learner.observe(stepped, self._rewards, self._rows, self._terminated, self._truncated)
-        self._seen[...] = self._rows
+        self._seen, self._rows = self._rows, self._seen
         self._latest = next_observation
         if self._vector:
             self._ended |= stepped & (self._terminated | self._truncated)

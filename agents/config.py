@@ -172,7 +172,7 @@ class LiveConfig:
         The policy is softmax(policy_range · readings), with readings ≥ -1 per layer of cells.
     """
 
-    cells: int = 512
+    cells: int = 256
     layers: int = 3
     radius: float = 2.5
     recruit_below: float = 0.6

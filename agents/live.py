@@ -36,13 +36,14 @@ class LiveLearner:
         seed: int | None,
     ) -> None:
         self.config = config
-        self._settings = config.settings()
+        settings = np.array(config.settings(), float)
         features, outputs = scaled.size, sum(options)
         size = min(config.cells, max(MOST_STRENGTHS // (2 * features * config.layers), 16))
         pool = size * config.layers
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
-        self._buffers = live.new_buffers(features, outputs, len(options), config.layers, pool, environments)
-        self.state = LiveAgent(*live.unfold(self._buffers))
+        buffers = live.new_buffers(features, outputs, len(options), config.layers, pool, environments)
+        self._arguments = *buffers, settings  # of every kernel
+        self.state = LiveAgent(*live.unfold(*buffers))
         self.state.choices[:] = np.cumsum([0, *options])
         self.state.scaler[SCALED], self.state.scaler[VARIANCE] = scaled, 1
         self.state.random[:] = random_state(acting)
@@ -91,7 +92,7 @@ class LiveLearner:
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `state.action`."""
-        if not live.begin(self._buffers, self._settings, starting, observations):
+        if not live.begin(*self._arguments, starting, observations):
             refuse(observations, None)
 
     def observe(
@@ -103,13 +104,13 @@ class LiveLearner:
         truncated: NDArray[np.bool_],
     ) -> None:
         """Learn from a step of some environments; the next actions of those that go on are in `state.action`."""
-        if not live.observe(self._buffers, self._settings, stepped, rewards, observations, terminated, truncated):
+        if not live.observe(*self._arguments, stepped, rewards, observations, terminated, truncated):
             refuse(observations, rewards)
 
     def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
         """Return the policy's choices (b, d) for observations (b, f), the best ones or sampled."""
         choices = np.empty((observations.shape[0], self.state.action.shape[1]), np.int64)
-        live.predict(self._buffers, self._settings, observations, deterministic, self._predict_random, choices)
+        live.predict(*self._arguments, observations, deterministic, self._predict_random, choices)
         return choices
 
     def get_state(self) -> dict[str, NDArray[Any]]:
@@ -121,7 +122,8 @@ class LiveLearner:
         checkpoint.copy_into(self._arrays(), state)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        return self._buffers._asdict() | {"predict_random": self._predict_random}
+        single, double, whole, _ = self._arguments
+        return {"single": single, "double": double, "whole": whole, "predict_random": self._predict_random}
 
 
 def _no_network() -> NoReturn:

@@ -28,7 +28,7 @@ NOW, BEFORE, TAGS = 0, 1, 2
 # Entries of LiveAgent.level.
 RANGE, ERROR_SQUARE, SEEN, SPREAD = 0, 1, 2, 3
 LEVELS = 4
-SIZES = 6  # entries at the start of Buffers.whole
+SIZES = 6  # entries at the start of the array of whole numbers
 MARGIN = 8.0  # values and targets stay below the range of the value neuron divided by this
 
 
@@ -48,16 +48,13 @@ class LiveSettings(NamedTuple):
     usage_span: float
 
 
-class Buffers(NamedTuple):
-    """All a live agent consists of, in three rows: a compiled call takes long to unpack many arrays."""
-
-    single: NDArray[np.float32]
-    double: NDArray[np.float64]
-    whole: Integer  # begins with the sizes f, o, d, l, c, e
-
-
 class LiveAgent(NamedTuple):
-    """What is where in the buffers: c cells in l layers, o options of d choices, f outside values, e environments."""
+    """Everything a live step reads and writes: c cells in l layers, o options of d choices, f outside values, e
+    environments.
+
+    All of it lies in three arrays, one per type, because a compiled call takes long to unpack many arrays, and named tuples
+    above all: 8 of the 10 microseconds of such a call. `unfold` says what is where.
+    """
 
     cell: NDArray[np.float32]  # (2 f + 2, c) strengths by source, the rails' sum at birth, usage
     born: Integer  # (l,) living cells of each layer, the first ones of its c / l
@@ -75,13 +72,13 @@ class LiveAgent(NamedTuple):
 
 
 def new_buffers(features, options, choices, layers, pool, environments):
-    """Buffers of a new agent, all 0 but for their sizes."""
-    rows = 2 * features + 2 + 1 + options + environments * (3 + options)
+    """Return the three arrays of a new agent, all 0 but for its sizes f, o, d, l, c, e at the start of the last."""
+    singles = (2 * features + 2 + 1 + options + environments * (3 + options)) * pool
     doubles = environments * (1 + options) + 5 * features + LEVELS + TRACKED
     wholes = SIZES + layers + choices + 1 + environments * choices + 4
-    buffers = Buffers(np.zeros(rows * pool, np.float32), np.zeros(doubles), np.zeros(wholes, np.int64))
-    buffers.whole[:SIZES] = features, options, choices, layers, pool, environments
-    return buffers
+    whole = np.zeros(wholes, np.int64)
+    whole[:SIZES] = features, options, choices, layers, pool, environments
+    return np.zeros(singles, np.float32), np.zeros(doubles), whole
 
 
 @inlined
@@ -92,9 +89,8 @@ def take(buffer, start, rows, columns):
 
 
 @compiled
-def unfold(buffers):
-    """Return the buffers' parts by name, as views."""
-    single, double, whole = buffers
+def unfold(single, double, whole):
+    """Return the parts of the three arrays by name, as views."""
     f, o, d, l, c, e = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
     cell, at = take(single, 0, 2 * f + 2, c)
     strength, at = take(single, at, 1 + o, c)
@@ -111,6 +107,13 @@ def unfold(buffers):
         cell, born[0], strength, trace, foretold[0], chance, choices[0], action, scaler, rails[0], level[0], double[at:],
         whole[at_random:].view(np.uint64),
     )  # fmt: skip
+
+
+@inlined
+def named(numbers):
+    """Return the settings by name."""
+    n = numbers
+    return LiveSettings(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10])
 
 
 @summing
@@ -200,7 +203,7 @@ def smallest(values):
     return where
 
 
-@inner
+@inlined
 def sense(agent, observation, sources):
     """Put an observation (f,) onto the rails (2 f,), scaled by the running statistics."""
     f = observation.size
@@ -211,7 +214,7 @@ def sense(agent, observation, sources):
         sources[f + i] = max(cos(angle), 0.0)
 
 
-@inner
+@inlined
 def notice(agent, observation, sources):
     """Let the running statistics see an observation, and put it onto the rails."""
     level, scaler, rails = agent.level, agent.scaler, agent.rails
@@ -236,7 +239,7 @@ def square_radius(agent, settings, layer):
     return settings.radius * agent.level[SPREAD] / 4.0**layer
 
 
-@inner
+@inlined
 def fire_cells(agent, settings, sources, outputs):
     """Write the outputs (c,) of all cells, for looking only."""
     size = outputs.size // agent.born.size
@@ -246,7 +249,7 @@ def fire_cells(agent, settings, sources, outputs):
         divide(outputs[first:stop])
 
 
-@inner
+@inlined
 def fire_and_recruit(agent, settings, sources, outputs):
     """Write the outputs (c,) of all cells; where the input is far from all cells of a layer, one is born there.
 
@@ -270,7 +273,7 @@ def fire_and_recruit(agent, settings, sources, outputs):
             if place == stop or cell[USAGE, place] < np.float32(1):
                 born[layer] += place == stop
                 stop = first + born[layer]
-                give_birth(agent, sources, place)
+                give_birth(cell, agent.strength, agent.trace, sources, place)
                 fire_layer(cell, sources, first, stop, square, outputs)
                 nearest = place - first
         divide(outputs[first:stop])
@@ -279,9 +282,8 @@ def fire_and_recruit(agent, settings, sources, outputs):
 
 
 @inner
-def give_birth(agent, sources, place):
+def give_birth(cell, strength, trace, sources, place):
     """Make a cell the neuron that answers to these sources: strengths in proportion to them, neutral to all who read it."""
-    cell, strength, trace = agent.cell, agent.strength, agent.trace
     whole = total(sources)
     for j in range(sources.size):
         cell[j, place] = sources[j] / whole
@@ -308,7 +310,7 @@ def read(agent, neuron, cells):
     return result
 
 
-@inner
+@inlined
 def policy_of(agent, settings, cells, chance, log_chance):
     """Probability of every option, and its logarithm: softmax of the action neurons' readings, choice by choice."""
     choices = agent.choices
@@ -319,7 +321,7 @@ def policy_of(agent, settings, cells, chance, log_chance):
         log_softmax(readings, choices[d], choices[d + 1], settings.policy_range, chance, log_chance)
 
 
-@inner
+@inlined
 def act(agent, settings, env):
     """Choose the next action of an environment from what its cells say now."""
     chance, choices = agent.chance[env], agent.choices
@@ -331,46 +333,42 @@ def act(agent, settings, env):
 
 
 @inner
-def move(agent, env, neuron, fade, mark, pace, bonus):
-    """Let an output neuron learn: tags, strengths, and their sum at most 1."""
-    strength, trace = agent.strength, agent.trace
-    pool = strength.shape[1]
-    size = pool // agent.born.size
+def move(strength, tag, cells, born, fade, mark, pace, bonus):
+    """Let an output neuron learn: tags (c,), strengths (c,), and their sum at most 1."""
+    pool = strength.size
+    size = pool // born.size
+    fade, mark = np.float32(fade), np.float32(mark)
+    pace, bonus = np.float32(pace / (2.0 * pool)), np.float32(bonus / (2.0 * pool))
     whole = 0.0
-    for layer in range(agent.born.size):
+    for layer in range(born.size):
         first = layer * size
-        stop = first + agent.born[layer]
-        whole += follow_tag(
-            strength[neuron, first:stop], trace[env, TAGS + neuron, first:stop], trace[env, BEFORE, first:stop],
-            np.float32(fade), np.float32(mark), np.float32(pace / (2.0 * pool)), np.float32(bonus / (2.0 * pool)),
-        )  # fmt: skip
+        stop = first + born[layer]
+        whole += follow_tag(strength[first:stop], tag[first:stop], cells[first:stop], fade, mark, pace, bonus)
     if whole > 1.0:
         share = np.float32(1.0 / whole)
         for i in range(pool):
-            strength[neuron, i] *= share
+            strength[i] *= share
 
 
 @inner
-def widen(agent, size):
-    """Widen the value neuron's range until values and targets up to `size` are small in it; values stay what they are."""
-    level, strength = agent.level, agent.strength[0]
+def widen(level, strength, born, size):
+    """Widen the value neuron's range until values up to `size` are small in it; what the cells stand for stays."""
     shrink = 1.0
     while level[RANGE] < MARGIN * size:
         level[RANGE] *= 2.0
         shrink *= 0.5
-    if shrink < 1.0:
-        neutral = np.float32(0.5 / strength.size)
-        per_layer = strength.size // agent.born.size
-        for layer in range(agent.born.size):
-            for i in range(layer * per_layer, layer * per_layer + agent.born[layer]):
-                strength[i] = neutral + np.float32(shrink) * (strength[i] - neutral)
+    neutral = np.float32(0.5 / strength.size)
+    per_layer = strength.size // born.size
+    for layer in range(born.size):
+        for i in range(layer * per_layer, layer * per_layer + born[layer]):
+            strength[i] = neutral + np.float32(shrink) * (strength[i] - neutral)
 
 
-@inner
+@inlined
 def learn(agent, settings, env, reward, terminated):
     """Learn from one step of an environment: from BEFORE with its action to NOW."""
     level, trace, chance, choices = agent.level, agent.trace[env], agent.chance[env], agent.choices
-    before = trace[BEFORE]
+    before, born, strength = trace[BEFORE], agent.born, agent.strength
     expected = read(agent, 0, before)
     following = 0.0 if terminated else read(agent, 0, trace[NOW])
     if level[RANGE] == 0 and reward != 0:
@@ -379,7 +377,7 @@ def learn(agent, settings, env, reward, terminated):
     widen_to = max(abs(target), abs(level[RANGE] * expected))
     if MARGIN * widen_to > level[RANGE]:
         before_widening = level[RANGE]
-        widen(agent, widen_to)
+        widen(level, strength[0], born, widen_to)
         expected *= before_widening / level[RANGE]
         following *= before_widening / level[RANGE]
     if level[RANGE] == 0:
@@ -407,7 +405,7 @@ def learn(agent, settings, env, reward, terminated):
     rate = settings.critic_rate * share
     shift = expected - agent.foretold[env] / level[RANGE]  # by what the last step's learning moved this very value
     pace = error / level[RANGE] + shift
-    move(agent, env, 0, fade, rate * (1.0 - fade * overlap), pace, -rate * shift)
+    move(strength[0], trace[TAGS], before, born, fade, rate * (1.0 - fade * overlap), pace, -rate * shift)
     agent.foretold[env] = level[RANGE] * following
 
     rate = settings.actor_rate * share / settings.policy_range
@@ -419,18 +417,18 @@ def learn(agent, settings, env, reward, terminated):
         for k in range(choices[d], choices[d + 1]):
             mark = (1.0 if k == chosen else 0.0) - chance[k]
             widening = -chance[k] * (log(chance[k] + 1e-12) + entropy)
-            move(agent, env, 1 + k, fade, rate * mark, advantage, rate * settings.entropy * widening)
+            move(strength[1 + k], trace[TAGS + 1 + k], before, born, fade, rate * mark, advantage, rate * settings.entropy * widening)
 
 
 @compiled
-def begin(buffers, settings, starting, observations):
+def begin(single, double, whole, numbers, starting, observations):
     """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
     """
     if not all_moderate(observations):
         return False
-    agent = unfold(buffers)
+    agent, settings = unfold(single, double, whole), named(numbers)
     sources = np.empty(agent.rails.size, np.float32)
     for env in range(observations.shape[0]):
         if starting[env]:
@@ -443,7 +441,7 @@ def begin(buffers, settings, starting, observations):
 
 
 @compiled
-def observe(buffers, settings, stepped, rewards, observations, terminated, truncated):
+def observe(single, double, whole, numbers, stepped, rewards, observations, terminated, truncated):
     """Learn from one step of every environment e where stepped[e], and choose the next actions of those that go on.
 
     Parameters have shape (e,), observations (e, f). Returns False, and learns nothing, if an observation or reward is not
@@ -451,7 +449,7 @@ def observe(buffers, settings, stepped, rewards, observations, terminated, trunc
     """
     if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
         return False
-    agent = unfold(buffers)
+    agent, settings = unfold(single, double, whole), named(numbers)
     sources = np.empty(agent.rails.size, np.float32)
     for env in range(rewards.size):
         if stepped[env]:
@@ -468,9 +466,9 @@ def observe(buffers, settings, stepped, rewards, observations, terminated, trunc
 
 
 @compiled
-def predict(buffers, settings, observations, deterministic, random, actions):
+def predict(single, double, whole, numbers, observations, deterministic, random, actions):
     """Write the policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
-    agent = unfold(buffers)
+    agent, settings = unfold(single, double, whole), named(numbers)
     choices = agent.choices
     sources = np.empty(agent.rails.size, np.float32)
     cells = np.empty(agent.cell.shape[1], np.float32)

@@ -58,6 +58,7 @@ def train_dynlive(env_id: str, seed: int, course: Course, **settings: Any) -> di
 # Our agents, with the keyword arguments that make them.
 OURS: dict[str, dict[str, Any]] = {
     "dynlive": {},
+    "dynlive-live": {"mode": "live"},
 }
 ENTRIES = {
     (env_id, agent): Entry(partial(train_dynlive, **settings), task.budget, fine_grid)

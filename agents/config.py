@@ -195,7 +195,7 @@ class LiveConfig:
             if getattr(self, name) == 0:
                 raise ValueError(f"{name} must be above 0")
         if self.discount == 1:
-            raise ValueError("discount must be below 1, not 1")
+            raise ValueError(f"discount must be below 1, not {self.discount!r}")
 
     def settings(self) -> LiveSettings:
         """Return what the kernels need of it."""

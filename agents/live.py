@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
-from dynlive_rl.kernels import live, track
+from dynlive_rl.kernels import live
 from dynlive_rl.kernels.live import LiveAgent
 from dynlive_rl.kernels.policy import SCALED, VARIANCE
 from dynlive_rl.network import Network

@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network
+from dynlive_rl.agents.agent import Mode
 
 
 def median_us(work: Callable[[], int], repeats: int) -> float:
@@ -33,8 +34,8 @@ def bare(env_id: str, steps: int) -> int:
     return steps
 
 
-def learning(env_id: str, steps: int) -> int:
-    DynLiveAgent(env_id, seed=0).learn(steps, progress_bar=False)
+def learning(env_id: str, mode: Mode, steps: int) -> int:
+    DynLiveAgent(env_id, mode=mode, seed=0).learn(steps, progress_bar=False)
     return steps
 
 
@@ -62,6 +63,7 @@ def main() -> None:
     start = time.perf_counter()
     agent = DynLiveAgent(arguments.env, seed=0)
     agent.warm_up()
+    DynLiveAgent(arguments.env, mode="live", seed=0).warm_up()
     live_network(1)
     ready = time.perf_counter() - start
     observation = agent.observation_space.sample()
@@ -71,17 +73,21 @@ def main() -> None:
             agent.predict(observation, deterministic=True)
         return steps
 
+    def learning_us(mode: Mode) -> float:
+        return median_us(lambda: learning(arguments.env, mode, steps), repeats)
+
     env_us = median_us(lambda: bare(arguments.env, steps), repeats)
     rows = {
         "bare environment": env_us,
-        "learning, beyond the environment": median_us(lambda: learning(arguments.env, steps), repeats) - env_us,
+        "learning, beyond the environment": learning_us("rehearsal") - env_us,
+        "learning live, beyond the environment": learning_us("live") - env_us,
         "predict, one observation": median_us(predicting, repeats),
         "live network step (64 hidden)": median_us(lambda: live_network(steps), repeats),
     }
     print(f"compiled or loaded in {ready:.1f} s; medians of {repeats} runs of {steps:,} steps in {arguments.env}\n")
-    print(f"{'':34}{'µs per step':>12}{'× environment':>15}")
+    print(f"{'':38}{'µs per step':>12}{'× environment':>15}")
     for name, us in rows.items():
-        print(f"{name:34}{us:12.1f}{us / env_us:15.1f}")
+        print(f"{name:38}{us:12.1f}{us / env_us:15.1f}")
     if arguments.json:
         print(json.dumps({"env": arguments.env, "steps": steps, "ready_s": round(ready, 2), "us_per_step": rows}))
 

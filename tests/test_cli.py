@@ -71,6 +71,12 @@ def test_train_json(capsys, tmp_path):
     assert result["connections"] > 0
 
 
+def test_train_live(capsys, tmp_path):
+    assert main(["train", "CartPole-v1", "--mode", "live", "--steps", "50", "--out", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["agent"] == "dynlive-live"
+    assert DynLiveAgent.load(tmp_path / "agent.dynlive").mode == "live"
+
+
 def test_no_steps_are_fine(capsys, tmp_path):
     assert main(["train", "CartPole-v1", "--steps", "0", "--out", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["episodes"] == 0

@@ -49,11 +49,11 @@ class LiveSettings(NamedTuple):
 
 
 class LiveAgent(NamedTuple):
-    """Everything a live step reads and writes: c cells in l layers, o options of d choices, f outside values, e
-    environments.
+    """Everything a live step reads and writes.
 
-    All of it lies in three arrays, one per type, because a compiled call takes long to unpack many arrays, and named tuples
-    above all: 8 of the 10 microseconds of such a call. `unfold` says what is where.
+    There are c cells in l layers, o options of d choices, f outside values and e environments. All of it lies in
+    three arrays, one per type, because a compiled call takes long to unpack many arrays, and named tuples above all: 8 of
+    the 10 microseconds of such a call. `unfold` says what is where.
     """
 
     cell: NDArray[np.float32]  # (2 f + 2, c) strengths by source, the rails' sum at birth, usage
@@ -91,7 +91,7 @@ def take(buffer, start, rows, columns):
 @compiled
 def unfold(single, double, whole):
     """Return the parts of the three arrays by name, as views."""
-    f, o, d, l, c, e = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
+    f, o, d, layers, c, e = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
     cell, at = take(single, 0, 2 * f + 2, c)
     strength, at = take(single, at, 1 + o, c)
     trace = single[at:].reshape(e, 3 + o, c)
@@ -100,12 +100,13 @@ def unfold(single, double, whole):
     scaler, at = take(double, at, 3, f)
     rails, at = take(double, at, 1, 2 * f)
     level, at = take(double, at, 1, LEVELS)
-    born, choices_at = take(whole, SIZES, 1, l)
-    choices, at_action = take(whole, choices_at, 1, d + 1)
-    action, at_random = take(whole, at_action, e, d)
+    tracked = double[at:]
+    born, at = take(whole, SIZES, 1, layers)
+    choices, at = take(whole, at, 1, d + 1)
+    action, at = take(whole, at, e, d)
     return LiveAgent(
-        cell, born[0], strength, trace, foretold[0], chance, choices[0], action, scaler, rails[0], level[0], double[at:],
-        whole[at_random:].view(np.uint64),
+        cell, born[0], strength, trace, foretold[0], chance, choices[0], action, scaler, rails[0], level[0], tracked,
+        whole[at:].view(np.uint64),
     )  # fmt: skip
 
 
@@ -118,7 +119,7 @@ def named(numbers):
 
 @summing
 def product(a, b):
-    """Sum of the products of two rows."""
+    """Return the sum of the products of two rows."""
     result = np.float32(0)
     for i in range(a.size):
         result += a[i] * b[i]
@@ -241,7 +242,7 @@ def square_radius(agent, settings, layer):
 
 @inlined
 def fire_cells(agent, settings, sources, outputs):
-    """Write the outputs (c,) of all cells, for looking only."""
+    """Compute the outputs (c,) of all cells, for looking only."""
     size = outputs.size // agent.born.size
     for layer in range(agent.born.size):
         first, stop = layer * size, layer * size + agent.born[layer]
@@ -251,7 +252,7 @@ def fire_cells(agent, settings, sources, outputs):
 
 @inlined
 def fire_and_recruit(agent, settings, sources, outputs):
-    """Write the outputs (c,) of all cells; where the input is far from all cells of a layer, one is born there.
+    """Compute the outputs (c,) of all cells; where the input is far from all cells of a layer, one is born there.
 
     A finer layer waits until the nearest cell of the one before is mature. Where a layer's pool is used up, the least
     used cell is retired, if it has hardly been used lately.
@@ -299,7 +300,7 @@ def give_birth(cell, strength, trace, sources, place):
 
 @inlined
 def read(agent, neuron, cells):
-    """Return the reading of an output neuron, Σ x (2 · pool · strength - 1), over all living cells."""
+    """Return an output neuron's reading: Σ x (2 · pool · strength - 1) over all living cells."""
     size = cells.size // agent.born.size
     result = 0.0
     for layer in range(agent.born.size):
@@ -372,7 +373,7 @@ def learn(agent, settings, env, reward, terminated):
     expected = read(agent, 0, before)
     following = 0.0 if terminated else read(agent, 0, trace[NOW])
     if level[RANGE] == 0 and reward != 0:
-        level[RANGE] = MARGIN * abs(reward)
+        level[RANGE] = 2.0 * MARGIN * abs(reward)
     target = reward + settings.discount * level[RANGE] * following
     widen_to = max(abs(target), abs(level[RANGE] * expected))
     if MARGIN * widen_to > level[RANGE]:
@@ -417,7 +418,8 @@ def learn(agent, settings, env, reward, terminated):
         for k in range(choices[d], choices[d + 1]):
             mark = (1.0 if k == chosen else 0.0) - chance[k]
             widening = -chance[k] * (log(chance[k] + 1e-12) + entropy)
-            move(strength[1 + k], trace[TAGS + 1 + k], before, born, fade, rate * mark, advantage, rate * settings.entropy * widening)
+            tag, bonus = trace[TAGS + 1 + k], rate * settings.entropy * widening
+            move(strength[1 + k], tag, before, born, fade, rate * mark, advantage, bonus)
 
 
 @compiled

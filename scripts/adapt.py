@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import dynlive_rl.envs  # noqa: F401, registers them
 import gymnasium as gym
 import numpy as np
-from dynlive_rl.agents.evaluation import play
 from tqdm import tqdm
 
+import dynlive_rl.envs  # noqa: F401, registers them
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents.evaluation import play
 from protocol import EVALUATION_SEED
 
 

@@ -4,10 +4,9 @@ import argparse
 import time
 from pathlib import Path
 
+from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import Report
 from dynlive_rl.agents.pictures import draw_agent
-
-from dynlive_rl import DynLiveAgent
 from dynlive_rl.drawing import draw_learning_curve
 
 

@@ -8,12 +8,12 @@ import sys
 import gymnasium as gym
 import numpy as np
 import pytest
-from dynlive_rl.agents import AgentConfig
 from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TimeLimit
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent, Network
+from dynlive_rl.agents import AgentConfig
 from dynlive_rl.kernels import actor_critic
 from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
 from worlds import Broken, Corridor, Counting

@@ -47,10 +47,10 @@ class Problem:
     X_test: NDArray[np.float64]
     y_test: NDArray[np.int64]
     inputs: tuple[str, ...]
-    hidden: int = 12
+    hidden: int = 24
     epochs: int = 500
     batch_size: int = 4
-    learning_rate: dict[str, float] = field(default_factory=lambda: {"simplex": 0.005, "free": 0.05})
+    learning_rate: dict[str, float] = field(default_factory=lambda: {"simplex": 0.003, "free": 0.02})
     remembers: bool = False
 
     @property

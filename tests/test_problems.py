@@ -78,7 +78,7 @@ def test_learn_says_what_each_neuron_learned_and_draws(capsys, tmp_path):
 
 def test_a_description_names_inputs_and_their_complements():
     lines = describe(build(load("xor"), seed=0), load("xor"))
-    assert len(lines) == 12 + 2 + 4
+    assert len(lines) == 24 + 2 + 4
     assert any("not x1" in line for line in lines)
 
 

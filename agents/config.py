@@ -69,10 +69,10 @@ class AgentConfig:
         Factor on all rates while the mean return of the last episodes is below the best one by more than the fraction
         `fall` of what had been gained.
     established_episodes, established_steps, collapse, learned
-        Another world has begun when at least so many episodes and
-        steps into the present one all of the last episodes lost more than the fraction `collapse` of what had been gained,
-        provided that this was more than the fraction `learned` of all that returns have spanned. Then rates, scales and the
-        age of what is rehearsed start again, and so do the output neurons.
+        Another world has begun when, at least so many episodes and steps into the present one, each of the last episodes
+        lost more than the fraction `collapse` of what had been gained, and that was more than the fraction `learned` of all
+        that returns have spanned. Then rates, scales and the age of what is rehearsed start again, and so do the output
+        neurons.
     content_within, content_rate, content_interval
         The agent is content while each of the last episodes returned as much as the best one ever, within this share of
         all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the

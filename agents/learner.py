@@ -221,8 +221,9 @@ def _tell_apart(network: Network, examples: NDArray[np.float32]) -> None:
     for count, j in enumerate(arrays.order[: -arrays.outputs.size]):
         row = slice(arrays.first[j], arrays.first[j] + arrays.degree[j])
         drive = seen[:, arrays.source[row]] @ arrays.strength[row]
-        arrays.neuron[THRESHOLD, j] = arrays.neuron[SLOW_THRESHOLD, j] = drive[count % len(drive)]
-        arrays.neuron[GAIN, j] *= max(1.0, USUAL_SPREAD / max(float(drive.std()), 1e-6))
+        if drive.std() > 1e-5:  # otherwise there is nothing to tell apart
+            arrays.neuron[THRESHOLD, j] = arrays.neuron[SLOW_THRESHOLD, j] = drive[count % len(drive)]
+            arrays.neuron[GAIN, j] *= max(1.0, USUAL_SPREAD / float(drive.std()))
 
 
 def _experience(environments: int, rows: int, features: int, choices: int) -> Experience:

@@ -81,6 +81,11 @@ class LiveLearner:
         """There is none by itself."""
         _no_network()
 
+    @property
+    def activity(self) -> NDArray[np.float32]:
+        """There are no networks to be active."""
+        _no_network()
+
     def tracked(self, what: int) -> float:
         """Return one of the tracked numbers, by its position in `kernels.track`."""
         return float(self.state.track[what])

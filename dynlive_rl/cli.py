@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         result: dict[str, Any] = options.run(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"dynlive: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     if options.json:
@@ -98,6 +98,27 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument("--seed", type=_whole(0), default=None, metavar="S", help="seed of the first episode")
     watch.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     watch.set_defaults(run=_watch)
+
+    learn = commands.add_parser("learn", help="learn a small problem from examples", description=_learn.__doc__)
+    learn.add_argument("problem", metavar="PROBLEM", help="xor, memory-xor, parity, moons, iris or digits")
+    learn.add_argument(
+        "--engine",
+        choices=["kernels", "messages"],
+        default="kernels",
+        help="compiled kernels, or neurons that send each other messages: slow (default: %(default)s)",
+    )
+    learn.add_argument(
+        "--constraint",
+        choices=["simplex", "free"],
+        default="simplex",
+        help="strengths that are never negative and sum to 1, or any (default: %(default)s)",
+    )
+    learn.add_argument("--seed", type=_whole(0), default=None, metavar="S", help="seed (default: fresh entropy)")
+    learn.add_argument(
+        "--out", type=Path, default=None, metavar="DIR", help="folder for network.dynlive and network.png"
+    )
+    learn.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    learn.set_defaults(run=_learn)
     return parser
 
 
@@ -190,6 +211,54 @@ def _trained_in(options: argparse.Namespace) -> str:
     if env is None:
         raise ValueError(f"{options.file} was not trained in a registered environment: name one with --env")
     return str(env)
+
+
+def _learn(options: argparse.Namespace) -> dict[str, Any]:
+    """Learn a small problem from examples, say what each neuron learned where there are few, and draw the network."""
+    from . import problems
+    from .messages import MessageNetwork
+
+    problem = problems.load(options.problem)
+    net = problems.build(problem, options.constraint, options.seed)
+    start = time.perf_counter()
+    if options.engine == "kernels":
+        epochs = problem.epochs
+        net.fit(
+            problem.X,
+            problem.y,
+            epochs=epochs,
+            loss="cross-entropy",
+            batch_size=problem.batch_size,
+            anneal=not problem.small,
+            seed=options.seed,
+        )
+    else:
+        messages = MessageNetwork(net)
+        epochs = -(-problems.LIVE_EXAMPLES // len(problem.X))
+        problems.learn_live(messages, problem, epochs=epochs, seed=options.seed, progress_bar=None)
+        messages.write_to(net)
+    seconds = time.perf_counter() - start
+    accuracy = problems.accuracy(net, problem.X_test, problem.y_test)
+    if not options.json:
+        if problem.small:
+            print("\n".join(problems.describe(net, problem)))
+        print(
+            f"{options.problem}: {100 * accuracy:.1f} % right after {epochs * len(problem.X)} examples, {seconds:.1f} s"
+        )
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        net.save(options.out / "network.dynlive")
+        net.draw(options.out / "network.png")
+    return {
+        "problem": options.problem,
+        "engine": options.engine,
+        "constraint": options.constraint,
+        "seed": options.seed,
+        "examples": epochs * len(problem.X),
+        "accuracy": accuracy,
+        "seconds": round(seconds, 3),
+        "out": None if options.out is None else str(options.out),
+    }
 
 
 def _load_environments() -> None:

@@ -109,6 +109,20 @@ class MessageNetwork:
         """Threshold of a relu or sigmoid neuron, 0 for the others."""
         return self._neuron(neuron).threshold
 
+    def write_to(self, net: "Network") -> None:
+        """Give the network these neurons came from the strengths and thresholds they have now."""
+        arrays = net.arrays
+        for j, neuron in self._neurons.items():
+            if isinstance(neuron, Neuron):
+                row = slice(int(arrays.first[j]), int(arrays.first[j + 1]))
+                connected = np.array([i in neuron.strengths for i in arrays.source[row].tolist()], bool)
+                order = np.argsort(~connected, kind="stable")  # the connected sources stand first
+                arrays.link[:, row] = arrays.link[:, row][:, order]
+                arrays.connection[:, row] = arrays.connection[:, row][:, order]
+                arrays.strength[row] = [neuron.strengths.get(i, 0.0) for i in arrays.source[row].tolist()]
+                arrays.degree[j] = len(neuron.strengths)
+                arrays.threshold[j] = neuron.threshold
+
     def _neuron(self, number: int) -> Neuron:
         neuron = self._neurons.get(number)
         if not isinstance(neuron, Neuron):

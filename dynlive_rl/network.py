@@ -347,7 +347,8 @@ class Network(Plasticity):
 
         Examples
         --------
-        >>> net = Network.layered(inputs=1, hidden=(8,), outputs=1, rule="free", seed=0)
+        >>> rule = LearningRule(constraint="free", step="adam")
+        >>> net = Network.layered(inputs=1, hidden=(8,), outputs=1, rule=rule, seed=0)
         >>> x = np.linspace(0, 1, 20)[:, None]
         >>> history = net.fit(x, 1 - x, epochs=200, seed=0, progress_bar=False)
         >>> history.loss[-1] < 0.01

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from .checks import ALL_HOPS, hops_limit, numbers, positive
 from .kernels import errors, rehearsal
 from .kernels.arrays import Batch, Credit
+from .rule import LearningRule
 from .topology import new_batch, new_credit
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def fit(
     if patience is not None and not aside:
         raise ValueError("patience needs examples set aside: give a validation_split > 0")
     held, order = order[:aside], order[aside:]
-    code, sharpness, limit = _CODES[loss], _SHARPNESS[net.rule.constraint], hops_limit(hops)
+    code, beta, limit = _CODES[loss], sharpness(net.rule), hops_limit(hops)
     rate, cycles = net.rule.learning_rate, inputs.shape[0]
     rooms: dict[int, tuple[Batch, Credit]] = {}
     history, best = History([], [], 0), net.get_state()
@@ -96,12 +97,12 @@ def fit(
                     )
                 x, wanted = inputs.take(chosen, axis=2), targets.take(chosen, axis=2)
                 total += rehearsal.rehearse(
-                    net.arrays, *rooms[chosen.size], net.numbers, x, wanted, code, sharpness, pace, limit
+                    net.arrays, *rooms[chosen.size], net.numbers, x, wanted, code, beta, pace, limit
                 )
             history.loss.append(total / order.size)
             if aside:
                 outputs = _recall(net, inputs.take(held, axis=2))[-len(targets) :]
-                history.validation_loss.append(_mean_loss(outputs, targets.take(held, axis=2), loss, sharpness))
+                history.validation_loss.append(_mean_loss(outputs, targets.take(held, axis=2), loss, beta))
             bar.update()
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}", refresh=False)
             if patience is not None:
@@ -123,9 +124,14 @@ def predict(net: "Network", X: ArrayLike) -> NDArray[np.floating]:
     return outputs if np.ndim(X) == 3 else outputs[:, 0]
 
 
-def probabilities(net: "Network", outputs: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the probabilities of classes that outputs (n, o) stand for after learning by cross-entropy."""
-    z = _SHARPNESS[net.rule.constraint] * (outputs - outputs.max(axis=-1, keepdims=True)).astype(np.float64)
+def sharpness(rule: LearningRule) -> float:
+    """Return β, where probabilities of classes are the softmax of β · outputs."""
+    return _SHARPNESS[rule.constraint]
+
+
+def probabilities(rule: LearningRule, outputs: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the probabilities of classes that outputs (..., o) stand for after learning by cross-entropy."""
+    z = sharpness(rule) * (outputs - outputs.max(axis=-1, keepdims=True)).astype(np.float64)
     weights = np.exp(z)
     shares: NDArray[np.floating] = weights / weights.sum(axis=-1, keepdims=True)
     return shares
@@ -143,7 +149,7 @@ def _recall(net: "Network", inputs: NDArray[Any]) -> NDArray[np.floating]:
     return np.concatenate(parts, axis=2)
 
 
-def _mean_loss(outputs: NDArray[Any], targets: NDArray[Any], loss: Loss, sharpness: float) -> float:
+def _mean_loss(outputs: NDArray[Any], targets: NDArray[Any], loss: Loss, beta: float) -> float:
     """Return the mean loss of outputs (r, o, n), as `fit` measures it."""
     y = outputs.astype(np.float64)
     if loss == "mse":
@@ -151,7 +157,7 @@ def _mean_loss(outputs: NDArray[Any], targets: NDArray[Any], loss: Loss, sharpne
     if y.shape[1] == 1:
         y = np.clip(y, 1e-6, 1 - 1e-6)
         return float(-np.mean(targets * np.log(y) + (1 - targets) * np.log(1 - y)))
-    z = sharpness * (y - y.max(axis=1, keepdims=True))
+    z = beta * (y - y.max(axis=1, keepdims=True))
     log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     return float(-np.mean((targets * log_p).sum(axis=1)))
 

@@ -4,9 +4,9 @@ import argparse
 import time
 from pathlib import Path
 
-from dynlive_rl.agents import Report
-
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents import Report
+from dynlive_rl.agents.pictures import draw_agent
 from dynlive_rl.drawing import draw_learning_curve
 
 
@@ -45,8 +45,7 @@ def main() -> None:
     )
     curve, picture = arguments.out / "learning_curve.png", arguments.out / "network.png"
     draw_learning_curve(curve, steps, returns, title=f"{arguments.env}, seed {arguments.seed}")
-    agent.predict(agent.observation_space.sample())
-    agent.actor.draw(picture)
+    draw_agent(agent, picture)
     print(f"wrote {curve} and {picture}")
 
 

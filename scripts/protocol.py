@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
+
 from dynlive_rl.agents.evaluation import play
 
 EVALUATION_SEED = 1_000_000  # far from the seeds that training uses

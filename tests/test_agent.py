@@ -8,12 +8,12 @@ import sys
 import gymnasium as gym
 import numpy as np
 import pytest
-from dynlive_rl.agents import AgentConfig
 from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TimeLimit
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent, Network
+from dynlive_rl.agents import AgentConfig
 from dynlive_rl.kernels import actor_critic
 from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
 from worlds import Broken, Corridor, Counting
@@ -462,3 +462,19 @@ def test_loading_refuses(tmp_path):
 def test_saving_needs_a_folder(tmp_path):
     file = tmp_path / "none" / "agent"
     refused(f"cannot write {file}: there is no folder {file.parent}", own().save, file, error=FileNotFoundError)
+
+
+def test_the_remembered_probability_of_a_choice_is_the_true_one_while_choices_are_held():
+    agent = own(seed=3, config=AgentConfig(first_rehearsal=10**6))
+    observation = np.zeros(2)
+    for step in range(20_000):  # the reward is always the same and no episode ends by itself: it goes on searching
+        agent.act(observation)
+        agent.observe(-1.0, observation, False, step % 200 == 199)
+    state = agent.get_state()
+    acted = state["experience.kind"][0] == STEP
+    action, probability = state["experience.action"][0, acted, 0], state["experience.probability"][0, acted, 0]
+    action, probability = action[:20_000], probability[:20_000]
+    assert (action[1:] == action[:-1]).mean() > 0.7  # held
+    for k in range(3):
+        # Whatever the past, 1 / probability of what is chosen is 1 on average, once where it is chosen and 0 elsewhere.
+        assert np.mean((action == k) / probability) == pytest.approx(1, abs=0.35)

@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["activations", "topology", "network", "agents.agent", "envs.schedules"])
+@pytest.mark.parametrize("name", ["activations", "topology", "network", "estimators", "agents.agent", "envs.schedules"])
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"dynlive_rl.{name}"))
     assert result.attempted > 0

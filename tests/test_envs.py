@@ -5,18 +5,18 @@ import warnings
 from itertools import pairwise
 from pathlib import Path
 
-import dynlive_rl.envs
 import gymnasium as gym
 import numpy as np
 import pytest
-from dynlive_rl.envs import Chain, ChangingActions, ChangingSensors, Cycle, Draw, DriftCartPole, changing_cartpole
-from dynlive_rl.envs.plugins import load_plugins
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from gymnasium.utils.env_checker import check_env
 from numpy.testing import assert_allclose, assert_array_equal
 
+import dynlive_rl.envs
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.cli import main
+from dynlive_rl.envs import Chain, ChangingActions, ChangingSensors, Cycle, Draw, DriftCartPole, changing_cartpole
+from dynlive_rl.envs.plugins import load_plugins
 from worlds import Bandit
 
 IDS = sorted(name for name in gym.registry if name.startswith("DynLive/"))

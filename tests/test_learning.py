@@ -5,12 +5,12 @@ from copy import deepcopy
 import gymnasium as gym
 import numpy as np
 import pytest
-from dynlive_rl.agents import AgentConfig
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents import AgentConfig
 from worlds import Bandit, Corridor, Telling
 
 

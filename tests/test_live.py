@@ -5,14 +5,14 @@ import re
 import gymnasium as gym
 import numpy as np
 import pytest
-from dynlive_rl.agents import AgentConfig, LiveConfig
-from dynlive_rl.agents.live import LiveLearner
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TransformReward
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents import AgentConfig, LiveConfig
+from dynlive_rl.agents.live import LiveLearner
 from dynlive_rl.kernels import live
 from naive import NaiveLive
 from worlds import Bandit, Corridor, Counting

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from dynlive_rl.agents.pictures import LearningRecord, draw_agent, draw_episode, names, watch
-from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent, Network
+from dynlive_rl.agents.pictures import LearningRecord, draw_agent, draw_episode, names, watch
+from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder
 from dynlive_rl.cli import main
 
 Image = pytest.importorskip("PIL.Image")

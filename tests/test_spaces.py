@@ -5,12 +5,12 @@ import json
 import gymnasium as gym
 import numpy as np
 import pytest
-from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Sequence, Text, Tuple
 from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
 
 
 def encoded(space, observation, rows=1):

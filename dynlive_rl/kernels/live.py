@@ -71,7 +71,9 @@ class LiveAgent(NamedTuple):
     random: NDArray[np.uint64]  # (4,)
 
 
-def new_buffers(features, options, choices, layers, pool, environments):
+def new_buffers(
+    features: int, options: int, choices: int, layers: int, pool: int, environments: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
     """Return the three arrays of a new agent, all 0 but for its sizes f, o, d, l, c, e at the start of the last."""
     singles = (2 * features + 2 + 1 + options + environments * (3 + options)) * pool
     doubles = environments * (1 + options) + 5 * features + LEVELS + TRACKED

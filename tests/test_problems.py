@@ -1,0 +1,93 @@
+"""Small problems are learned, on both engines, by errors and by reward alone; and `dynlive learn` shows them."""
+
+import json
+
+import pytest
+
+from dynlive_rl import Network
+from dynlive_rl.cli import main
+from dynlive_rl.messages import MessageNetwork
+from dynlive_rl.problems import PROBLEMS, accuracy, build, describe, learn_live, load
+
+CONSTRAINTS = ["simplex", "free"]
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+@pytest.mark.parametrize("by", ["errors", "reward"])
+def test_memory_xor_live(by, constraint):
+    problem = load("memory-xor")
+    solved = 0
+    for seed in range(4):
+        net = build(problem, constraint, seed)
+        learn_live(net, problem, epochs=500, by=by, seed=seed)
+        solved += accuracy(net, problem.X, problem.y) == 1
+    assert solved >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+@pytest.mark.parametrize("by", ["errors", "reward"])
+@pytest.mark.parametrize("name", ["xor", "memory-xor"])
+def test_20_of_20_seeds_within_2000_presentations(name, by, constraint):
+    problem = load(name)
+    for seed in range(20):
+        net = build(problem, constraint, seed)
+        if by == "errors":
+            net.fit(problem.X, problem.y, epochs=500, loss="cross-entropy", batch_size=4, seed=seed, progress_bar=False)
+        else:
+            learn_live(net, problem, epochs=500, by=by, seed=seed)
+        assert accuracy(net, problem.X, problem.y) == 1, seed
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("xor", 1.0), ("memory-xor", 1.0), ("parity", 1.0), ("moons", 0.9), ("iris", 0.9), ("digits", 0.95)],
+)
+def test_every_problem_is_learned(name, least, constraint, capsys):
+    assert main(["learn", name, "--constraint", constraint, "--seed", "0", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["accuracy"] >= least
+    assert (said["problem"], said["constraint"], said["engine"], said["seed"]) == (name, constraint, "kernels", 0)
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_both_engines_learn_the_same(constraint):
+    problem = load("xor")
+    kernels = build(problem, constraint, 0)
+    source = build(problem, constraint, 0)
+    messages = MessageNetwork(source)
+    for net in (kernels, messages):
+        learn_live(net, problem, epochs=10, seed=0)
+    messages.write_to(source)
+    for j in kernels.layers[1].ids + kernels.layers[2].ids:
+        assert source.sources(j).tolist() == kernels.sources(j).tolist()
+        assert source.strengths(j) == pytest.approx(kernels.strengths(j), abs=1e-9)
+
+
+def test_learn_says_what_each_neuron_learned_and_draws(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert main(["learn", "memory-xor", "--seed", "1", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "neuron 2 (sigmoid): " in said
+    assert "0, then 1 → 1 (right: 1)" in said
+    assert "100.0 % right after 2000 examples" in said
+    assert (tmp_path / "network.png").stat().st_size > 5_000
+    assert accuracy(Network.load(tmp_path / "network.dynlive"), load("memory-xor").X, load("memory-xor").y) == 1
+
+
+def test_a_description_names_inputs_and_their_complements():
+    lines = describe(build(load("xor"), seed=0), load("xor"))
+    assert len(lines) == 24 + 2 + 4
+    assert any("not x1" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_the_message_engine_learns_xor_from_the_command_line(capsys):
+    assert main(["learn", "xor", "--engine", "messages", "--seed", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == 1
+
+
+def test_an_unknown_problem_is_one_sentence(capsys):
+    assert main(["learn", "xnor"]) == 2
+    assert capsys.readouterr().err == f"dynlive: there is no problem 'xnor': there are {', '.join(PROBLEMS)}\n"

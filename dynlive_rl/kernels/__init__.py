@@ -3,7 +3,7 @@
 Read them in this order: `arrays` (what a network is made of), `arithmetic` (activations, random numbers), `update` (how
 one neuron learns), `cycle` (one cycle at a time, live), `errors` (what outputs are rewarded with) and `rehearsal` (a batch
 of remembered experience at a time); then the agent: `policy` (from observations to actions), `track` (what it keeps track
-of) and `actor_critic`.
+of), `actor_critic` and, for live mode, `live`.
 """
 
 from pathlib import Path

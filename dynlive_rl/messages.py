@@ -65,9 +65,9 @@ class MessageNetwork:
         values = numbers("inputs", inputs, np.float64, (len(self._outside),))
         values = values if self.rule.constraint == "free" else np.clip(values, 0, 1)
         for (direct, complement), x in zip(self._outside, values.tolist(), strict=True):
-            self._neurons[direct].inbox.put_nowait(Activity(OUTSIDE, x))
+            self._neurons[direct].tell(Activity(OUTSIDE, x))
             if complement >= 0:
-                self._neurons[complement].inbox.put_nowait(Activity(OUTSIDE, 1 - x))
+                self._neurons[complement].tell(Activity(OUTSIDE, 1 - x))
         self._wake(*(neuron.fire() for neuron in self._neurons.values()))
         self.cycles += 1
         return self.outputs
@@ -79,9 +79,9 @@ class MessageNetwork:
         ago = remembered_cycle(cycle, remembered)
         limit, cycles = hops_limit(hops), remembered - ago
         for j, reward in zip(self.output_ids, values, strict=True):
-            self._neurons[j].inbox.put_nowait(Answer(OUTSIDE, reward, limit))
+            self._neurons[j].tell(Answer(OUTSIDE, reward, limit))
             for _ in range(cycles - 1):
-                self._neurons[j].inbox.put_nowait(Answer(OUTSIDE))
+                self._neurons[j].tell(Answer(OUTSIDE))
         self._wake(*(neuron.learn(cycles, ago) for neuron in self._neurons.values()))
 
     def reset(self) -> None:
@@ -136,5 +136,10 @@ class MessageNetwork:
                 for life in lives:
                     tasks.create_task(life)
 
-        with ThreadPoolExecutor(1) as thread:  # a notebook has an event loop of its own running in this one
-            thread.submit(self._loop.run_until_complete, live()).result()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop.run_until_complete(live())
+        else:  # as in a notebook: an event loop cannot run inside another one
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(self._loop.run_until_complete, live()).result()

@@ -16,16 +16,18 @@ with a token, so that nobody waits for ever.
 
 import asyncio
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from math import exp, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .activations import Activation
+from .kernels.arrays import GAIN, POWER_OF, RATE, THRESHOLD, THRESHOLD_MEAN, THRESHOLD_SQUARE
 
 if TYPE_CHECKING:
     from .network import Network
 
 OUTSIDE = -1  # the sender of inputs and rewards
-THRESHOLD = -1  # the threshold's place among the moments
+BIAS = -1  # the threshold's place among the moments
 
 
 class Activity(NamedTuple):
@@ -60,48 +62,60 @@ class InputNeuron:
 
     def clear(self) -> None:
         """Empty the inbox."""
-        self.inbox: asyncio.Queue[Activity | Answer] = asyncio.Queue()
-        self._arrived: defaultdict[tuple[type, int], deque[Any]] = defaultdict(deque)
+        self.inbox: defaultdict[tuple[type, int], deque[Any]] = defaultdict(deque)
+        self.news = asyncio.Event()
 
-    async def receive(self, kind: type, sender: int) -> Any:
-        """Wait for the next message of a kind from a sender; keep the others that arrive, in their order."""
-        while not self._arrived[kind, sender]:
-            message = await self.inbox.get()
-            self._arrived[type(message), message.sender].append(message)
-        return self._arrived[kind, sender].popleft()
+    def tell(self, message: Activity | Answer) -> None:
+        """Put a message into this neuron's inbox."""
+        self.inbox[type(message), message.sender].append(message)
+        self.news.set()
+
+    async def hear(self, kind: type, senders: Iterable[int]) -> list[Any]:
+        """Wait for the next message of a kind from every sender; what else arrives meanwhile stays in the inbox."""
+        heard = []
+        for sender in senders:
+            queue = self.inbox[kind, sender]
+            while not queue:
+                self.news.clear()
+                await self.news.wait()
+            heard.append(queue.popleft())
+        return heard
 
     def send_up(self, value: float) -> None:
         """Tell everyone on the axon."""
+        activity = Activity(self.number, value)
         for target in self.axon:
-            target.inbox.put_nowait(Activity(self.number, value))
+            target.tell(activity)
 
     async def fire(self) -> None:
         """Pass a value from outside on."""
-        self.send_up((await self.receive(Activity, OUTSIDE)).value)
+        (given,) = await self.hear(Activity, [OUTSIDE])
+        self.send_up(given.value)
 
     async def learn(self, cycles: int, ago: int) -> None:
         """Take the answers for some cycles and let them be."""
         for _ in range(cycles):
-            for target in self.axon:
-                await self.receive(Answer, target.number)
+            await self.hear(Answer, [target.number for target in self.axon])
 
 
 class Neuron(InputNeuron):
     """A neuron that learns."""
 
     def __init__(self, net: "Network", number: int, function: Activation) -> None:
-        self.function, self.rule = function, net.rule
-        self.power, self.gain, self.rate = (
-            float(row[number]) for row in (net.arrays.power, net.arrays.gain, net.arrays.rate)
-        )
-        self.strengths = dict(zip(net.sources(number).tolist(), net.strengths(number).tolist(), strict=True))
-        self.threshold = net.threshold(number)
+        arrays = net.arrays
+        row = slice(int(arrays.first[number]), int(arrays.first[number] + arrays.degree[number]))
+        connected = arrays.source[row].tolist()
+        self.function, self.rule, self.is_output = function, net.rule, number in net.output_ids
+        self.power, self.gain, self.rate, self.threshold = arrays.neuron[
+            [POWER_OF, GAIN, RATE, THRESHOLD], number
+        ].tolist()
+        self.strengths: dict[int, float] = dict(zip(connected, arrays.strength[row].tolist(), strict=True))
         self.sources: dict[int, InputNeuron] = {}  # all allowed ones; strengths has the connected ones only
         self.recurrent: set[int] = set()  # sources that are read in the cycle before
         self.memory: deque[Cycle] = deque(maxlen=net.memory.output.shape[0] - 1)
-        self.moments: defaultdict[int, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
-        self.updates = 0
-        self.is_output = number in net.output_ids
+        self.moments: dict[int, list[float]] = dict(zip(connected, arrays.moments[:, row].T.tolist(), strict=True))
+        self.moments[BIAS] = arrays.neuron[[THRESHOLD_MEAN, THRESHOLD_SQUARE], number].tolist()
+        self.updates = int(arrays.updates[number])
         super().__init__(number)
 
     def clear(self) -> None:
@@ -109,11 +123,12 @@ class Neuron(InputNeuron):
         super().clear()
         self.memory.clear()
         for i in self.recurrent:
-            self.inbox.put_nowait(Activity(i, 0.0))
+            self.tell(Activity(i, 0.0))
 
     async def fire(self) -> None:
         """Run one cycle."""
-        inputs = {i: (await self.receive(Activity, i)).value for i in self.sources}  # 1
+        activities = await self.hear(Activity, self.sources)  # 1
+        inputs = {activity.sender: activity.value for activity in activities}
         drive = sum(strength * inputs[i] for i, strength in self.strengths.items())
         if self.rule.aggregation == "mean" and self.strengths:
             drive /= len(self.strengths)
@@ -123,21 +138,21 @@ class Neuron(InputNeuron):
 
     async def learn(self, cycles: int, ago: int) -> None:
         """Learn from the answers for some remembered cycles, the latest of them `ago` before the last."""
+        nothing, lessons = Answer(self.number), []
         for i in self.recurrent:
-            self.sources[i].inbox.put_nowait(Answer(self.number))  # a token: later cycles have no answer
-        lessons = []
+            self.sources[i].tell(nothing)  # a token: later cycles have no answer
+        fed = [target.number for target in self.axon] + [OUTSIDE] * self.is_output
         for k in range(cycles):
-            cycle = self.memory[-1 - ago - k]
-            fed = [target.number for target in self.axon] + [OUTSIDE] * self.is_output
-            answers = [answer for i in fed if (answer := await self.receive(Answer, i)).reward is not None]  # 4
+            cycle, oldest = self.memory[-1 - ago - k], k + 1 == cycles
+            answers = [answer for answer in await self.hear(Answer, fed) if answer.reward is not None]  # 4
             error = sum(answer.reward for answer in answers)  # 5
-            if self.rule.kind != "original":
+            if answers and self.rule.kind != "original":
                 error *= self.slope(cycle)
             hops = max((answer.hops for answer in answers), default=0) - 1
             for i, source in self.sources.items():  # 6
-                if i not in self.recurrent or k + 1 < cycles:  # before the oldest cycle nothing is remembered
-                    share = self.share(i, error) if hops > 0 and i in self.strengths else None
-                    source.inbox.put_nowait(Answer(self.number, share, hops))
+                if not (oldest and i in self.recurrent):  # before the oldest cycle nothing is remembered
+                    credited = hops > 0 and i in self.strengths
+                    source.tell(Answer(self.number, self.share(i, error), hops) if credited else nothing)
             if answers:
                 lessons.append((cycle, bounded(error)))
         for cycle, error in lessons:  # only now: what was passed on belongs to the strengths that earned it
@@ -146,6 +161,8 @@ class Neuron(InputNeuron):
     def activity(self, s: float) -> float:
         """Return the output for a drive s."""
         name, z = self.function.name, self.gain * (s - self.threshold)
+        if self.gain == 0:  # dead
+            return 0.0
         if name == "sigmoid":
             return 1 / (1 + exp(-z)) if z > -700 else 0.0
         if name in ("square", "power"):
@@ -196,7 +213,7 @@ class Neuron(InputNeuron):
         for i in w:
             w[i] += self.step(i, signal[i] - centre)
         if self.function.has_threshold and not original:
-            self.threshold -= self.step(THRESHOLD, error)
+            self.threshold -= self.step(BIAS, error)
         if not free:
             self.settle()
 
@@ -209,7 +226,6 @@ class Neuron(InputNeuron):
         strongest = None if original or rule.reserve else max(w.values())
         for i in [i for i in w if w[i] <= floor and w[i] != strongest]:
             del w[i]
-            self.moments.pop(i, None)
         total = sum(w.values())
         for i in w if total > 1 or not rule.reserve else ():
             w[i] = w[i] / total if total > 0 else 1 / len(w)
@@ -220,7 +236,7 @@ class Neuron(InputNeuron):
         if self.rule.step == "sgd" or self.rule.kind == "original":
             return rate * signal
         (d1, d2), (m, v) = self.rule.decays, self.moments[place]
-        m, v = self.moments[place] = d1 * m + (1 - d1) * signal, d2 * v + (1 - d2) * signal * signal
+        m, v = self.moments[place] = [d1 * m + (1 - d1) * signal, d2 * v + (1 - d2) * signal * signal]
         return rate * m / (1 - d1**self.updates) / (sqrt(v / (1 - d2**self.updates)) + 1e-8)
 
 

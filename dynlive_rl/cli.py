@@ -219,9 +219,10 @@ def _learn(options: argparse.Namespace) -> dict[str, Any]:
     from .messages import MessageNetwork
 
     problem = problems.load(options.problem)
-    net = problems.build(problem, options.constraint, options.seed)
+    live = options.engine == "messages"
+    net = problems.build(problem, options.constraint, options.seed, live=live)
     start = time.perf_counter()
-    if options.engine == "kernels":
+    if not live:
         epochs = problem.epochs
         net.fit(
             problem.X,
@@ -234,7 +235,7 @@ def _learn(options: argparse.Namespace) -> dict[str, Any]:
         )
     else:
         messages = MessageNetwork(net)
-        epochs = -(-problems.LIVE_EXAMPLES // len(problem.X))
+        epochs = problem.live_epochs
         problems.learn_live(messages, problem, epochs=epochs, seed=options.seed, progress_bar=None)
         messages.write_to(net)
     seconds = time.perf_counter() - start

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import trange
+from tqdm import tqdm
 
 from .rule import Constraint, LearningRule
 from .supervised import probabilities, sharpness
@@ -15,9 +16,6 @@ from .topology import NetworkBuilder
 if TYPE_CHECKING:
     from .messages import MessageNetwork
     from .network import Network
-
-
-LIVE_EXAMPLES = 4_000  # how many the message engine is shown at least: about a minute of a small network
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,9 @@ class Problem:
     epochs, batch_size
         As in `Network.fit`.
     learning_rate
-        By constraint.
+        By constraint, for batches.
+    live_epochs
+        How often to go through all examples where they come one at a time.
     remembers
         Whether the hidden neurons read the inputs of the cycle before too.
     """
@@ -51,6 +51,7 @@ class Problem:
     epochs: int = 500
     batch_size: int = 4
     learning_rate: dict[str, float] = field(default_factory=lambda: {"simplex": 0.003, "free": 0.02})
+    live_epochs: int = 500
     remembers: bool = False
 
     @property
@@ -59,15 +60,16 @@ class Problem:
         return len(self.X) <= 16
 
 
-def build(problem: Problem, constraint: Constraint = "simplex", seed: int | None = None) -> "Network":
-    """Build a network for a problem by hand, one output neuron per class.
+def build(
+    problem: Problem, constraint: Constraint = "simplex", seed: int | None = None, *, live: bool = False
+) -> "Network":
+    """Build a network for a problem by hand, one output neuron per class; `live` takes smaller steps, as for single examples.
 
     What remembers is a keeper per input, a neuron that repeats it and never learns. Keepers fire after the hidden
     neurons, which therefore read them as they were in the cycle before.
     """
-    rule = LearningRule(
-        constraint=constraint, step="adam", learning_rate=problem.learning_rate[constraint], credit_gain=1.0
-    )
+    rate = problem.learning_rate[constraint] / (sqrt(problem.batch_size) if live else 1.0)
+    rule = LearningRule(constraint=constraint, step="adam", learning_rate=rate, credit_gain=1.0)
     build = NetworkBuilder(seed, rule=rule, dual_rail=constraint == "simplex", dtype="float64")
     inputs = build.add_inputs(len(problem.inputs))
     hidden = build.add_neurons(problem.hidden, gain=(12.0, 24.0) if constraint == "simplex" else 4.0)
@@ -112,8 +114,9 @@ def learn_live(
         None: only on a terminal.
     """
     random = np.random.default_rng(seed)
-    for _ in trange(epochs, unit="epoch", disable=None if progress_bar is None else not progress_bar):
-        for k in random.permutation(len(problem.X)):
+    hidden = None if progress_bar is None else not progress_bar
+    with tqdm(total=epochs * len(problem.X), unit="example", disable=hidden, dynamic_ncols=True) as bar:
+        for k in (k for _ in range(epochs) for k in random.permutation(len(problem.X))):
             net.reset()
             for x in problem.X[k]:
                 outputs = net.propagate(x)
@@ -126,6 +129,7 @@ def learn_live(
                 rewards = np.zeros(len(outputs))
                 rewards[picked] = reward - (2 * outputs[picked] - 1)
             net.reinforce(rewards)
+            bar.update()
 
 
 def accuracy(net: "Network | MessageNetwork", X: NDArray[Any], y: NDArray[Any]) -> float:
@@ -199,12 +203,13 @@ def _parity() -> Problem:
         ("x1", "x2", "x3", "x4"),
         hidden=24,
         epochs=1000,
+        live_epochs=250,
         batch_size=16,
         learning_rate={"simplex": 0.03, "free": 0.05},
     )
 
 
-def _split(data: Any, names: tuple[str, ...], hidden: int, epochs: int, rates: dict[str, float]) -> Problem:
+def _split(data: Any, names: tuple[str, ...], rates: dict[str, float], **settings: int) -> Problem:
     """Return a problem with a quarter of the examples to judge by, and inputs scaled by the range of the others."""
     X, y = data
     order = np.random.default_rng(0).permutation(len(X))
@@ -217,10 +222,9 @@ def _split(data: Any, names: tuple[str, ...], hidden: int, epochs: int, rates: d
         Z[test],
         y[test],
         names,
-        hidden=hidden,
-        epochs=epochs,
         batch_size=32,
         learning_rate=rates,
+        **settings,
     )
 
 
@@ -228,7 +232,7 @@ def _moons() -> Problem:
     from sklearn.datasets import make_moons
 
     data = make_moons(400, noise=0.15, random_state=0)
-    return _split(data, ("x1", "x2"), hidden=32, epochs=200, rates={"simplex": 0.01, "free": 0.05})
+    return _split(data, ("x1", "x2"), {"simplex": 0.01, "free": 0.05}, hidden=32, epochs=200, live_epochs=10)
 
 
 def _iris() -> Problem:
@@ -236,7 +240,9 @@ def _iris() -> Problem:
 
     data = load_iris()
     names = tuple(data.feature_names)
-    return _split((data.data, data.target), names, hidden=16, epochs=100, rates={"simplex": 0.005, "free": 0.01})
+    return _split(
+        (data.data, data.target), names, {"simplex": 0.005, "free": 0.01}, hidden=16, epochs=100, live_epochs=20
+    )
 
 
 def _digits() -> Problem:
@@ -244,7 +250,9 @@ def _digits() -> Problem:
 
     data = load_digits()
     names = tuple(data.feature_names)
-    return _split((data.data, data.target), names, hidden=100, epochs=40, rates={"simplex": 0.005, "free": 0.01})
+    return _split(
+        (data.data, data.target), names, {"simplex": 0.005, "free": 0.01}, hidden=100, epochs=40, live_epochs=1
+    )
 
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {

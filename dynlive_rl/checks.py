@@ -1,5 +1,6 @@
 """What comes in from outside is checked here: one sentence with the offending value where it does not fit."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ def numbers(
 ) -> NDArray[Any]:
     """Return values as an array the kernels take; ValueError if the shape is another or a value is not a number."""
     try:
-        array = np.asarray(values, dtype)
+        with np.errstate(over="ignore"):  # too large for the type is infinite
+            array = np.asarray(values, dtype)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be numbers, not {values!r}") from None
     if shape is not None and array.shape != shape:
@@ -23,6 +25,22 @@ def numbers(
         raise ValueError(f"{name} must be {'finite' if finite else 'numbers'}, but contain {array[bad].flat[0]}")
     # A read-only array would be another type to the kernels, and compile them once more.
     return np.require(array, requirements=("C", "W"))
+
+
+def number(name: str, value: Any) -> float:
+    """Return a number; ValueError if it is none."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise ValueError(f"{name} must be a number, not {value!r}")
+    return float(value)
+
+
+def ids(neurons: Iterable[int] | int) -> list[int]:
+    """Return the ids of one neuron or several; ValueError if they are no whole numbers."""
+    several = list(neurons) if isinstance(neurons, Iterable) else [neurons]
+    for j in several:
+        if isinstance(j, bool) or not isinstance(j, (int, np.integer)):
+            raise ValueError(f"the id of a neuron is a whole number, not {j!r}")
+    return [int(j) for j in several]
 
 
 def positive(name: str, value: Any) -> int:

@@ -62,8 +62,9 @@ class MessageNetwork:
 
     def propagate(self, inputs: ArrayLike) -> NDArray[np.float64]:
         """Run one cycle, see `Network.propagate`."""
-        values = numbers("inputs", inputs, np.float64, (len(self._outside),))
-        values = values if self.rule.constraint == "free" else np.clip(values, 0, 1)
+        free = self.rule.constraint == "free"
+        values = numbers("inputs", inputs, np.float64, (len(self._outside),), finite=free)
+        values = values if free else np.clip(values, 0, 1)
         for (direct, complement), x in zip(self._outside, values.tolist(), strict=True):
             self._neurons[direct].tell(Activity(OUTSIDE, x))
             if complement >= 0:

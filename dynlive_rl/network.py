@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import checkpoint, supervised
 from .activations import Activation, activation
-from .checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
+from .checks import ALL_HOPS, hops_limit, ids, numbers, remembered_cycle
 from .kernels import cycle, rehearsal
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .kernels.errors import REWARDS
@@ -205,9 +205,9 @@ class Network(Plasticity):
         Raises
         ------
         ValueError
-            If the shape is wrong or a value is not a number.
+            If the shape is wrong or a value is not a number (or infinite, where strengths are free).
         """
-        values = self._checked("inputs", inputs, (self.input_count,))
+        values = self._checked("inputs", inputs, (self.input_count,), finite=self.rule.constraint == "free")
         cycle.propagate(self.arrays, self.memory, self.numbers, values)
         return self.outputs
 
@@ -261,7 +261,7 @@ class Network(Plasticity):
         """
         if self.rule.kind == "original":
             raise ValueError("the original rule learns one cycle at a time: use propagate and reinforce")
-        x = self._checked("inputs", inputs, None)
+        x = self._checked("inputs", inputs, None, finite=self.rule.constraint == "free")
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_count or 0 in x.shape:
             raise ValueError(
                 f"inputs must have shape (batch, {self.input_count}) or (batch, cycles, {self.input_count}), not {x.shape}"
@@ -513,10 +513,11 @@ class Network(Plasticity):
         self._batch: tuple[Batch, Credit] | None = None
 
     def _row(self, neuron: int) -> slice:
-        if not 0 <= neuron < self.arrays.degree.size:
-            raise ValueError(f"there is no neuron {neuron}: ids are 0 to {self.arrays.degree.size - 1}")
-        start = int(self.arrays.first[neuron])
-        return slice(start, start + int(self.arrays.degree[neuron]))
+        (j,) = ids([neuron])
+        if not 0 <= j < self.arrays.degree.size:
+            raise ValueError(f"there is no neuron {j}: ids are 0 to {self.arrays.degree.size - 1}")
+        start = int(self.arrays.first[j])
+        return slice(start, start + int(self.arrays.degree[j]))
 
     def _checked(
         self, name: str, values: ArrayLike, shape: tuple[int, ...] | None, *, finite: bool = False

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import ids, number
 from .kernels.arrays import (
     ACTIVATION,
     CUSTOM,
@@ -115,7 +116,7 @@ class Plasticity:
         Parameters
         ----------
         layer
-            Position in `layers`.
+            Position in `layers`; negative ones count from the end.
         sources
             Ids of the allowed sources.
         gain
@@ -126,17 +127,19 @@ class Plasticity:
         ValueError
             If there is no such layer, it holds inputs or only dead neurons, or the rule's max_connections is reached.
         """
-        if not -len(self.layers) <= layer < len(self.layers) or self.layers[layer].kind == "input":
+        positions = [k for k, old in enumerate(self.layers) if old.kind != "input"]
+        if isinstance(layer, bool) or layer not in positions + [k - len(self.layers) for k in positions]:
             raise ValueError(f"layer must be the position of a hidden or output layer, not {layer!r}")
-        ids = list(dict.fromkeys(int(i) for i in sources))
-        for source in ids:
+        layer = int(layer)
+        new = list(dict.fromkeys(ids(sources)))
+        for source in new:
             self._check_alive(source)
-        self._check_budget(len(ids))
+        self._check_budget(len(new))
         self._check_shape()
         living = [j for j in self.layers[layer].ids if self.arrays.gain[j] > 0]
         if not living:
             raise ValueError(f"all neurons of layer {layer} are dead: there is none to take after")
-        if gain is not None and not 0 < gain < float("inf"):
+        if gain is not None and not 0 < number("gain", gain) < float("inf"):
             raise ValueError(f"gain must be a finite number > 0, not {gain!r}")
         old, n, neighbour = self.arrays, self.arrays.degree.size, living[0]
         table = np.insert(old.table, n, 0, axis=1)
@@ -155,11 +158,11 @@ class Plasticity:
             self.memory.cycles, *(np.pad(kept, ((0, 0), (0, 1))) for kept in (self.memory.output, self.memory.drive))
         )
         self._lay_out(old._replace(table=table, neuron=neuron, outputs=outputs), memory, tuple(layers))
-        if ids:
-            first = self._insert_slots(n, ids)
-            row = slice(first, first + len(ids))
-            self.arrays.connection[STRENGTH : SLOW_STRENGTH + 1, row] = 1 / len(ids)
-            self.arrays.table[DEGREE, n] = len(ids)
+        if new:
+            first = self._insert_slots(n, new)
+            row = slice(first, first + len(new))
+            self.arrays.connection[STRENGTH : SLOW_STRENGTH + 1, row] = 1 / len(new)
+            self.arrays.table[DEGREE, n] = len(new)
         return n
 
     def remove_neuron(self, neuron: int) -> None:
@@ -206,15 +209,15 @@ class Plasticity:
         ValueError
             If there is no such neuron; nobody dies then.
         """
-        ids = [neurons] if isinstance(neurons, (int, np.integer)) else [int(j) for j in neurons]
-        for j in ids:
+        dying = ids(neurons)
+        for j in dying:
             self._check_known(j)
         net = self.arrays
-        net.table[ACTIVATION, ids] = IDENTITY
-        net.neuron[GAIN:, ids] = 0
-        self.memory.output[:, ids] = self.memory.drive[:, ids] = 0
-        lost = np.isin(net.source, ids)
-        for j in ids:
+        net.table[ACTIVATION, dying] = IDENTITY
+        net.neuron[GAIN:, dying] = 0
+        self.memory.output[:, dying] = self.memory.drive[:, dying] = 0
+        lost = np.isin(net.source, dying)
+        for j in dying:
             lost[net.first[j] : net.first[j + 1]] = True
         _lose(net, np.flatnonzero(lost), self.rule)
 
@@ -226,7 +229,7 @@ class Plasticity:
         ValueError
             If the fraction is not in [0, 1].
         """
-        if not 0 <= fraction <= 1:
+        if not 0 <= number("fraction", fraction) <= 1:
             raise ValueError(f"fraction must be in [0, 1], not {fraction!r}")
         net, random = self.arrays, np.random.default_rng(seed)
         connected = np.flatnonzero(_connected(net))
@@ -246,6 +249,8 @@ class Plasticity:
         mature
             Only neurons that have learned at least so often: the young have not had their chance.
         """
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
+            raise ValueError(f"count must be a whole number ≥ 0, not {count!r}")
         net = self.arrays
         heard = np.bincount(net.source, np.abs(net.strength), minlength=net.degree.size)
         hidden = [j for layer in self.layers if layer.kind == "hidden" for j in layer.ids]
@@ -291,15 +296,17 @@ class Plasticity:
         return int(start + found[0]) if found.size else None
 
     def _connection(self, neuron: int, source: int) -> int:
-        self._check_known(neuron)
+        self._check_learner(neuron)
+        ids([source])
         slot = self._slot(neuron, source)
         if slot is None or slot >= self.arrays.first[neuron] + self.arrays.degree[neuron]:
             raise ValueError(f"neuron {neuron} is not connected to {source}: use add_connection")
         return slot
 
     def _check_known(self, neuron: int) -> None:
-        if not any(neuron in layer.ids for layer in self.layers):
-            raise ValueError(f"there is no neuron {neuron}")
+        (j,) = ids([neuron])
+        if not any(j in layer.ids for layer in self.layers):
+            raise ValueError(f"there is no neuron {j}")
 
     def _check_alive(self, neuron: int) -> None:
         self._check_known(neuron)
@@ -324,6 +331,7 @@ class Plasticity:
             )
 
     def _checked_strength(self, strength: float, *, alone: bool) -> float:
+        number("strength", strength)
         if self._free:
             fits, what = strength != 0 and abs(strength) < float("inf"), "a finite number other than 0"
         elif self.rule.reserve:

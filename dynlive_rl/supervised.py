@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from .checks import ALL_HOPS, hops_limit, numbers, positive
+from .checks import ALL_HOPS, hops_limit, number, numbers, positive
 from .kernels import errors, rehearsal
 from .kernels.arrays import Batch, Credit
 from .rule import LearningRule
@@ -65,7 +65,7 @@ def fit(
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
         if not (name == "patience" and value is None):
             positive(name, value)
-    if not 0 <= validation_split < 1:
+    if not 0 <= number("validation_split", validation_split) < 1:
         raise ValueError(f"validation_split must be in [0, 1), not {validation_split!r}")
     inputs = _sequences(net, X)
     targets = _targets(net, y, inputs, loss)

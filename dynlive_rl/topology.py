@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .activations import Activation, activation
-from .checks import positive
+from .checks import ids, positive
 from .kernels import arrays
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
@@ -175,8 +175,8 @@ class NetworkBuilder:
         ValueError
             If there is no such neuron, or one of `neurons` is an input.
         """
-        source_ids = [self._known(i) for i in _ids(sources)]
-        for j in _ids(neurons):
+        source_ids = [self._known(i) for i in ids(sources)]
+        for j in ids(neurons):
             neuron = self._neurons[self._known(j)]
             if neuron.activation is None:
                 raise ValueError(f"neuron {j} is an input: it takes values from outside and cannot have sources")
@@ -386,9 +386,3 @@ def new_credit(net: NetworkArrays, *shape: int) -> Credit:
         error=np.zeros(n, real),
         reached=np.zeros(n, np.int8),
     )
-
-
-def _ids(neurons: Iterable[int] | int) -> list[int]:
-    if isinstance(neurons, (int, np.integer)):
-        return [int(neurons)]
-    return [int(i) for i in neurons]

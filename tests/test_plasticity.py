@@ -35,8 +35,8 @@ def assert_same_row(one, other):
 
 
 def assert_sound(net):
-    """The structure that kernels rely on, and strengths that sum to 1."""
-    a = net.arrays
+    """The structure that kernels rely on, and strengths that sum to 1 unless they are free."""
+    a, free = net.arrays, net.rule.constraint == "free"
     assert a.first[0] == 0
     assert a.first[-1] == a.link.shape[1] == a.connection.shape[1]
     assert a.connection.flags.c_contiguous
@@ -47,11 +47,11 @@ def assert_sound(net):
     assert set(a.outputs.tolist()) == {j for layer in net.layers if layer.kind == "output" for j in layer.ids}
     for j in range(a.degree.size):
         row = a.strength[a.first[j] : a.first[j + 1]]
-        assert (row[: a.degree[j]] > 0).all()
+        assert (row[: a.degree[j]] != 0).all() if free else (row[: a.degree[j]] > 0).all()
         assert (row[a.degree[j] :] == 0).all()
         sources = a.source[a.first[j] : a.first[j + 1]]
         assert np.unique(sources).size == sources.size
-        if a.degree[j] and not net.rule.reserve:
+        if a.degree[j] and not (net.rule.reserve or free):
             assert_allclose(row.sum(), 1, atol=1e-6 if row.dtype == np.float32 else 1e-12)
         for i, late in zip(sources.tolist(), a.delay[a.first[j] : a.first[j + 1]], strict=True):
             assert late == (i not in inputs and depth[i] >= depth[j])
@@ -88,7 +88,8 @@ def edit(net, what, rng):
     elif what == "remove_connection" and sources.size > 1:
         net.remove_connection(j, int(rng.choice(sources)))
     elif what == "set_strength" and sources.size > 1:
-        net.set_strength(j, int(rng.choice(sources)), float(rng.uniform(0.01, 0.99)))
+        sign = rng.choice([-1, 1]) if net.rule.constraint == "free" else 1
+        net.set_strength(j, int(rng.choice(sources)), float(sign * rng.uniform(0.01, 0.99)))
     elif what == "kill" and len(learners) > 2:
         net.kill(j)
         return everything
@@ -98,11 +99,13 @@ def edit(net, what, rng):
     return {j}
 
 
+@pytest.mark.parametrize("constraint", ["simplex", "free"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @given(seed=st.integers(0, 10**6), edits=st.lists(st.sampled_from(EDITS), min_size=3, max_size=15))
-def test_any_sequence_of_edits_leaves_a_sound_network(dtype, seed, edits):
+def test_any_sequence_of_edits_leaves_a_sound_network(dtype, constraint, seed, edits):
     rng = np.random.default_rng(seed)
-    net = random_network(seed, LearningRule(step="adam", learning_rate=0.05), dtype=dtype)
+    rule = LearningRule(constraint=constraint, step="adam", learning_rate=0.05)
+    net = random_network(seed, rule, dtype=dtype)
     fill(net, rng, 3)
     for what in edits:
         before, activity = rows(net), net.activity
@@ -120,10 +123,11 @@ def test_any_sequence_of_edits_leaves_a_sound_network(dtype, seed, edits):
     assert np.isfinite(net.outputs).all()
 
 
+@pytest.mark.parametrize("constraint", ["simplex", "free"])
 @given(seed=st.integers(0, 10**6), edits=st.lists(st.sampled_from(EDITS), min_size=3, max_size=15))
-def test_an_edited_network_is_saved_and_goes_on(seed, edits, tmp_path_factory):
+def test_an_edited_network_is_saved_and_goes_on(constraint, seed, edits, tmp_path_factory):
     rng = np.random.default_rng(seed)
-    net = random_network(seed)
+    net = random_network(seed, LearningRule(constraint=constraint))
     for what in edits:
         edit(net, what, rng)
     file = tmp_path_factory.mktemp("edited") / "net"
@@ -226,6 +230,18 @@ def test_free_strengths_are_any_numbers_and_leave_the_others_alone():
     net.reinforce([1.0, -1.0])
     with pytest.raises(ValueError, match="strength must be a finite number other than 0, not 0"):
         net.set_strength(hidden[0], 0, 0)
+
+
+def test_a_free_connection_that_was_removed_learns_no_more():
+    net = Network.layered(inputs=3, hidden=(), outputs=1, rule="free", seed=0, dtype="float64")
+    (out,) = net.output_ids
+    for _ in range(2):
+        net.propagate([0.5, 0.7, 0.9])
+        net.reinforce([1.0])
+        if 1 in net.sources(out):
+            net.remove_connection(out, 1)
+    assert_array_equal(net.sources(out), [0, 2])
+    assert_sound(net)
 
 
 def test_a_new_neuron_changes_nothing_until_it_is_read():
@@ -387,6 +403,13 @@ def test_growth_keeps_to_the_budget(growth, seed, room):
         (lambda net: net.kill([3, 6]), "there is no neuron 6$"),
         (lambda net: (net.kill(3), net.add_connection(5, 3)), "neuron 3 is dead$"),
         (lambda net: (net.kill([3, 4]), net.add_neuron(1, [0])), "all neurons of layer 1 are dead: there is none"),
+        (lambda net: net.add_connection(3.0, 4, 0.1), "the id of a neuron is a whole number, not 3.0"),
+        (lambda net: net.set_strength(3, 0, "much"), "strength must be a number, not 'much'"),
+        (lambda net: net.add_neuron("hidden", [0]), "layer must be the position of a .* layer, not 'hidden'"),
+        (lambda net: net.add_neuron(1, "ab"), "the id of a neuron is a whole number, not 'a'"),
+        (lambda net: net.kill([2.5]), "the id of a neuron is a whole number, not 2.5"),
+        (lambda net: net.retire(-1), "count must be a whole number ≥ 0, not -1"),
+        (lambda net: net.cut("much"), "fraction must be a number, not 'much'"),
         (lambda net: net.cut(1.5), r"fraction must be in \[0, 1\], not 1.5"),
         (lambda net: LearningRule(max_connections=0), "max_connections must be a whole number ≥ 1 or None, not 0"),
         (

@@ -159,3 +159,13 @@ def test_the_original_rule_knows_no_batches():
     net = Network.layered(inputs=2, outputs=1, rule="original", seed=0)
     with pytest.raises(ValueError, match="the original rule learns one cycle at a time"):
         net.fit(*XOR, epochs=1, progress_bar=False)
+
+
+@pytest.mark.parametrize("engine", ["kernels", "messages"])
+def test_free_strengths_take_no_infinite_inputs(engine):
+    build = NetworkBuilder(0, rule="free", dual_rail=False)
+    inputs = build.add_inputs(1)
+    build.allow(build.add_outputs(1, "identity"), sources=inputs)
+    net = build.build(engine=engine)
+    with pytest.raises(ValueError, match="inputs must be finite, but contain inf"):
+        net.propagate([np.inf])

@@ -150,6 +150,9 @@ def form_signals(net, memory, scratch, rule, hops, cycle, d):
             x = output[before, source[c]] if delay[c] else output[row, source[c]]
             # The mean of products divides by n, so Σ w x is n · drive.
             signal[c] = e * (x - n * drive) / n if mean_of_products else e * x
+        # Removed since the scratch was last used: free strengths have no floor at 0 that would hold them back.
+        for c in range(stop, first[j + 1]):
+            signal[c] = 0
 
 
 @compiled

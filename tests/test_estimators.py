@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 pytest.importorskip("sklearn")
-from sklearn.datasets import load_iris
-from sklearn.model_selection import cross_val_score
+from sklearn.datasets import load_digits, load_iris
+from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dynlive_rl import DynLiveClassifier, DynLiveRegressor
@@ -31,6 +31,14 @@ def test_iris_across_folds(constraint, activation):
     X, y = load_iris(return_X_y=True)
     model = DynLiveClassifier((16,), constraint=constraint, activation=activation, epochs=200, random_state=0)
     assert cross_val_score(model, X, y, cv=5).mean() > 0.92
+
+
+@pytest.mark.parametrize(("constraint", "least"), [("simplex", 0.95), ("free", 0.97)])
+def test_digits(constraint, least):
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+    model = DynLiveClassifier(constraint=constraint, random_state=0).fit(X_train, y_train)
+    assert model.score(X_test, y_test) >= least
 
 
 @pytest.mark.parametrize("constraint", ["simplex", "free"])

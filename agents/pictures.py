@@ -117,14 +117,17 @@ class LearningRecord:
         plt = _pyplot()
         steps, alive, born, died = self.turnover()
         figure, (upper, lower) = plt.subplots(2, figsize=(7, 5), sharex=True, layout="constrained")
+        allowed = self.agent.actor.allowed_connections
         upper.plot(steps, alive, color="black")
-        upper.set(ylabel="connections", ylim=(0, None), title=f"{self.agent.actor.allowed_connections:,} allowed")
+        upper.axhline(allowed, color="gray", lw=0.8, ls="--")
+        upper.set(ylabel="connections", ylim=(0, 1.08 * allowed), title=f"{allowed:,} allowed (dashed)")
         width = 0.8 * self._every
         lower.bar(steps, born, width, color="tab:green", label="born")
         lower.bar(steps, [-count for count in died], width, color=COMPLEMENT, label="died")
         lower.axhline(0, color="black", lw=0.8)
         lower.set(xlabel="environment steps", ylabel=f"in {self._every:,} steps")
-        lower.legend()
+        lower.margins(y=0.2)
+        lower.legend(loc="upper right", ncols=2)
         figure.savefig(path, dpi=100)
         plt.close(figure)
 
@@ -385,9 +388,8 @@ def _write_gif(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], f
 
     octree, plain = Image.Quantize.FASTOCTREE, Image.Dither.NONE  # keeps rare colours, and areas of one colour whole
     images = [Image.fromarray(frame).quantize(64, octree, dither=plain) for frame in frames]
-    images[0].save(
-        path, save_all=True, append_images=images[1:], duration=round(1000 / frames_per_second), loop=0, optimize=True
-    )
+    durations = [round(1000 / frames_per_second)] * (len(images) - 1) + [1500]  # time to look at the end
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=True)
 
 
 def _write_video(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float) -> None:

@@ -216,6 +216,7 @@ def _trained_in(options: argparse.Namespace) -> str:
 def _learn(options: argparse.Namespace) -> dict[str, Any]:
     """Learn a small problem from examples, say what each neuron learned where there are few, and draw the network."""
     from . import problems
+    from .drawing import draw_network
     from .messages import MessageNetwork
 
     problem = problems.load(options.problem)
@@ -249,7 +250,8 @@ def _learn(options: argparse.Namespace) -> dict[str, Any]:
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         net.save(options.out / "network.dynlive")
-        net.draw(options.out / "network.png")
+        classes = [f"class {k}" for k in range(len(net.output_ids))]
+        draw_network(net, options.out / "network.png", inputs=problem.inputs, outputs=classes)
     return {
         "problem": options.problem,
         "engine": options.engine,

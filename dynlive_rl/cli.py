@@ -154,6 +154,8 @@ def _draw(options: argparse.Namespace) -> dict[str, Any]:
         _load_environments()
     what = kind_of(options.file)
     out = options.out or options.file.with_suffix(".png")
+    if not out.parent.is_dir():
+        raise ValueError(f"cannot write {out}: there is no folder {out.parent}")
     try:
         if what == "network":
             from .drawing import draw_network, draw_strengths
@@ -220,6 +222,8 @@ def _learn(options: argparse.Namespace) -> dict[str, Any]:
     from .messages import MessageNetwork
 
     problem = problems.load(options.problem)
+    if options.out is not None:
+        _make_folder(options.out)
     live = options.engine == "messages"
     net = problems.build(problem, options.constraint, options.seed, live=live)
     start = time.perf_counter()
@@ -248,7 +252,6 @@ def _learn(options: argparse.Namespace) -> dict[str, Any]:
             f"{options.problem}: {100 * accuracy:.1f} % right after {epochs * len(problem.X)} examples, {seconds:.1f} s"
         )
     if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
         net.save(options.out / "network.dynlive")
         classes = [f"class {k}" for k in range(len(net.output_ids))]
         draw_network(net, options.out / "network.png", inputs=problem.inputs, outputs=classes)
@@ -262,6 +265,13 @@ def _learn(options: argparse.Namespace) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "out": None if options.out is None else str(options.out),
     }
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(f"cannot make the folder {path}: there is a file of that name") from None
 
 
 def _load_environments() -> None:
@@ -279,7 +289,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     _load_environments()
     start = time.perf_counter()
     agent = DynLiveAgent(options.env, mode=options.mode, seed=options.seed)
-    options.out.mkdir(parents=True, exist_ok=True)
+    _make_folder(options.out)
     agent.warm_up()
     compile_s = time.perf_counter() - start
     record = _record(agent, options.steps) if options.pictures else None

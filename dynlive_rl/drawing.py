@@ -50,6 +50,8 @@ def draw_network(
     ------
     ImportError
         If matplotlib is not installed.
+    ValueError
+        If there are more or fewer names than inputs or outputs.
     """
     plt = _pyplot()
     picture = NetworkPicture(network, inputs, outputs)
@@ -85,10 +87,10 @@ class NetworkPicture:
         self.network = network
         direct, complements = network.arrays.inputs.tolist()
         self.complements = [i for i in complements if i >= 0]
-        names = list(inputs) if inputs is not None else [f"x{k}" for k in range(len(direct))]
+        names = _names("inputs", inputs, "x", len(direct))
         self.names = dict(zip(direct, names, strict=True))
         self.names |= {i: f"1 − {name}" for i, name in zip(complements, names, strict=True) if i >= 0}
-        self._outputs = list(outputs) if outputs is not None else [f"y{k}" for k in range(len(network.output_ids))]
+        self._outputs = _names("outputs", outputs, "y", len(network.output_ids))
         self.row = np.full(network.arrays.degree.size, -1)
         self.place: list[tuple[float, float, float]] = []  # of every row: left end, right end, height
         self._layers = [self._arrange(depth) for depth in range(len(network.layers))]
@@ -236,6 +238,13 @@ class NetworkPicture:
         axes.legend(
             handles=handles, loc="lower center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=8, frameon=False
         )
+
+
+def _names(what: str, given: Sequence[str] | None, letter: str, count: int) -> list[str]:
+    names = [f"{letter}{k}" for k in range(count)] if given is None else list(given)
+    if len(names) != count:
+        raise ValueError(f"{what} must be {count} names, not {len(names)}: {names}")
+    return names
 
 
 def _line(source: Any, target: Any, layers: float) -> Any:

@@ -65,8 +65,10 @@ def test_names_are_shown(tmp_path):
     picture = (tmp_path / "net.svg").read_text()
     for name in ("angle", "1 − speed", "left", "right"):
         assert name in picture
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match=r"inputs must be 2 names, not 1: \['angle'\]"):
         draw_network(net, tmp_path / "net.svg", inputs=["angle"])
+    with pytest.raises(ValueError, match="outputs must be 2 names, not 3"):
+        draw_network(net, tmp_path / "net.svg", outputs=["left", "right", "up"])
 
 
 @pytest.mark.parametrize("seed", range(3))

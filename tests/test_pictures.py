@@ -150,5 +150,7 @@ def test_the_commands(tmp_path, capsys):
     capsys.readouterr()
     assert main(["draw", str(net), "--kind", "critic"]) == 2
     assert "holds a network: draw it as network or strengths, not critic" in capsys.readouterr().err
+    assert main(["draw", str(net), "--out", str(tmp_path / "no" / "net.png")]) == 2
+    assert f"cannot write {tmp_path / 'no' / 'net.png'}: there is no folder" in capsys.readouterr().err
     assert main(["draw", str(tmp_path / "none")]) == 2
     assert "there is no file" in capsys.readouterr().err

@@ -102,6 +102,15 @@ def test_the_message_engine_learns_the_others_from_the_command_line(name, least,
     assert json.loads(capsys.readouterr().out)["accuracy"] >= least
 
 
+def test_nothing_is_learned_where_nothing_can_be_written(capsys, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    assert main(["learn", "xor", "--out", str(file)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"dynlive: cannot make the folder {file}: there is a file of that name\n"
+
+
 def test_an_unknown_problem_is_one_sentence(capsys):
     assert main(["learn", "xnor"]) == 2
     assert capsys.readouterr().err == f"dynlive: there is no problem 'xnor': there are {', '.join(PROBLEMS)}\n"

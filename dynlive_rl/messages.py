@@ -26,7 +26,8 @@ class MessageNetwork:
     Parameters
     ----------
     net
-        The network to take neurons, connections and rule from. It is left as it is; remembered cycles are not taken over.
+        The network to take neurons, connections, moments and rule from. It is left as it is; remembered cycles are not
+        taken over.
 
     Raises
     ------

@@ -209,7 +209,7 @@ def _parity() -> Problem:
     )
 
 
-def _split(data: Any, names: tuple[str, ...], rates: dict[str, float], **settings: int) -> Problem:
+def _split(data: Any, names: tuple[str, ...], rates: dict[str, float], **settings: Any) -> Problem:
     """Return a problem with a quarter of the examples to judge by, and inputs scaled by the range of the others."""
     X, y = data
     order = np.random.default_rng(0).permutation(len(X))

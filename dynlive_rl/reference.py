@@ -106,9 +106,8 @@ class Neuron(InputNeuron):
         row = slice(int(arrays.first[number]), int(arrays.first[number] + arrays.degree[number]))
         connected = arrays.source[row].tolist()
         self.function, self.rule, self.is_output = function, net.rule, number in net.output_ids
-        self.power, self.gain, self.rate, self.threshold = arrays.neuron[
-            [POWER_OF, GAIN, RATE, THRESHOLD], number
-        ].tolist()
+        numbers = arrays.neuron[[POWER_OF, GAIN, RATE, THRESHOLD], number]
+        self.power, self.gain, self.rate, self.threshold = map(float, numbers)
         self.strengths: dict[int, float] = dict(zip(connected, arrays.strength[row].tolist(), strict=True))
         self.sources: dict[int, InputNeuron] = {}  # all allowed ones; strengths has the connected ones only
         self.recurrent: set[int] = set()  # sources that are read in the cycle before

@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         "--engine",
         choices=["kernels", "messages"],
         default="kernels",
-        help="compiled kernels, or neurons that send each other messages: slow (default: %(default)s)",
+        help="compiled kernels, or neurons that send each other messages: slow, minutes for digits (default: %(default)s)",
     )
     learn.add_argument(
         "--constraint",

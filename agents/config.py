@@ -73,6 +73,9 @@ class AgentConfig:
         lost more than the fraction `collapse` of what had been gained, and that was more than the fraction `learned` of all
         that returns have spanned. Then rates, scales and the age of what is rehearsed start again, and so do the output
         neurons.
+    setback
+        After the agent has been content, it is another world already when each of the last episodes lost more than this
+        fraction: rates and the age of what is rehearsed start again, scales and output neurons go on.
     content_within, content_rate, content_interval
         The agent is content while each of the last episodes returned as much as the best one ever, within this share of
         all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the
@@ -117,6 +120,7 @@ class AgentConfig:
     established_steps: int = 1500
     collapse: float = 0.5
     learned: float = 0.3
+    setback: float = 0.1
     content_within: float = 0.01
     content_rate: float = 0.1
     content_interval: int = 12

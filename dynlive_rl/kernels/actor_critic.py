@@ -30,6 +30,7 @@ from .rehearsal import forward, learn, start_credit
 from .track import (
     ADVANTAGE_SCALE,
     BOOST,
+    COLLAPSES,
     CONTENT,
     EPISODES,
     REHEARSALS,
@@ -43,7 +44,6 @@ from .track import (
     SURPRISE,
     TARGET_VARIANCE,
     WORLD,
-    WORLDS,
     discount,
     interval,
     keep_track,
@@ -89,6 +89,7 @@ class Settings(NamedTuple):
     established_steps: int
     collapse: float
     learned: float
+    setback: float
     content_within: float
     content_rate: float
     content_interval: int
@@ -170,7 +171,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
         return False
     experience, track = agent.experience, agent.track
-    worlds = track[WORLDS]
+    collapses = track[COLLAPSES]
     for env in range(rewards.size):
         if stepped[env]:
             experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = rewards[env]
@@ -178,7 +179,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             look_for_structure(experience, env, agent.outcomes, track, rewards[env], kind, settings.structure)
             append_row(experience, agent.scaler, env, observations[env], kind)
             keep_track(track, agent.running[:, env], agent.recent, rewards[env], kind, settings)
-    if track[WORLDS] > worlds:
+    if track[COLLAPSES] > collapses:
         start_afresh(agent.critic)
         start_afresh(agent.actor)
         track[RETURN_COUNT] = track[REHEARSALS] = 0

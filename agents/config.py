@@ -174,6 +174,8 @@ class LiveConfig:
         Bound of advantages in standard deviations.
     policy_range
         The policy is softmax(policy_range · readings), with readings ≥ -1 per layer of cells.
+    established_episodes, established_steps, collapse, learned, setback, content_within
+        As in `AgentConfig`: when another world has begun, in which the output neurons start again.
     """
 
     cells: int = 256
@@ -189,6 +191,12 @@ class LiveConfig:
     entropy: float = 0.1
     advantage_clip: float = 3.0
     policy_range: float = 32.0
+    established_episodes: int = 20
+    established_steps: int = 1500
+    collapse: float = 0.5
+    learned: float = 0.3
+    setback: float = 0.1
+    content_within: float = 0.01
 
     def __post_init__(self) -> None:
         _check_numbers(self)

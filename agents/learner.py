@@ -73,7 +73,7 @@ class Learner:
             scratch=new_credit(self.actor.arrays, 1, config.batch),
             experience=_experience(environments, min(FIRST_ROWS, self._capacity), features, len(options)),
             choices=np.cumsum([0, *options]),
-            scaler=np.stack([scaled, np.zeros(features), np.ones(features)]).astype(float),
+            scaler=np.stack([scaled, np.zeros(features), np.ones(features), np.zeros(features)]).astype(float),
             track=np.zeros(track.TRACKED),
             recent=np.zeros((2, 5)),
             outcomes=np.zeros((2, 256)),

@@ -6,21 +6,17 @@ figures.
 """
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-from tqdm import tqdm
 
 import baselines
 import figures
+import runs
 from protocol import TASKS, Course, Entry, fine_grid
 
 
@@ -73,11 +69,7 @@ def run(env_id: str, agent: str, seed: int, steps: int | None, episodes: int, pa
     entry = ENTRIES[env_id, agent]
     course = Course(env_id, entry, steps or entry.budget, episodes)
     extra = entry.train(env_id, seed, course)
-    partial_path = path.with_suffix(f".{os.getpid()}.partial")
-    partial_path.write_text(
-        json.dumps({"env": env_id, "agent": agent, "seed": seed, **course.result(), **extra}) + "\n"
-    )
-    os.replace(partial_path, path)
+    runs.write(path, {"env": env_id, "agent": agent, "seed": seed, **course.result(), **extra})
 
 
 def pairs(envs: list[str], agents: list[str]) -> list[tuple[str, str]]:
@@ -101,54 +93,13 @@ def pairs(envs: list[str], agents: list[str]) -> list[tuple[str, str]]:
 
 def study(keys: list[tuple[str, str, int]], options: argparse.Namespace) -> list[str]:
     """Do the runs that have no file yet, one process each; return a line for each that failed."""
-    paths = {key: options.out / "{}_{}_{}.json".format(*key) for key in keys}
-    one_thread = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-
-    def start(key: tuple[str, str, int]) -> str | None:
-        if paths[key].exists():  # another study on the same folder was quicker
-            return None
-        env_id, agent, seed = key
-        command = [sys.executable, __file__, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)]
+    commands = {}
+    for env_id, agent, seed in keys:
+        command = [__file__, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)]
         command += ["--episodes", str(options.episodes), "--out", str(options.out)]
         command += ["--steps", str(options.steps)] if options.steps else []
-        done = subprocess.run(command, env={**os.environ, **one_thread}, stderr=subprocess.PIPE, text=True)
-        if done.returncode == 0:
-            return None
-        return f"{env_id} {agent} seed {seed} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
-
-    todo = [key for key in keys if not paths[key].exists()]
-    failed = []
-    with ThreadPoolExecutor(options.jobs) as pool:
-        futures = {pool.submit(start, key): key for key in todo}
-        try:
-            for future in (bar := tqdm(as_completed(futures), total=len(todo), unit="run", disable=not todo)):
-                bar.set_postfix_str("{} {} {}".format(*futures[future]))
-                if (problem := future.result()) is not None:
-                    bar.write(problem, file=sys.stderr)
-                    failed.append(problem)
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return failed
-
-
-def seed_list(text: str) -> list[int]:
-    """Parse "7", "0-29" or "0-9,20"."""
-    try:
-        ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
-        seeds = [seed for first, *last in ends for seed in range(first, (last or [first])[0] + 1)]
-    except ValueError:
-        seeds = []
-    if not seeds:
-        raise argparse.ArgumentTypeError(f"seeds must be like 7, 0-29 or 0-9,20, not {text!r}")
-    return seeds
-
-
-def positive(text: str) -> int:
-    """Parse a whole number ≥ 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number ≥ 1, not {text!r}")
-    return int(text)
+        commands[options.out / f"{env_id}_{agent}_{seed}.json"] = command
+    return runs.study(commands, options.jobs)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -159,10 +110,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--agents", nargs="+", choices=AGENTS, default=["dynlive"], metavar="AGENT", help=", ".join(AGENTS)
     )
-    result.add_argument("--seeds", type=seed_list, default=seed_list("0-29"), help="e.g. 0-29 (default)")
-    result.add_argument("--steps", type=positive, help="end runs after so many steps (default: the protocol's budgets)")
-    result.add_argument("--episodes", type=positive, default=100, help="per evaluation (default: %(default)s)")
-    result.add_argument("--jobs", type=positive, default=1, help="runs at a time (default: %(default)s)")
+    result.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-29"), help="e.g. 0-29 (default)")
+    result.add_argument(
+        "--steps", type=runs.positive, help="end runs after so many steps (default: the protocol's budgets)"
+    )
+    result.add_argument("--episodes", type=runs.positive, default=100, help="per evaluation (default: %(default)s)")
+    result.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
     result.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
     result.add_argument(
         "--table-only", action="store_true", help="run nothing; table and figures of the files there are"
@@ -202,8 +155,8 @@ def main() -> int:
         except KeyboardInterrupt:
             print("stopped; the same command goes on where it was", file=sys.stderr)
             return 130
-    if runs := figures.read(options.out, AGENTS):
-        print(figures.write(runs, options.out))
+    if done := figures.read(options.out, AGENTS):
+        print(figures.write(done, options.out))
     else:
         print(f"there are no runs in {options.out} yet", file=sys.stderr)
     return 1 if failed else 0

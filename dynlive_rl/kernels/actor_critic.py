@@ -25,14 +25,25 @@ from .arrays import (
     Rule,
 )
 from .cycle import propagate, row_ends
-from .policy import STEP, TERMINATED, TRUNCATED, Experience, all_moderate, append_row, choose, encode, lay, log_softmax
+from .policy import (
+    STEP,
+    TERMINATED,
+    TRUNCATED,
+    Experience,
+    all_moderate,
+    append_row,
+    choose,
+    encode,
+    lay,
+    log_softmax,
+    look_again,
+)
 from .rehearsal import forward, learn, start_credit
 from .track import (
     ADVANTAGE_SCALE,
     BOOST,
     COLLAPSES,
     CONTENT,
-    EPISODES,
     REHEARSALS,
     RETURN_COUNT,
     RETURN_SQUARE,
@@ -44,6 +55,7 @@ from .track import (
     SURPRISE,
     TARGET_VARIANCE,
     WORLD,
+    WORLD_EPISODES,
     discount,
     interval,
     keep_track,
@@ -107,7 +119,7 @@ class Agent(NamedTuple):
     scratch: Credit
     experience: Experience
     choices: Integer  # (d + 1,) where each choice's output neurons start
-    scaler: NDArray[np.float64]  # (3, f) whether scaled, running mean, running variance
+    scaler: NDArray[np.float64]  # (4, f) whether scaled, running mean, running variance, count
     track: NDArray[np.float64]  # (track.TRACKED,)
     recent: NDArray[np.float64]  # (2, 5) lengths and returns of the last episodes
     outcomes: NDArray[np.float64]  # (2, slots) how often actions of one kind were taken, and their mean reward
@@ -182,6 +194,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     if track[COLLAPSES] > collapses:
         start_afresh(agent.critic)
         start_afresh(agent.actor)
+        look_again(experience, agent.scaler, world_age(track, experience.rows.size))
         track[RETURN_COUNT] = track[REHEARSALS] = 0
     if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
         track[SINCE_REHEARSAL] = 0
@@ -205,6 +218,12 @@ def start_afresh(net):
             net.connection[SQUARE_SIGNAL, c] = 0
         for c in range(start, net.table[FIRST, j + 1]):
             net.connection[SLOW_STRENGTH, c] = net.connection[STRENGTH, c]
+
+
+@inner
+def world_age(track, environments):
+    """Return how many rows an environment has of the present world, about; an episode has one row more than steps."""
+    return np.int64((track[STEPS] - track[WORLD]) / environments) + np.int64(track[WORLD_EPISODES] / environments) + 1
 
 
 @inner
@@ -241,8 +260,7 @@ def rehearse(agent, settings):
     for env in range(experience.rows.size):
         longest = max(longest, min(experience.rows[env], experience.kind.shape[1]) - 1)
     length = min(settings.segment_length, longest)
-    age = np.int64((track[STEPS] - track[WORLD]) / experience.rows.size)
-    age += np.int64(track[EPISODES] / experience.rows.size) + 1  # an episode has one row more than steps
+    age = world_age(track, experience.rows.size)
     where = sample_segments(experience, settings.segments, length, age, agent.random)
 
     # What the networks say now about every row, the one after each segment included.

@@ -8,6 +8,7 @@ figures.
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import gymnasium as gym
 import baselines
 import figures
 import runs
+from dynlive_rl import DynLiveAgent
 from protocol import TASKS, Course, Entry, fine_grid
 
 
@@ -33,12 +35,14 @@ class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
         return result
 
 
-def train_dynlive(env_id: str, seed: int, course: Course, **settings: Any) -> dict[str, Any]:
-    """Train our agent in its default configuration."""
-    from dynlive_rl import DynLiveAgent
-
+def train_dynlive(
+    env_id: str, seed: int, course: Course, *, prepare: Callable[[DynLiveAgent], None] | None = None, **settings: Any
+) -> dict[str, Any]:
+    """Train our agent, in its default configuration unless settings say otherwise."""
     env = TimedSteps(gym.make(env_id))
     agent = DynLiveAgent(env, seed=seed, **settings)
+    if prepare is not None:
+        prepare(agent)
     agent.warm_up()
     course.begin()
     agent.learn(course.budget, callback=lambda _: not course.passed(agent.num_timesteps, agent), progress_bar=False)
@@ -61,18 +65,20 @@ ENTRIES = {
     for agent, settings in OURS.items()
     for env_id, task in TASKS.items()
 } | baselines.ENTRIES
-AGENTS = tuple(dict.fromkeys(agent for _, agent in ENTRIES))
+Entries = dict[tuple[str, str], Entry]
 
 
-def run(env_id: str, agent: str, seed: int, steps: int | None, episodes: int, path: Path) -> None:
+def run(
+    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, path: Path, entries: Entries = ENTRIES
+) -> None:
     """Do one run and write its file."""
-    entry = ENTRIES[env_id, agent]
+    entry = entries[env_id, agent]
     course = Course(env_id, entry, steps or entry.budget, episodes)
     extra = entry.train(env_id, seed, course)
     runs.write(path, {"env": env_id, "agent": agent, "seed": seed, **course.result(), **extra})
 
 
-def pairs(envs: list[str], agents: list[str]) -> list[tuple[str, str]]:
+def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> list[tuple[str, str]]:
     """Return which agent plays where; agents do not play everywhere, but each must play somewhere.
 
     Raises
@@ -81,34 +87,40 @@ def pairs(envs: list[str], agents: list[str]) -> list[tuple[str, str]]:
         If an agent plays in none of the environments, or none of the agents in one of them.
     """
     for agent in agents:
-        if not any((env_id, agent) in ENTRIES for env_id in envs):
-            where = ", ".join(env_id for env_id, other in ENTRIES if other == agent)
+        if not any((env_id, agent) in entries for env_id in envs):
+            where = ", ".join(env_id for env_id, other in entries if other == agent)
             raise ValueError(f"there are no settings for {agent} on {' or '.join(envs)}: it plays {where}")
     for env_id in envs:
-        if not any((env_id, agent) in ENTRIES for agent in agents):
-            who = ", ".join(agent for other, agent in ENTRIES if other == env_id)
+        if not any((env_id, agent) in entries for agent in agents):
+            who = ", ".join(agent for other, agent in entries if other == env_id)
             raise ValueError(f"there are no settings for {' or '.join(agents)} on {env_id}: it is played by {who}")
-    return [(env_id, agent) for env_id in envs for agent in agents if (env_id, agent) in ENTRIES]
+    return [(env_id, agent) for env_id in envs for agent in agents if (env_id, agent) in entries]
 
 
-def study(keys: list[tuple[str, str, int]], options: argparse.Namespace) -> list[str]:
+def study(keys: list[tuple[str, str, int]], options: argparse.Namespace, script: str = __file__) -> list[str]:
     """Do the runs that have no file yet, one process each; return a line for each that failed."""
     commands = {}
     for env_id, agent, seed in keys:
-        command = [__file__, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)]
+        command = [script, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)]
         command += ["--episodes", str(options.episodes), "--out", str(options.out)]
         command += ["--steps", str(options.steps)] if options.steps else []
         commands[options.out / f"{env_id}_{agent}_{seed}.json"] = command
     return runs.study(commands, options.jobs)
 
 
-def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+def agents_of(entries: Entries) -> tuple[str, ...]:
+    """Return the names of all agents."""
+    return tuple(dict.fromkeys(agent for _, agent in entries))
+
+
+def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> argparse.ArgumentParser:
+    agents = agents_of(entries)
+    result = argparse.ArgumentParser(description=description.partition("\n")[0] if description else None)
     result.add_argument(
         "--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS)
     )
     result.add_argument(
-        "--agents", nargs="+", choices=AGENTS, default=["dynlive"], metavar="AGENT", help=", ".join(AGENTS)
+        "--agents", nargs="+", choices=agents, default=["dynlive"], metavar="AGENT", help=", ".join(agents)
     )
     result.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-29"), help="e.g. 0-29 (default)")
     result.add_argument(
@@ -124,8 +136,9 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main() -> int:
-    options = parser().parse_args()
+def main(entries: Entries = ENTRIES, script: str = __file__, description: str | None = __doc__) -> int:
+    """Do what the command line says with the agents of some entries, for the script that holds them."""
+    options = parser(entries, description).parse_args()
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -134,7 +147,7 @@ def main() -> int:
     failed = []
     if not options.table_only:
         try:
-            chosen = pairs(options.envs, options.agents)
+            chosen = pairs(options.envs, options.agents, entries)
         except ValueError as error:
             print(error, file=sys.stderr)
             return 2
@@ -148,14 +161,15 @@ def main() -> int:
             print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
         if options.one:
-            run(*keys[0], options.steps, options.episodes, options.out / "{}_{}_{}.json".format(*keys[0]))
+            path = options.out / "{}_{}_{}.json".format(*keys[0])
+            run(*keys[0], options.steps, options.episodes, path, entries)
             return 0
         try:
-            failed = study(keys, options)
+            failed = study(keys, options, script)
         except KeyboardInterrupt:
             print("stopped; the same command goes on where it was", file=sys.stderr)
             return 130
-    if done := figures.read(options.out, AGENTS):
+    if done := figures.read(options.out, agents_of(entries)):
         print(figures.write(done, options.out))
     else:
         print(f"there are no runs in {options.out} yet", file=sys.stderr)

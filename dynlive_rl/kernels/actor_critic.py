@@ -8,15 +8,11 @@ from numpy.typing import NDArray
 
 from .arithmetic import compiled, inner, random_integer
 from .arrays import (
-    DEGREE,
     FIRST,
-    MEAN_SIGNAL,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
-    SQUARE_SIGNAL,
     STRENGTH,
     THRESHOLD,
-    UPDATES,
     Batch,
     Credit,
     Integer,
@@ -192,8 +188,6 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             append_row(experience, agent.scaler, env, observations[env], kind)
             keep_track(track, agent.running[:, env], agent.recent, rewards[env], kind, settings)
     if track[COLLAPSES] > collapses:
-        start_afresh(agent.critic)
-        start_afresh(agent.actor)
         look_again(experience, agent.scaler, world_age(track, experience.rows.size))
         track[RETURN_COUNT] = track[REHEARSALS] = 0
     if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
@@ -204,20 +198,6 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
         if stepped[env] and not terminated[env] and not truncated[env]:
             act(agent, settings, env)
     return True
-
-
-@inner
-def start_afresh(net):
-    """Let all output neurons read their sources alike again, as at birth: what hidden neurons tell apart stays."""
-    for j in net.outputs:
-        start, stop = net.table[FIRST, j], net.table[FIRST, j] + net.table[DEGREE, j]
-        net.table[UPDATES, j] = 0
-        for c in range(start, stop):
-            net.connection[STRENGTH, c] = 1.0 / (stop - start)
-            net.connection[MEAN_SIGNAL, c] = 0
-            net.connection[SQUARE_SIGNAL, c] = 0
-        for c in range(start, net.table[FIRST, j + 1]):
-            net.connection[SLOW_STRENGTH, c] = net.connection[STRENGTH, c]
 
 
 @inner

@@ -91,7 +91,9 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
         and track[STEPS] - track[WORLD] > settings.established_steps
     )
     known = established or track[MASTERED] > 0
-    if known and lost > settings.collapse * gained and gained > settings.learned * spread:
+    collapsed = known and lost > settings.collapse * gained and gained > settings.learned * spread
+    healing = track[STEPS] - track[WORLD] <= settings.established_steps
+    if collapsed or (track[MASTERED] == 2 and lost > settings.setback * gained and not healing):
         # In no episode lately is there much left of what had been learned: another world began with them.
         track[COLLAPSES] += 1
         track[WORLD] = track[STEPS] - age

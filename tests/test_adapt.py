@@ -69,7 +69,7 @@ def test_a_run_is_written_and_read_again(agent, tmp_path, monkeypatch):
     assert adapt.main() == 0
     [run] = adapt.read(tmp_path)["swap", agent]
     assert run["seed"] == 3
-    assert run["recoveries"] == [None, None]
+    assert len(run["recoveries"]) == 2
 
 
 def test_the_world_as_it_is_is_the_environments_own():
@@ -79,6 +79,6 @@ def test_the_world_as_it_is_is_the_environments_own():
         info, arena = env.reset(seed=0)[1], course._as_it_is(step)
         arena.reset(seed=0)
         assert isinstance(env.unwrapped, DriftCartPole)
-        assert {
-            name: value for lifetime in arena.unwrapped._lifetimes for name, value in lifetime.now().items()
-        } == info
+        now = {name: value for lifetime in arena.unwrapped._lifetimes for name, value in lifetime.now().items()}
+        assert now.items() <= info.items()
+        assert info.keys() - now.keys() <= {"swap", "scale", "sensor"}  # those that do nothing then

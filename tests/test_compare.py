@@ -168,7 +168,7 @@ def test_what_cannot_be_run_is_refused(arguments, message, tmp_path, monkeypatch
 
 
 def test_pairs_without_settings_are_left_out_and_named(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(compare, "study", lambda keys, _: ran.extend(keys) or [])
+    monkeypatch.setattr(compare, "study", lambda keys, *_: ran.extend(keys) or [])
     ran = []
     arguments = [
         "--envs",

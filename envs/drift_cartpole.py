@@ -136,7 +136,7 @@ def changing_cartpole(
     return env
 
 
-def world_at(step: int, *, world: int = 0, **changes: Schedule) -> dict[str, float]:
+def world_at(step: int, *, world: int = 0, **changes: Any) -> dict[str, float]:
     """Return the world of `changing_cartpole` at a step of its life, as arguments that make one which stays like this.
 
     Examples

@@ -8,7 +8,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .drift_cartpole import changing_cartpole, rub
-from .schedules import Lifetime, Schedule
+from .schedules import Lifetime
 
 
 class ChangingCartPoles(CartPoleVectorEnv):
@@ -36,7 +36,7 @@ class ChangingCartPoles(CartPoleVectorEnv):
         world: int = 0,
         start: int = 0,
         render_mode: str | None = None,
-        **changes: Schedule,
+        **changes: Any,
     ) -> None:
         super().__init__(num_envs, max_episode_steps, render_mode)
         one = changing_cartpole(**changes, world=world, start=start)
@@ -61,15 +61,16 @@ class ChangingCartPoles(CartPoleVectorEnv):
     def step(self, action: NDArray[Any]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Push every cart."""
         now = self._change()
-        before, going = self.state, ~self.prev_done
+        before: Any = self.state
+        going = ~self.prev_done
         done = 1 - action if now.get("swap", 0.0) > 0.5 else action
         observations, rewards, terminated, truncated, info = super().step(done)
         if now["friction"] or now["pole_friction"]:
-            assert self.state is not None
-            rubbed = self.state.copy()
+            state: Any = self.state
+            rubbed = state.copy()
             rub(rubbed, before[1:], now, self.masspole, self.total_mass, self.tau)
-            self.state[:, going] = rubbed[:, going]
-            observations = self.state.T.astype(np.float32)
+            state[:, going] = rubbed[:, going]
+            observations = state.T.astype(np.float32)
         for lifetime in self._lifetimes:
             lifetime.step += 1
         return self._seen(observations, now), rewards, terminated, truncated, info

@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TimeLimit
 from numpy.testing import assert_array_equal
 
-from dynlive_rl import DynLiveAgent, Network
+from dynlive_rl import DynLiveAgent, LearningRule, Network
 from dynlive_rl.agents import AgentConfig
 from dynlive_rl.kernels import actor_critic
 from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
@@ -356,7 +356,7 @@ def test_evaluate_refuses(trained):
 
 FINGERPRINT = """
 import hashlib
-from dynlive_rl import DynLiveAgent, LearningRule
+from dynlive_rl import DynLiveAgent
 state = DynLiveAgent("CartPole-v1", seed=5).learn(600).get_state()
 digest = hashlib.sha256(b"".join(name.encode() + state[name].tobytes() for name in sorted(state))).hexdigest()
 """

@@ -352,7 +352,7 @@ class DynLiveAgent:
     @property
     def worlds(self) -> int:
         """How often a lasting fall of the returns made the agent start afresh with its rates and its experience."""
-        return int(self._learner.tracked(track.WORLDS))
+        return int(self._learner.tracked(track.COLLAPSES))
 
     @property
     def connections(self) -> int:

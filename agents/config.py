@@ -1,10 +1,14 @@
 """The default configuration: one for every environment, and the only place where its numbers stand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 
 from dynlive_rl.kernels.actor_critic import Settings
 from dynlive_rl.kernels.live import LiveSettings
+from dynlive_rl.rule import LearningRule
+
+RULE = LearningRule(step="adam", growth="signal")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +75,18 @@ class AgentConfig:
     established_episodes, established_steps, collapse, learned
         Another world has begun when, at least so many episodes and steps into the present one, each of the last episodes
         lost more than the fraction `collapse` of what had been gained, and that was more than the fraction `learned` of all
-        that returns have spanned. Then rates, scales and the age of what is rehearsed start again, and so do the output
-        neurons.
+        that returns have spanned. Then rates, scales and the age of what is rehearsed start again, and new neurons are
+        born.
+    setback
+        After the agent has been content, it is another world already when each of the last episodes lost more than this
+        fraction: rates and the age of what is rehearsed start again, scales and neurons go on. If the loss is not made
+        good within `established_steps`, it is another world.
     content_within, content_rate, content_interval
         The agent is content while each of the last episodes returned as much as the best one ever, within this share of
         all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the
         rehearsal interval.
+    rule
+        The learning rule of both networks; its step size is not used.
     """
 
     hidden: int = 128
@@ -117,11 +127,17 @@ class AgentConfig:
     established_steps: int = 1500
     collapse: float = 0.5
     learned: float = 0.3
+    setback: float = 0.1
     content_within: float = 0.01
     content_rate: float = 0.1
     content_interval: int = 12
+    rule: LearningRule = RULE
 
     def __post_init__(self) -> None:
+        if isinstance(self.rule, Mapping):  # as a saved agent has it
+            object.__setattr__(self, "rule", LearningRule(**self.rule))
+        if not isinstance(self.rule, LearningRule):
+            raise TypeError(f"rule must be a LearningRule, not {self.rule!r}")
         _check_numbers(self)
         for low, high in (("gain_low", "gain_high"), ("discount_low", "discount_high")):
             if getattr(self, low) > getattr(self, high):
@@ -170,6 +186,8 @@ class LiveConfig:
         Bound of advantages in standard deviations.
     policy_range
         The policy is softmax(policy_range · readings), with readings ≥ -1 per layer of cells.
+    established_episodes, established_steps, collapse, learned, setback, content_within
+        As in `AgentConfig`: when another world has begun, in which the output neurons start again.
     """
 
     cells: int = 256
@@ -185,6 +203,12 @@ class LiveConfig:
     entropy: float = 0.1
     advantage_clip: float = 3.0
     policy_range: float = 32.0
+    established_episodes: int = 20
+    established_steps: int = 1500
+    collapse: float = 0.5
+    learned: float = 0.3
+    setback: float = 0.1
+    content_within: float = 0.01
 
     def __post_init__(self) -> None:
         _check_numbers(self)
@@ -205,6 +229,8 @@ class LiveConfig:
 def _check_numbers(config: "AgentConfig | LiveConfig") -> None:
     for field in fields(config):
         value = getattr(config, field.name)
+        if field.name == "rule":  # has checked itself
+            continue
         if not isfinite(value) or value < 0:
             raise ValueError(f"{field.name} must be a finite number ≥ 0, not {value!r}")
         if field.type is int and (int(value) != value or value < 1):

@@ -11,7 +11,6 @@ from dynlive_rl.kernels.actor_critic import Agent
 from dynlive_rl.kernels.arrays import GAIN, SLOW_THRESHOLD, THRESHOLD
 from dynlive_rl.kernels.policy import SCALED, Experience
 from dynlive_rl.network import Network
-from dynlive_rl.rule import LearningRule
 from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit, random_state
 
 from .config import AgentConfig
@@ -53,13 +52,10 @@ class Learner:
     ) -> None:
         self.config = config
         self._settings = config.settings()
-        features, outputs = scaled.size, sum(options)
+        self._scaled, self._options, self._examples = scaled, options, examples
+        features = scaled.size
         seeds = np.random.SeedSequence(seed).spawn(4)
-        self.critic = _network(features, outputs, config, seeds[0])
-        self.actor = _network(features, outputs, config, seeds[1])
-        if examples is not None and not scaled.all():
-            _tell_apart(self.critic, examples)
-            _tell_apart(self.actor, examples)
+        self.critic, self.actor = self._networks(seeds[:2])
         rows = config.segments * (config.segment_length + 1)
         self._capacity = max(2, -(-config.memory // environments))  # a step and what followed it
         self._room = 0  # rows that every stream has room for before that must be looked at again
@@ -73,7 +69,7 @@ class Learner:
             scratch=new_credit(self.actor.arrays, 1, config.batch),
             experience=_experience(environments, min(FIRST_ROWS, self._capacity), features, len(options)),
             choices=np.cumsum([0, *options]),
-            scaler=np.stack([scaled, np.zeros(features), np.ones(features)]).astype(float),
+            scaler=np.stack([scaled, np.zeros(features), np.ones(features), np.zeros(features)]).astype(float),
             track=np.zeros(track.TRACKED),
             recent=np.zeros((2, 5)),
             outcomes=np.zeros((2, 256)),
@@ -121,8 +117,28 @@ class Learner:
     ) -> None:
         """Learn from a step of some environments; the next actions of those that go on are in `state.action`."""
         self._make_room()
+        collapses = self.state.track[track.COLLAPSES]
         if not actor_critic.observe(self.state, self._settings, stepped, rewards, observations, terminated, truncated):
             refuse(observations, rewards)
+        if self.state.track[track.COLLAPSES] > collapses:
+            self._be_born_again()
+
+    def _networks(self, seeds: list[np.random.SeedSequence]) -> list[Network]:
+        """Make a critic and an actor."""
+        features, outputs = self._scaled.size, sum(self._options)
+        networks = [_network(features, outputs, self.config, seed) for seed in seeds]
+        if self._examples is not None and not self._scaled.all():
+            for network in networks:
+                _tell_apart(network, self._examples)
+        return networks
+
+    def _be_born_again(self) -> None:
+        """Give both networks the neurons of a newborn agent: what old ones tell apart is another world."""
+        seed = np.random.SeedSequence(self.state.random.tolist())
+        for network, newborn in zip((self.critic, self.actor), self._networks(seed.spawn(2)), strict=True):
+            dead = np.flatnonzero(network.arrays.neuron[GAIN] == 0)
+            network.set_state(newborn.get_state())
+            network.kill(dead)
 
     def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
         """Return the slow policy's choices (b, d) for observations (b, f), the best ones or sampled."""
@@ -197,7 +213,7 @@ _TRACKED = ("scaler", "track", "recent", "outcomes", "running", "hold", "action"
 
 
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
-    build = NetworkBuilder(seed, rule=LearningRule(step="adam", growth="signal"), dual_rail=True, memory=1)
+    build = NetworkBuilder(seed, rule=config.rule, dual_rail=True, memory=1)
     eyes = build.add_inputs(features)
     # A strength averages 1 / (2 · features): steps as long as where there are few inputs would wipe out what they tell.
     rate = min(1.0, FEW_FEATURES / features)

@@ -9,20 +9,23 @@ from typing import Any
 import gymnasium as gym
 
 from .chain import Chain
-from .drift_cartpole import DriftCartPole, changing_cartpole
+from .drift_cartpole import DriftCartPole, changing_cartpole, world_at
 from .plugins import load_plugins
 from .schedules import Cycle, Draw
+from .vector_cartpole import ChangingCartPoles
 from .wrappers import ChangingActions, ChangingSensors
 
 __all__ = [
     "Chain",
     "ChangingActions",
+    "ChangingCartPoles",
     "ChangingSensors",
     "Cycle",
     "Draw",
     "DriftCartPole",
     "changing_cartpole",
     "load_plugins",
+    "world_at",
 ]
 
 _CARTPOLES: dict[str, dict[str, Any]] = {
@@ -48,6 +51,11 @@ _CARTPOLES: dict[str, dict[str, Any]] = {
 
 for _name, _changes in _CARTPOLES.items():
     gym.register(
-        f"DynLive/{_name}-v0", changing_cartpole, max_episode_steps=500, reward_threshold=475.0, kwargs=_changes
+        f"DynLive/{_name}-v0",
+        changing_cartpole,
+        vector_entry_point=ChangingCartPoles,
+        max_episode_steps=500,
+        reward_threshold=475.0,
+        kwargs=_changes,
     )
 gym.register("DynLive/Chain-v0", "dynlive_rl.envs.chain:Chain", max_episode_steps=100, reward_threshold=0.95)

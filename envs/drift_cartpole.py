@@ -1,5 +1,6 @@
 """CartPole with friction, and with physics that follow schedules."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -57,7 +58,6 @@ class DriftCartPole(CartPoleEnv):
         for name in frictions:
             if not self.lifetime.schedules[name].bounds[0] >= 0:
                 raise ValueError(f"{name} must never be below 0, not {frictions[name]!r}")
-        self.friction = self.pole_friction = 0.0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -75,8 +75,8 @@ class DriftCartPole(CartPoleEnv):
         physics = self._change()
         before = self.state
         observation, reward, terminated, truncated, _ = super().step(action)  # type: ignore[no-untyped-call]
-        if self.friction or self.pole_friction:
-            self._rub(*before[1:])
+        if physics["friction"] or physics["pole_friction"]:
+            rub(self.state, before[1:], physics, self.masspole, self.total_mass, self.tau)
             observation = self.state.astype(np.float32)
         self.lifetime.step += 1
         return observation, float(reward), terminated, truncated, physics
@@ -86,18 +86,25 @@ class DriftCartPole(CartPoleEnv):
         physics = self.lifetime.now()
         self.length, self.gravity, self.force_mag = physics["half_length"], physics["gravity"], physics["force"]
         self.polemass_length = self.masspole * self.length
-        self.friction, self.pole_friction = physics["friction"], physics["pole_friction"]
         return dict(physics)
 
-    def _rub(self, velocity: float, angle: float, turning: float) -> None:
-        """Add what friction does to the velocities within one step; accelerations are linear in it."""
-        assert self.state is not None
-        cosine = np.cos(angle)
-        push = -self.friction * np.sign(velocity) / self.total_mass
-        turn = -cosine * push - self.pole_friction * turning / self.polemass_length
-        turn /= self.length * (4.0 / 3.0 - self.masspole * cosine**2 / self.total_mass)
-        self.state[1] += self.tau * (push - self.polemass_length * turn * cosine / self.total_mass)
-        self.state[3] += self.tau * turn
+
+def rub(
+    state: NDArray[np.float64], before: Any, physics: Mapping[str, float], pole: float, total: float, tau: float
+) -> None:
+    """Add to the state (4, ...), in place, what friction does to the velocities within one step of tau seconds.
+
+    Accelerations are linear in it. `before` holds the cart's velocity, the pole's angle and its velocity before the step,
+    `pole` and `total` are masses.
+    """
+    velocity, angle, turning = before
+    length = physics["half_length"]
+    cosine = np.cos(angle)
+    push = -physics["friction"] * np.sign(velocity) / total
+    turn = -cosine * push - physics["pole_friction"] * turning / (pole * length)
+    turn = turn / (length * (4.0 / 3.0 - pole * cosine**2 / total))
+    state[1] += tau * (push - pole * length * turn * cosine / total)
+    state[3] += tau * turn
 
 
 def changing_cartpole(
@@ -127,3 +134,16 @@ def changing_cartpole(
     if swap != 0:
         env = ChangingActions(env, swap=swap, world=world, start=start)
     return env
+
+
+def world_at(step: int, *, world: int = 0, **changes: Any) -> dict[str, float]:
+    """Return the world of `changing_cartpole` at a step of its life, as arguments that make one which stays like this.
+
+    Examples
+    --------
+    >>> from dynlive_rl.envs import Cycle
+    >>> world_at(150, swap=Cycle((0, 1), every=100), gravity=8.0)["swap"]
+    1
+    """
+    now = changing_cartpole(**changes, world=world, start=step).reset(seed=0)[1]
+    return {"sensor_scale" if name == "scale" else name: value for name, value in now.items()}

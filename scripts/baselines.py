@@ -203,8 +203,13 @@ class Normalised:
         return self.model.predict(self.statistics.normalize_obs(observations), deterministic=deterministic)
 
 
-def train_sb3(env_id: str, seed: int, course: Course, *, agent: str, tuned: Tuned) -> dict[str, Any]:
-    """Train an agent of stable-baselines3 or sb3-contrib; it is evaluated between rollouts, after its updates."""
+def train_sb3(
+    env_id: str, seed: int, course: Any, *, agent: str, tuned: Tuned, world: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Train an agent of stable-baselines3 or sb3-contrib; it is evaluated between rollouts, after its updates.
+
+    `course` is a `Course` or has its `budget`, `begin` and `passed`; `world` are arguments of the environment.
+    """
     import sb3_contrib
     import stable_baselines3
     import torch
@@ -214,7 +219,7 @@ def train_sb3(env_id: str, seed: int, course: Course, *, agent: str, tuned: Tune
 
     torch.set_num_threads(1)
     module = sb3_contrib if agent in ("ars", "qrdqn") else stable_baselines3
-    env = make_vec_env(env_id, tuned.envs, seed=seed)
+    env = make_vec_env(env_id, tuned.envs, seed=seed, env_kwargs=world)
     if tuned.normalise is not None:
         discount = {"gamma": tuned.settings["gamma"]} if "gamma" in tuned.settings else {}
         env = VecNormalize(env, **tuned.normalise, **discount)

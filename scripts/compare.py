@@ -6,21 +6,19 @@ figures.
 """
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-from tqdm import tqdm
 
 import baselines
 import figures
+import runs
+from dynlive_rl import DynLiveAgent
 from protocol import TASKS, Course, Entry, fine_grid
 
 
@@ -37,12 +35,14 @@ class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
         return result
 
 
-def train_dynlive(env_id: str, seed: int, course: Course, **settings: Any) -> dict[str, Any]:
-    """Train our agent in its default configuration."""
-    from dynlive_rl import DynLiveAgent
-
+def train_dynlive(
+    env_id: str, seed: int, course: Course, *, prepare: Callable[[DynLiveAgent], None] | None = None, **settings: Any
+) -> dict[str, Any]:
+    """Train our agent, in its default configuration unless settings say otherwise."""
     env = TimedSteps(gym.make(env_id))
     agent = DynLiveAgent(env, seed=seed, **settings)
+    if prepare is not None:
+        prepare(agent)
     agent.warm_up()
     course.begin()
     agent.learn(course.budget, callback=lambda _: not course.passed(agent.num_timesteps, agent), progress_bar=False)
@@ -65,22 +65,20 @@ ENTRIES = {
     for agent, settings in OURS.items()
     for env_id, task in TASKS.items()
 } | baselines.ENTRIES
-AGENTS = tuple(dict.fromkeys(agent for _, agent in ENTRIES))
+Entries = dict[tuple[str, str], Entry]
 
 
-def run(env_id: str, agent: str, seed: int, steps: int | None, episodes: int, path: Path) -> None:
+def run(
+    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, path: Path, entries: Entries = ENTRIES
+) -> None:
     """Do one run and write its file."""
-    entry = ENTRIES[env_id, agent]
+    entry = entries[env_id, agent]
     course = Course(env_id, entry, steps or entry.budget, episodes)
     extra = entry.train(env_id, seed, course)
-    partial_path = path.with_suffix(f".{os.getpid()}.partial")
-    partial_path.write_text(
-        json.dumps({"env": env_id, "agent": agent, "seed": seed, **course.result(), **extra}) + "\n"
-    )
-    os.replace(partial_path, path)
+    runs.write(path, {"env": env_id, "agent": agent, "seed": seed, **course.result(), **extra})
 
 
-def pairs(envs: list[str], agents: list[str]) -> list[tuple[str, str]]:
+def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> list[tuple[str, str]]:
     """Return which agent plays where; agents do not play everywhere, but each must play somewhere.
 
     Raises
@@ -89,80 +87,47 @@ def pairs(envs: list[str], agents: list[str]) -> list[tuple[str, str]]:
         If an agent plays in none of the environments, or none of the agents in one of them.
     """
     for agent in agents:
-        if not any((env_id, agent) in ENTRIES for env_id in envs):
-            where = ", ".join(env_id for env_id, other in ENTRIES if other == agent)
+        if not any((env_id, agent) in entries for env_id in envs):
+            where = ", ".join(env_id for env_id, other in entries if other == agent)
             raise ValueError(f"there are no settings for {agent} on {' or '.join(envs)}: it plays {where}")
     for env_id in envs:
-        if not any((env_id, agent) in ENTRIES for agent in agents):
-            who = ", ".join(agent for other, agent in ENTRIES if other == env_id)
+        if not any((env_id, agent) in entries for agent in agents):
+            who = ", ".join(agent for other, agent in entries if other == env_id)
             raise ValueError(f"there are no settings for {' or '.join(agents)} on {env_id}: it is played by {who}")
-    return [(env_id, agent) for env_id in envs for agent in agents if (env_id, agent) in ENTRIES]
+    return [(env_id, agent) for env_id in envs for agent in agents if (env_id, agent) in entries]
 
 
-def study(keys: list[tuple[str, str, int]], options: argparse.Namespace) -> list[str]:
+def study(keys: list[tuple[str, str, int]], options: argparse.Namespace, script: str = __file__) -> list[str]:
     """Do the runs that have no file yet, one process each; return a line for each that failed."""
-    paths = {key: options.out / "{}_{}_{}.json".format(*key) for key in keys}
-    one_thread = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-
-    def start(key: tuple[str, str, int]) -> str | None:
-        if paths[key].exists():  # another study on the same folder was quicker
-            return None
-        env_id, agent, seed = key
-        command = [sys.executable, __file__, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)]
+    commands = {}
+    for env_id, agent, seed in keys:
+        command = [script, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)]
         command += ["--episodes", str(options.episodes), "--out", str(options.out)]
         command += ["--steps", str(options.steps)] if options.steps else []
-        done = subprocess.run(command, env={**os.environ, **one_thread}, stderr=subprocess.PIPE, text=True)
-        if done.returncode == 0:
-            return None
-        return f"{env_id} {agent} seed {seed} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
-
-    todo = [key for key in keys if not paths[key].exists()]
-    failed = []
-    with ThreadPoolExecutor(options.jobs) as pool:
-        futures = {pool.submit(start, key): key for key in todo}
-        try:
-            for future in (bar := tqdm(as_completed(futures), total=len(todo), unit="run", disable=not todo)):
-                bar.set_postfix_str("{} {} {}".format(*futures[future]))
-                if (problem := future.result()) is not None:
-                    bar.write(problem, file=sys.stderr)
-                    failed.append(problem)
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return failed
+        commands[options.out / f"{env_id}_{agent}_{seed}.json"] = command
+    return runs.study(commands, options.jobs)
 
 
-def seed_list(text: str) -> list[int]:
-    """Parse "7", "0-29" or "0-9,20"."""
-    try:
-        ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
-        seeds = [seed for first, *last in ends for seed in range(first, (last or [first])[0] + 1)]
-    except ValueError:
-        seeds = []
-    if not seeds:
-        raise argparse.ArgumentTypeError(f"seeds must be like 7, 0-29 or 0-9,20, not {text!r}")
-    return seeds
+def agents_of(entries: Entries) -> tuple[str, ...]:
+    """Return the names of all agents."""
+    return tuple(dict.fromkeys(agent for _, agent in entries))
 
 
-def positive(text: str) -> int:
-    """Parse a whole number ≥ 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number ≥ 1, not {text!r}")
-    return int(text)
-
-
-def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> argparse.ArgumentParser:
+    agents = agents_of(entries)
+    result = argparse.ArgumentParser(description=description.partition("\n")[0] if description else None)
     result.add_argument(
         "--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS)
     )
     result.add_argument(
-        "--agents", nargs="+", choices=AGENTS, default=["dynlive"], metavar="AGENT", help=", ".join(AGENTS)
+        "--agents", nargs="+", choices=agents, default=["dynlive"], metavar="AGENT", help=", ".join(agents)
     )
-    result.add_argument("--seeds", type=seed_list, default=seed_list("0-29"), help="e.g. 0-29 (default)")
-    result.add_argument("--steps", type=positive, help="end runs after so many steps (default: the protocol's budgets)")
-    result.add_argument("--episodes", type=positive, default=100, help="per evaluation (default: %(default)s)")
-    result.add_argument("--jobs", type=positive, default=1, help="runs at a time (default: %(default)s)")
+    result.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-29"), help="e.g. 0-29 (default)")
+    result.add_argument(
+        "--steps", type=runs.positive, help="end runs after so many steps (default: the protocol's budgets)"
+    )
+    result.add_argument("--episodes", type=runs.positive, default=100, help="per evaluation (default: %(default)s)")
+    result.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
     result.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
     result.add_argument(
         "--table-only", action="store_true", help="run nothing; table and figures of the files there are"
@@ -171,8 +136,9 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main() -> int:
-    options = parser().parse_args()
+def main(entries: Entries = ENTRIES, script: str = __file__, description: str | None = __doc__) -> int:
+    """Do what the command line says with the agents of some entries, for the script that holds them."""
+    options = parser(entries, description).parse_args()
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -181,7 +147,7 @@ def main() -> int:
     failed = []
     if not options.table_only:
         try:
-            chosen = pairs(options.envs, options.agents)
+            chosen = pairs(options.envs, options.agents, entries)
         except ValueError as error:
             print(error, file=sys.stderr)
             return 2
@@ -195,15 +161,16 @@ def main() -> int:
             print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
         if options.one:
-            run(*keys[0], options.steps, options.episodes, options.out / "{}_{}_{}.json".format(*keys[0]))
+            path = options.out / "{}_{}_{}.json".format(*keys[0])
+            run(*keys[0], options.steps, options.episodes, path, entries)
             return 0
         try:
-            failed = study(keys, options)
+            failed = study(keys, options, script)
         except KeyboardInterrupt:
             print("stopped; the same command goes on where it was", file=sys.stderr)
             return 130
-    if runs := figures.read(options.out, AGENTS):
-        print(figures.write(runs, options.out))
+    if done := figures.read(options.out, agents_of(entries)):
+        print(figures.write(done, options.out))
     else:
         print(f"there are no runs in {options.out} yet", file=sys.stderr)
     return 1 if failed else 0

@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TimeLimit
 from numpy.testing import assert_array_equal
 
-from dynlive_rl import DynLiveAgent, Network
+from dynlive_rl import DynLiveAgent, LearningRule, Network
 from dynlive_rl.agents import AgentConfig
 from dynlive_rl.kernels import actor_critic
 from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
@@ -478,3 +478,18 @@ def test_the_remembered_probability_of_a_choice_is_the_true_one_while_choices_ar
     for k in range(3):
         # Whatever the past, 1 / probability of what is chosen is 1 on average, once where it is chosen and 0 elsewhere.
         assert np.mean((action == k) / probability) == pytest.approx(1, abs=0.35)
+
+
+def test_another_rule_is_saved_too(tmp_path):
+    config = AgentConfig(rule=LearningRule(step="adam", growth="none", share="uniform"))
+    agent = DynLiveAgent("CartPole-v1", seed=0, config=config).learn(200, progress_bar=False)
+    assert agent.actor.rule == config.rule
+    agent.save(tmp_path / "agent.dynlive")
+    loaded = DynLiveAgent.load(tmp_path / "agent.dynlive")
+    assert loaded.config == config
+    assert loaded.actor.rule == config.rule
+
+
+def test_a_rule_must_be_one():
+    with pytest.raises(TypeError, match="rule must be a LearningRule, not 'original'"):
+        AgentConfig(rule="original")

@@ -15,6 +15,7 @@ import baselines
 import compare
 import figures
 import protocol
+import runs
 from dynlive_rl import DynLiveAgent
 
 
@@ -167,7 +168,7 @@ def test_what_cannot_be_run_is_refused(arguments, message, tmp_path, monkeypatch
 
 
 def test_pairs_without_settings_are_left_out_and_named(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(compare, "study", lambda keys, _: ran.extend(keys) or [])
+    monkeypatch.setattr(compare, "study", lambda keys, *_: ran.extend(keys) or [])
     ran = []
     arguments = [
         "--envs",
@@ -188,8 +189,8 @@ def test_pairs_without_settings_are_left_out_and_named(tmp_path, monkeypatch, ca
 
 
 def test_seeds_are_ranges_and_lists():
-    assert compare.seed_list("7") == [7]
-    assert compare.seed_list("0-2,9") == [0, 1, 2, 9]
+    assert runs.seed_list("7") == [7]
+    assert runs.seed_list("0-2,9") == [0, 1, 2, 9]
 
 
 # -- what run files add up to ------------------------------------------------------------------------------------------
@@ -374,7 +375,7 @@ def test_a_study_goes_on_where_it_stopped_and_reports_what_failed(tmp_path, monk
         (tmp_path / f"CartPole-v1_ppo_{seed}.json").write_text("{}")
         return SimpleNamespace(returncode=0, stderr="")
 
-    monkeypatch.setattr(compare.subprocess, "run", pretend)
+    monkeypatch.setattr(runs.subprocess, "run", pretend)
     options = compare.parser().parse_args(["--out", str(tmp_path)])
     keys = [("CartPole-v1", "ppo", seed) for seed in range(4)]
     (tmp_path / "CartPole-v1_ppo_1.json").write_text("{}")

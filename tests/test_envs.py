@@ -15,7 +15,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 import dynlive_rl.envs
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.cli import main
-from dynlive_rl.envs import Chain, ChangingActions, ChangingSensors, Cycle, Draw, DriftCartPole, changing_cartpole
+from dynlive_rl.envs import (
+    Chain,
+    ChangingActions,
+    ChangingSensors,
+    Cycle,
+    Draw,
+    DriftCartPole,
+    changing_cartpole,
+    world_at,
+)
 from dynlive_rl.envs.plugins import load_plugins
 from worlds import Bandit
 
@@ -293,3 +302,52 @@ def test_a_broken_plugin_costs_one_line(install, capsys, tmp_path):
 
 def test_every_public_name_is_there():
     assert all(hasattr(dynlive_rl.envs, name) for name in dynlive_rl.envs.__all__)
+
+
+# -- many at once --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "swap": Cycle((0, 1), every=7),
+            "half_length": Draw(0.2, 0.9, every=5),
+            "sensor_scale": Cycle((1, 0), every=3),
+        },
+        {"friction": Draw(0, 1, every=3), "pole_friction": 0.003, "gravity": Draw(5, 15, every=7, smooth=True)},
+        {"sensor": Cycle((2, 0), every=4), "sensor_scale": 0.5, "force": 12.0, "start": 30, "world": 2},
+    ],
+    ids=str,
+)
+def test_cartpoles_as_arrays_are_the_single_ones(changes):
+    many = gym.make_vec(
+        "DynLive/DriftCartPole-v0", num_envs=3, vectorization_mode="vector_entry_point", **{**STILL, **changes}
+    )
+    singles = [changing_cartpole(**{**STILL, **changes}) for _ in range(3)]
+    assert many.single_observation_space == singles[0].observation_space
+    many.reset(seed=0)
+    for k, env in enumerate(singles):
+        env.reset(seed=0)
+        env.unwrapped.state = many.unwrapped.state[:, k].copy()
+    rng = np.random.default_rng(0)
+    for _ in range(9):  # the pole falls later
+        actions = rng.integers(2, size=3)
+        observations, *_ = many.step(actions)
+        for k, env in enumerate(singles):
+            assert_allclose(observations[k], env.step(int(actions[k]))[0], rtol=1e-5, atol=1e-7)
+
+
+STILL = {"half_length": 0.5, "gravity": 9.8, "force": 10.0, "friction": 0.0}
+
+
+def test_a_world_can_be_kept_as_it_is():
+    kwargs = gym.spec("DynLive/ChangingCartPole-v0").kwargs
+    for step in (0, 7_000, 32_000):
+        now = changing_cartpole(**kwargs, world=4, start=step).reset(seed=0)[1]
+        still = changing_cartpole(**world_at(step, world=4, **kwargs))
+        for _ in range(3):
+            info = still.reset(seed=0)[1]
+            still.unwrapped.lifetime.step += 10_000
+            assert info == {name: value for name, value in now.items() if name in info}
+        assert {name for name in now if name not in info} <= {"swap", "scale", "sensor"}  # those that do nothing

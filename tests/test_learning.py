@@ -11,6 +11,9 @@ from gymnasium.wrappers import TimeLimit
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
+from dynlive_rl.envs import Cycle, changing_cartpole
+from dynlive_rl.kernels import track
+from dynlive_rl.kernels.policy import TERMINATED
 from worlds import Bandit, Corridor, Telling
 
 
@@ -104,6 +107,67 @@ class Swapped(gym.ActionWrapper):
 
     def action(self, action):
         return 1 - action if self.swap else action
+
+
+def judged(returns, **settings):
+    """What is tracked after episodes of 100 steps each with these returns."""
+    tracked, recent = np.zeros(track.TRACKED), np.zeros((2, 5))
+    chosen = AgentConfig(**settings).settings()
+    judge = getattr(track.judge_episode, "py_func", track.judge_episode)  # kernels' own functions cannot be called
+    for episode_return in returns:
+        tracked[track.STEPS] += 100
+        judge(tracked, recent, 100.0, float(episode_return), TERMINATED, chosen)
+    return tracked
+
+
+MASTERED = [10, 20, 30, 40, 50, *[500] * 5]
+
+
+def test_a_part_lost_after_contentment_makes_rates_start_again_once():
+    tracked = judged([*MASTERED, 440, 430, 500])  # one of them was as good as ever
+    assert tracked[track.SETBACKS] == 0
+    assert tracked[track.WORLD] == 0
+    tracked = judged([*MASTERED, *[440] * 5])
+    assert tracked[track.SETBACKS] == 1
+    assert tracked[track.COLLAPSES] == 0
+    assert tracked[track.WORLD] == 1_000  # when the first of the five began
+    assert judged([*MASTERED, *[440] * 12])[track.SETBACKS] == 1
+    assert judged([*MASTERED, *[440] * 5, *[500] * 5, *[440] * 5])[track.SETBACKS] == 2
+    assert judged([*range(10, 510, 10), *[440] * 5])[track.SETBACKS] == 0  # was never content
+
+
+def test_what_is_not_made_good_in_time_is_another_world():
+    assert judged([*MASTERED, *[440] * 15], established_steps=1_500)[track.COLLAPSES] == 0
+    assert judged([*MASTERED, *[440] * 16], established_steps=1_500)[track.COLLAPSES] == 1
+    assert judged([*MASTERED, *[440] * 8, *[500] * 20], established_steps=1_500)[track.COLLAPSES] == 0
+
+
+def test_most_of_what_was_mastered_lost_is_another_world_at_once():
+    tracked = judged([*MASTERED, 300, 9, 9, 9, 9])
+    assert tracked[track.SETBACKS] == 1  # the first of them had begun in the world before
+    assert tracked[track.COLLAPSES] == 0
+    tracked = judged([*MASTERED, 300, 9, 9, 9, 9, 9])
+    assert tracked[track.COLLAPSES] == 1
+    assert tracked[track.HIGHEST] == 9
+
+
+def test_live_mode_notices_another_world():
+    agent = DynLiveAgent(changing_cartpole(swap=Cycle((0, 1), every=4_000)), mode="live", seed=0).learn(4_000)
+    assert agent.worlds == 0
+    assert agent.learn(1_000).worlds == 1
+
+
+def test_in_another_world_neurons_are_born_again_and_the_dead_stay_dead():
+    agent = DynLiveAgent(gym.make("CartPole-v1"), seed=0).learn(300)
+    hidden = agent.actor.sources(agent.actor.output_ids[0])
+    agent.actor.kill(hidden[:5])
+    before = agent.actor.strengths(agent.actor.output_ids[0])
+    agent._learner._be_born_again()
+    for neuron in agent.actor.output_ids:
+        assert not np.isin(hidden[:5], agent.actor.sources(neuron)).any()
+        np.testing.assert_allclose(agent.actor.strengths(neuron), 1 / (hidden.size - 5), rtol=1e-5)
+    assert before.std() > 0
+    agent.learn(300)
 
 
 @pytest.mark.slow

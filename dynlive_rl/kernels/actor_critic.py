@@ -8,15 +8,11 @@ from numpy.typing import NDArray
 
 from .arithmetic import compiled, inner, random_integer
 from .arrays import (
-    DEGREE,
     FIRST,
-    MEAN_SIGNAL,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
-    SQUARE_SIGNAL,
     STRENGTH,
     THRESHOLD,
-    UPDATES,
     Batch,
     Credit,
     Integer,
@@ -25,13 +21,25 @@ from .arrays import (
     Rule,
 )
 from .cycle import propagate, row_ends
-from .policy import STEP, TERMINATED, TRUNCATED, Experience, all_moderate, append_row, choose, encode, lay, log_softmax
+from .policy import (
+    STEP,
+    TERMINATED,
+    TRUNCATED,
+    Experience,
+    all_moderate,
+    append_row,
+    choose,
+    encode,
+    lay,
+    log_softmax,
+    look_again,
+)
 from .rehearsal import forward, learn, start_credit
 from .track import (
     ADVANTAGE_SCALE,
     BOOST,
+    COLLAPSES,
     CONTENT,
-    EPISODES,
     REHEARSALS,
     RETURN_COUNT,
     RETURN_SQUARE,
@@ -43,7 +51,7 @@ from .track import (
     SURPRISE,
     TARGET_VARIANCE,
     WORLD,
-    WORLDS,
+    WORLD_EPISODES,
     discount,
     interval,
     keep_track,
@@ -89,6 +97,7 @@ class Settings(NamedTuple):
     established_steps: int
     collapse: float
     learned: float
+    setback: float
     content_within: float
     content_rate: float
     content_interval: int
@@ -106,7 +115,7 @@ class Agent(NamedTuple):
     scratch: Credit
     experience: Experience
     choices: Integer  # (d + 1,) where each choice's output neurons start
-    scaler: NDArray[np.float64]  # (3, f) whether scaled, running mean, running variance
+    scaler: NDArray[np.float64]  # (4, f) whether scaled, running mean, running variance, count
     track: NDArray[np.float64]  # (track.TRACKED,)
     recent: NDArray[np.float64]  # (2, 5) lengths and returns of the last episodes
     outcomes: NDArray[np.float64]  # (2, slots) how often actions of one kind were taken, and their mean reward
@@ -170,7 +179,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
         return False
     experience, track = agent.experience, agent.track
-    worlds = track[WORLDS]
+    collapses = track[COLLAPSES]
     for env in range(rewards.size):
         if stepped[env]:
             experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = rewards[env]
@@ -178,9 +187,8 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             look_for_structure(experience, env, agent.outcomes, track, rewards[env], kind, settings.structure)
             append_row(experience, agent.scaler, env, observations[env], kind)
             keep_track(track, agent.running[:, env], agent.recent, rewards[env], kind, settings)
-    if track[WORLDS] > worlds:
-        start_afresh(agent.critic)
-        start_afresh(agent.actor)
+    if track[COLLAPSES] > collapses:
+        look_again(experience, agent.scaler, world_age(track, experience.rows.size))
         track[RETURN_COUNT] = track[REHEARSALS] = 0
     if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
         track[SINCE_REHEARSAL] = 0
@@ -193,17 +201,9 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
 
 
 @inner
-def start_afresh(net):
-    """Let all output neurons read their sources alike again, as at birth: what hidden neurons tell apart stays."""
-    for j in net.outputs:
-        start, stop = net.table[FIRST, j], net.table[FIRST, j] + net.table[DEGREE, j]
-        net.table[UPDATES, j] = 0
-        for c in range(start, stop):
-            net.connection[STRENGTH, c] = 1.0 / (stop - start)
-            net.connection[MEAN_SIGNAL, c] = 0
-            net.connection[SQUARE_SIGNAL, c] = 0
-        for c in range(start, net.table[FIRST, j + 1]):
-            net.connection[SLOW_STRENGTH, c] = net.connection[STRENGTH, c]
+def world_age(track, environments):
+    """Return how many rows an environment has of the present world, about; an episode has one row more than steps."""
+    return np.int64((track[STEPS] - track[WORLD]) / environments) + np.int64(track[WORLD_EPISODES] / environments) + 1
 
 
 @inner
@@ -240,8 +240,7 @@ def rehearse(agent, settings):
     for env in range(experience.rows.size):
         longest = max(longest, min(experience.rows[env], experience.kind.shape[1]) - 1)
     length = min(settings.segment_length, longest)
-    age = np.int64((track[STEPS] - track[WORLD]) / experience.rows.size)
-    age += np.int64(track[EPISODES] / experience.rows.size) + 1  # an episode has one row more than steps
+    age = world_age(track, experience.rows.size)
     where = sample_segments(experience, settings.segments, length, age, agent.random)
 
     # What the networks say now about every row, the one after each segment included.

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from .arithmetic import compiled, inlined, inner, random_uniform, summing, total
 from .arrays import Integer
-from .policy import MEAN, SCALED, VARIANCE, all_moderate, encode, log_softmax, pick
-from .track import EPISODES, STEPS, SURPRISE, TRACKED
+from .policy import MEAN, SCALED, STEP, TERMINATED, TRUNCATED, VARIANCE, all_moderate, encode, log_softmax, pick
+from .track import COLLAPSES, STEPS, SURPRISE, TRACKED, judge_episode
 
 # Rows of LiveAgent.cell after its strengths, counted from the end.
 RAILS_SUM, USAGE = -2, -1
@@ -28,6 +28,7 @@ NOW, BEFORE, TAGS = 0, 1, 2
 # Entries of LiveAgent.level.
 RANGE, ERROR_SQUARE, SEEN, SPREAD = 0, 1, 2, 3
 LEVELS = 4
+EPISODES_JUDGED = 5
 SIZES = 6  # entries at the start of the array of whole numbers
 MARGIN = 8.0  # values and targets stay below the range of the value neuron divided by this
 
@@ -46,6 +47,12 @@ class LiveSettings(NamedTuple):
     recruit_below: float
     mature: float
     usage_span: float
+    established_episodes: int
+    established_steps: int
+    collapse: float
+    learned: float
+    setback: float
+    content_within: float
 
 
 class LiveAgent(NamedTuple):
@@ -60,6 +67,8 @@ class LiveAgent(NamedTuple):
     born: Integer  # (l,) living cells of each layer, the first ones of its c / l
     strength: NDArray[np.float32]  # (1 + o, c) of the value neuron and the action neurons
     trace: NDArray[np.float32]  # (e, 3 + o, c)
+    running: NDArray[np.float64]  # (2, e) steps and return of the episode so far
+    recent: NDArray[np.float64]  # (2, EPISODES_JUDGED) steps and returns of the last episodes
     foretold: NDArray[np.float64]  # (e,) what the last step said the next value was
     chance: NDArray[np.float64]  # (e, o) the policy that chose the next action
     choices: Integer  # (d + 1,) where each choice's options start
@@ -76,7 +85,7 @@ def new_buffers(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
     """Return the three arrays of a new agent, all 0 but for its sizes f, o, d, l, c, e at the start of the last."""
     singles = (2 * features + 2 + 1 + options + environments * (3 + options)) * pool
-    doubles = environments * (1 + options) + 5 * features + LEVELS + TRACKED
+    doubles = environments * (3 + options) + 2 * EPISODES_JUDGED + 5 * features + LEVELS + TRACKED
     wholes = SIZES + layers + choices + 1 + environments * choices + 4
     whole = np.zeros(wholes, np.int64)
     whole[:SIZES] = features, options, choices, layers, pool, environments
@@ -97,7 +106,9 @@ def unfold(single, double, whole):
     cell, at = take(single, 0, 2 * f + 2, c)
     strength, at = take(single, at, 1 + o, c)
     trace = single[at:].reshape(e, 3 + o, c)
-    foretold, at = take(double, 0, 1, e)
+    running, at = take(double, 0, 2, e)
+    recent, at = take(double, at, 2, EPISODES_JUDGED)
+    foretold, at = take(double, at, 1, e)
     chance, at = take(double, at, e, o)
     scaler, at = take(double, at, 3, f)
     rails, at = take(double, at, 1, 2 * f)
@@ -107,8 +118,8 @@ def unfold(single, double, whole):
     choices, at = take(whole, at, 1, d + 1)
     action, at = take(whole, at, e, d)
     return LiveAgent(
-        cell, born[0], strength, trace, foretold[0], chance, choices[0], action, scaler, rails[0], level[0], tracked,
-        whole[at:].view(np.uint64),
+        cell, born[0], strength, trace, running, recent, foretold[0], chance, choices[0], action, scaler, rails[0],
+        level[0], tracked, whole[at:].view(np.uint64),
     )  # fmt: skip
 
 
@@ -116,7 +127,9 @@ def unfold(single, double, whole):
 def named(numbers):
     """Return the settings by name."""
     n = numbers
-    return LiveSettings(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10])
+    return LiveSettings(
+        n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14], n[15], n[16]
+    )  # fmt: skip
 
 
 @summing
@@ -367,6 +380,17 @@ def widen(level, strength, born, size):
             strength[i] = neutral + np.float32(shrink) * (strength[i] - neutral)
 
 
+@inner
+def start_afresh(agent):
+    """Let all output neurons read the cells as at their birth, and forget how large values are."""
+    size = agent.strength.shape[1] // agent.born.size
+    for layer in range(agent.born.size):
+        agent.strength[:, layer * size : layer * size + agent.born[layer]] = 0.5 / agent.strength.shape[1]
+    agent.trace[:, TAGS:] = 0
+    agent.level[RANGE] = 0
+    agent.foretold[:] = 0
+
+
 @inlined
 def learn(agent, settings, env, reward, terminated):
     """Learn from one step of an environment: from BEFORE with its action to NOW."""
@@ -437,6 +461,7 @@ def begin(single, double, whole, numbers, starting, observations):
     for env in range(observations.shape[0]):
         if starting[env]:
             agent.trace[env, TAGS:] = 0
+            agent.running[:, env] = 0
             notice(agent, observations[env], sources)
             fire_and_recruit(agent, settings, sources, agent.trace[env, NOW])
             agent.foretold[env] = agent.level[RANGE] * read(agent, 0, agent.trace[env, NOW])
@@ -462,10 +487,17 @@ def observe(single, double, whole, numbers, stepped, rewards, observations, term
             fire_and_recruit(agent, settings, sources, agent.trace[env, NOW])
             agent.track[STEPS] += 1
             learn(agent, settings, env, rewards[env], terminated[env])
-            if terminated[env] or truncated[env]:
-                agent.track[EPISODES] += 1
-            else:
+            agent.running[0, env] += 1
+            agent.running[1, env] += rewards[env]
+            kind = TERMINATED if terminated[env] else (TRUNCATED if truncated[env] else STEP)
+            if kind == STEP:
                 act(agent, settings, env)
+            else:
+                collapses = agent.track[COLLAPSES]
+                steps, episode_return = agent.running[0, env], agent.running[1, env]
+                judge_episode(agent.track, agent.recent, steps, episode_return, kind, settings)
+                if agent.track[COLLAPSES] > collapses:
+                    start_afresh(agent)
     return True
 
 

@@ -16,8 +16,8 @@ from .rehearsal import forward
 
 # Kinds of experience rows.
 STEP, TERMINATED, TRUNCATED = 0, 1, 2
-# Rows of a scaler.
-SCALED, MEAN, VARIANCE = 0, 1, 2
+# Rows of a scaler. How many observations mean and variance are of stands in the last one of a rehearsing agent.
+SCALED, MEAN, VARIANCE, COUNT = 0, 1, 2, 3
 
 
 class Experience(NamedTuple):
@@ -97,16 +97,31 @@ def append_row(experience, scaler, env, observation, kind):
     row = experience.rows[env] % experience.kind.shape[1]
     experience.kind[env, row] = kind
     experience.rows[env] += 1
-    seen = 0
-    for e in range(experience.rows.size):
-        seen += experience.rows[e]
     for i in range(observation.size):
-        x = observation[i]
-        experience.observation[env, row, i] = x
+        experience.observation[env, row, i] = observation[i]
+    see(scaler, observation)
+
+
+@inner
+def see(scaler, observation):
+    """Let a scaler's running mean and variance take in an observation (f,)."""
+    for i in range(observation.size):
         if scaler[SCALED, i] > 0:
-            distance = x - scaler[MEAN, i]
-            scaler[MEAN, i] += distance / seen
-            scaler[VARIANCE, i] += (distance * (x - scaler[MEAN, i]) - scaler[VARIANCE, i]) / seen
+            scaler[COUNT, i] += 1
+            distance = observation[i] - scaler[MEAN, i]
+            scaler[MEAN, i] += distance / scaler[COUNT, i]
+            square = distance * (observation[i] - scaler[MEAN, i])
+            scaler[VARIANCE, i] += (square - scaler[VARIANCE, i]) / scaler[COUNT, i]
+
+
+@inner
+def look_again(experience, scaler, age):
+    """Make a scaler's statistics those of the last `age` rows of every environment."""
+    scaler[COUNT:] = 0
+    capacity = experience.kind.shape[1]
+    for env in range(experience.rows.size):
+        for row in range(max(experience.rows[env] - min(age, capacity), 0), experience.rows[env]):
+            see(scaler, experience.observation[env, row % capacity])
 
 
 @inner

@@ -12,8 +12,8 @@ RETURN_COUNT, RETURN_SQUARE = 4, 5  # running mean square of the discounted rewa
 TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 6, 7, 8
 WORLD, WORLD_EPISODES, LOWEST, HIGHEST, BEST, BOOST = 9, 10, 11, 12, 13, 14
 STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 17, 18, 19
-WORLDS, CONTENT, STUCK = 20, 21, 22
-TRACKED = 23
+COLLAPSES, CONTENT, STUCK, MASTERED, SETBACKS = 20, 21, 22, 23, 24
+TRACKED = 25
 
 
 @inner
@@ -50,45 +50,62 @@ def keep_track(track, running, recent, reward, kind, settings):
     running[2] = settings.discount_low * running[2] + reward
     track[RETURN_COUNT] += 1
     track[RETURN_SQUARE] += (running[2] * running[2] - track[RETURN_SQUARE]) / track[RETURN_COUNT]
-    if kind == STEP:
-        return
+    if kind != STEP:
+        lost = judge_episode(track, recent, running[0], running[1], kind, settings)
+        track[BOOST] = settings.boost if lost > settings.fall else 1.0
+
+
+@inner
+def judge_episode(track, recent, steps, episode_return, kind, settings):
+    """Count an episode, decide whether the world still is what it was, and return the share of the gain lost lately."""
     episodes = recent.shape[1]
-    recent[0, np.int64(track[EPISODES]) % episodes] = running[0]
-    recent[1, np.int64(track[EPISODES]) % episodes] = running[1]
+    recent[0, np.int64(track[EPISODES]) % episodes] = steps
+    recent[1, np.int64(track[EPISODES]) % episodes] = episode_return
     track[EPISODES] += 1
     track[WORLD_EPISODES] += 1
     if track[WORLD_EPISODES] == 1:
-        track[LOWEST] = track[HIGHEST] = running[1]
-    track[LOWEST] = min(track[LOWEST], running[1])
-    track[HIGHEST] = max(track[HIGHEST], running[1])
+        track[LOWEST] = track[HIGHEST] = episode_return
+        track[MASTERED] = 0
+    track[LOWEST] = min(track[LOWEST], episode_return)
+    track[HIGHEST] = max(track[HIGHEST], episode_return)
     track[CONTENT] = 0
     spread = track[HIGHEST] - track[LOWEST]
-    track[STUCK] = kind == TRUNCATED and running[1] < track[HIGHEST] - settings.content_within * spread
+    track[STUCK] = kind == TRUNCATED and episode_return < track[HIGHEST] - settings.content_within * spread
     if track[WORLD_EPISODES] < episodes:
-        return
-    lately, steps, worst, top = 0.0, 0.0, recent[1, 0], recent[1, 0]
+        return 0.0
+    lately, age, worst, top = 0.0, 0.0, recent[1, 0], recent[1, 0]
     for k in range(episodes):
-        steps += recent[0, k]
+        age += recent[0, k]
         lately += recent[1, k] / episodes
         worst, top = min(worst, recent[1, k]), max(top, recent[1, k])
     track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread
+    if track[CONTENT]:
+        track[MASTERED] = 1
     if track[WORLD_EPISODES] == episodes:
         track[BEST] = lately
     track[BEST] = max(track[BEST], lately)
     gained = track[BEST] - track[LOWEST]
-    lost = track[BEST] - lately
-    track[BOOST] = settings.boost if lost > settings.fall * gained else 1.0
+    lost = track[BEST] - top  # in the best of the last episodes
     established = (
         track[WORLD_EPISODES] >= settings.established_episodes
         and track[STEPS] - track[WORLD] > settings.established_steps
     )
-    if established and track[BEST] - top > settings.collapse * gained and gained > settings.learned * spread:
+    known = established or track[MASTERED] > 0
+    collapsed = known and lost > settings.collapse * gained and gained > settings.learned * spread
+    healing = track[STEPS] - track[WORLD] <= settings.established_steps
+    if collapsed or (track[MASTERED] == 2 and lost > settings.setback * gained and not healing):
         # In no episode lately is there much left of what had been learned: another world began with them.
-        track[WORLDS] += 1
-        track[WORLD] = track[STEPS] - steps
+        track[COLLAPSES] += 1
+        track[WORLD] = track[STEPS] - age
         track[WORLD_EPISODES] = 1
-        track[LOWEST] = track[HIGHEST] = running[1]
-        track[BOOST] = 1.0
+        track[LOWEST] = track[HIGHEST] = episode_return
+        track[MASTERED] = 0
+        return 0.0
+    if track[MASTERED] == 1 and lost > settings.setback * gained:
+        track[SETBACKS] += 1
+        track[WORLD] = track[STEPS] - age
+        track[MASTERED] = 2  # once, until it is content again
+    return (track[BEST] - lately) / gained if gained > 0 else 0.0
 
 
 @inner

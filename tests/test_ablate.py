@@ -1,0 +1,32 @@
+"""The ablation: every variant is made, differs from the default in what it says, and learns."""
+
+import numpy as np
+import pytest
+
+import ablate
+import protocol
+from dynlive_rl import DynLiveAgent
+
+
+@pytest.mark.parametrize("name", ablate.VARIANTS)
+def test_every_variant_runs_by_the_protocol(name):
+    entry = ablate.ENTRIES["CartPole-v1", name]
+    course = protocol.Course("CartPole-v1", entry, 200, episodes=2)
+    extra = entry.train("CartPole-v1", 0, course)
+    assert course.over
+    assert extra["connections"] > 0
+
+
+def test_a_single_rail_stays_single():
+    agent = DynLiveAgent("CartPole-v1", seed=0)
+    ablate.without_complements(agent)
+    agent.learn(400, progress_bar=False)
+    for network in (agent.actor, agent.critic):
+        complements = network.arrays.inputs[1]
+        for neuron in network.sources(network.output_ids[0]):
+            assert not np.isin(network.sources(neuron), complements).any()
+
+
+def test_variants_are_not_the_default():
+    configs = [variant.get("config") for variant in ablate.VARIANTS.values()]
+    assert all(config is None or configs.count(config) == 1 for config in configs)

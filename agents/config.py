@@ -77,6 +77,13 @@ class AgentConfig:
         The agent is content while each of the last episodes returned as much as the best one ever, within this share of
         all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the
         rehearsal interval.
+    connect
+        Share of every neuron's allowed connections that there are at first, at random and at least two, in (0, 1].
+    prune_fraction
+        φ in [0, 1): connections of strength φ / number of allowed sources and below are removed. 0.3 to 0.6 keeps the
+        networks sparse.
+    recruit_below
+        As in `LearningRule`; places become free where pruning leaves hidden neurons that nobody reads. 0: never.
     """
 
     hidden: int = 128
@@ -120,6 +127,9 @@ class AgentConfig:
     content_within: float = 0.01
     content_rate: float = 0.1
     content_interval: int = 12
+    connect: float = 1.0
+    prune_fraction: float = 0.0
+    recruit_below: float = 0.0
 
     def __post_init__(self) -> None:
         _check_numbers(self)
@@ -129,6 +139,11 @@ class AgentConfig:
         if self.discount_high >= 1 or self.trace_decay > 1:
             raise ValueError(
                 f"discount_high must be below 1 and trace_decay at most 1, not {self.discount_high}, {self.trace_decay}"
+            )
+        if not (0 < self.connect <= 1 and self.prune_fraction < 1 and self.recruit_below <= 1):
+            raise ValueError(
+                "connect must be in (0, 1], prune_fraction below 1 and recruit_below at most 1, not "
+                f"{self.connect}, {self.prune_fraction}, {self.recruit_below}"
             )
         for name in ("memory", "first_rehearsal"):
             if getattr(self, name) < self.batch:

@@ -197,7 +197,10 @@ _TRACKED = ("scaler", "track", "recent", "outcomes", "running", "hold", "action"
 
 
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
-    build = NetworkBuilder(seed, rule=LearningRule(step="adam", growth="signal"), dual_rail=True, memory=1)
+    rule = LearningRule(
+        step="adam", growth="signal", prune_fraction=config.prune_fraction, recruit_below=config.recruit_below
+    )
+    build = NetworkBuilder(seed, rule=rule, dual_rail=True, memory=1)
     eyes = build.add_inputs(features)
     # A strength averages 1 / (2 · features): steps as long as where there are few inputs would wipe out what they tell.
     rate = min(1.0, FEW_FEATURES / features)
@@ -205,7 +208,7 @@ def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.S
     out = build.add_outputs(outputs, "identity", rate=rate * config.output_rate / config.hidden)
     build.allow(hidden, sources=eyes)
     build.allow(out, sources=hidden)
-    network = build.build(connect=min(1.0, MOST_SOURCES / (2 * features)))
+    network = build.build(connect=min(config.connect, MOST_SOURCES / (2 * features)))
     network.shape_is_fixed = True  # the learner's arrays are laid out for it
     return network
 

@@ -142,7 +142,9 @@ def main() -> None:
     for name, us in rows.items():
         print(f"{name:38}{us:12.1f}{us / env_us:15.1f}")
     structure = structure_costs(repeats, (768, 10_000) if arguments.quick else (768, 10_000, 100_000, 1_000_000))
-    print("\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time")
+    print(
+        "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
+    )
     print(f"{'growth':8}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
     for row in structure:
         print("{growth:8}{allowed:10,}{share:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(**row))

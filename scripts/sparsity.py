@@ -111,9 +111,7 @@ def main() -> None:
             for env_id in options.envs:
                 name = f"{env_id}_{connect:g}_{fraction:g}_{options.recruit_below:g}_{seed}.json"
                 if not (options.out / name).exists():
-                    config = AgentConfig(
-                        connect=connect, prune_fraction=fraction, recruit_below=options.recruit_below
-                    )
+                    config = AgentConfig(connect=connect, prune_fraction=fraction, recruit_below=options.recruit_below)
                     result = run(env_id, config, seed, options.every, options.episodes)
                     partial = options.out / (name + ".partial")
                     partial.write_text(json.dumps(result) + "\n")

@@ -88,7 +88,13 @@ def test_a_place_that_nobody_reads_is_taken_and_no_output_changes(seed):
 @given(seed=st.integers(0, 10**6), room=st.integers(0, 40))
 def test_the_budget_holds_while_neurons_come_and_go(dtype, seed, room):
     rng = np.random.default_rng(seed)
-    settings = {"growth": "signal", "growth_probability": 1.0, "prune_fraction": 0.3, "learning_rate": 0.05, "mature": 2}
+    settings = {
+        "growth": "signal",
+        "growth_probability": 1.0,
+        "prune_fraction": 0.3,
+        "learning_rate": 0.05,
+        "mature": 2,
+    }
     net = layered(seed, dtype=dtype, **settings)
     net.retire(4, mature=0)
     limit = net.connections + room

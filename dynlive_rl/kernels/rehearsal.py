@@ -238,7 +238,14 @@ def grow_by_signal(net, batch, scratch, rule):
             for t in range(1, output.shape[0]):
                 asked += dot(credit[t, j], output[t - link[DELAY, slot], source])
             if asked > centre:
-                connect(table, link, connection, j, slot, real((rule.growth_strength + rule.prune_fraction) / (stop - start)))
+                connect(
+                    table,
+                    link,
+                    connection,
+                    j,
+                    slot,
+                    real((rule.growth_strength + rule.prune_fraction) / (stop - start)),
+                )
                 signal[free] = asked
                 free += 1
                 room -= 1

@@ -51,31 +51,28 @@ def live_network(steps: int) -> int:
     return steps
 
 
-def structure_network(allowed: int, hidden: int, share: float, **rule: Any) -> Network:
-    """Build a network of about so many allowed connections, a share of them connected; its strengths hardly move."""
-    settings = LearningRule(step="adam", learning_rate=1e-6, **rule)
-    inputs = max(1, allowed // hidden // 2)
-    return Network.layered(inputs=inputs, hidden=(hidden,), outputs=2, seed=0, rule=settings, connect=share)
+def structure_network(allowed: int, **rule: Any) -> Network:
+    """Build a network of 64 hidden neurons and about so many allowed connections."""
+    inputs = max(1, allowed // 64 // 2)
+    return Network.layered(inputs=inputs, hidden=(64,), outputs=2, seed=0, rule=LearningRule(step="adam", **rule))
 
 
 def structure_costs(repeats: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """CPU time of the same networks with and without pruning and growth, in turns, from the same state every time.
+    """CPU time of learning with and without pruning and growth, in turns, from one state in which both are at work.
 
-    Strengths hardly move, so that both have about equally many connections: it is not their number that is measured.
+    Without them strengths hardly move, so that there are equally many connections: it is not their number that is measured.
     """
-    kinds = [("signal", size, share) for size in sizes for share in (1.0, 0.3)]
-    kinds += [("random", size, 1.0) for size in sizes]
-    rows = []
     rng = np.random.default_rng(0)
-    for growth, size, share in kinds:
-        off = structure_network(size, 64, share)
-        on = structure_network(size, 64, share, growth=growth, prune_fraction=0.05)
-        start = on.get_state()
+    rows = []
+    for growth, fraction, size in [
+        (g, f, s) for g, f in (("signal", 0.05), ("signal", 0.6), ("random", 0.05)) for s in sizes
+    ]:
+        off = structure_network(size, learning_rate=1e-9)
+        on = structure_network(size, learning_rate=4e-3, growth=growth, prune_fraction=fraction)
         x = rng.random((64, off.input_count), dtype=np.float32)
         rewards = rng.normal(size=(64, 2)).astype(np.float32)
-        calls = max(3, 20_000 // size)
 
-        def cpu_us(net: Network, growth: str = growth, calls: int = calls, x: Any = x, rewards: Any = rewards) -> float:
+        def cpu_us(net: Network, calls: int, growth: str = growth, x: Any = x, rewards: Any = rewards) -> float:
             begin = time.process_time()
             for _ in range(calls):
                 if growth == "signal":
@@ -85,19 +82,23 @@ def structure_costs(repeats: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
                     net.reinforce([-1.0, 1.0])
             return (time.process_time() - begin) / calls * 1e6
 
+        cpu_us(on, 100)
+        start = on.get_state()
+        calls = max(3, 100_000 // size)
         times = np.empty((2, repeats))
         for k in range(repeats):
-            on.set_state(start)
-            cpu_us(on)  # what starts below the floor goes at once
-            off.set_state(on.get_state())  # equally many connections
-            cpu_us(off)
-            times[:, k] = cpu_us(off), cpu_us(on)
+            for which, net in enumerate((off, on)):
+                net.set_state(start)
+                cpu_us(net, 1)
+                times[which, k] = cpu_us(net, calls)
         without, costs = np.median(times[0]), np.median(times[1] - times[0])
+        on.set_state(start)
         rows.append(
             {
-                "growth": growth, "allowed": off.allowed_connections, "share": share, "us": round(float(without), 1),
+                "growth": growth, "prune_fraction": fraction, "allowed": on.allowed_connections,
+                "connected": round(on.connections / on.allowed_connections, 2), "us": round(float(without), 1),
                 "ratio": round(float(1 + costs / without), 3),
-                "ns_per_allowed": round(float(costs / off.allowed_connections * 1e3), 3),
+                "ns_per_allowed": round(float(costs / on.allowed_connections * 1e3), 3),
             }
         )  # fmt: skip
     return rows
@@ -145,9 +146,13 @@ def main() -> None:
     print(
         "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
     )
-    print(f"{'growth':8}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
+    print(f"{'growth':8}{'φ':>5}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
     for row in structure:
-        print("{growth:8}{allowed:10,}{share:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(**row))
+        print(
+            "{growth:8}{prune_fraction:5}{allowed:10,}{connected:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(
+                **row
+            )
+        )
     if arguments.json:
         results = {"env": arguments.env, "steps": steps, "ready_s": round(ready, 2), "us_per_step": rows}
         print(json.dumps(results | {"structure": structure}))

@@ -50,24 +50,24 @@ def run(env_id: str, config: AgentConfig, seed: int, every: int, episodes: int) 
 
 
 def table(runs: list[dict[str, Any]]) -> list[str]:
-    """One row per environment and setting, means over seeds."""
+    """One row per environment and setting, means over seeds; the ratio over the seeds that a full start ran too."""
     lines = ["| environment | start | φ | recruits | seeds | steps to solve | ÷ full start | score | share left |"]
     lines.append("|" + "---|" * 9)
     for env_id in STEPS:
-        full = None
-        for key in sorted({(r["connect"], r["prune_fraction"], r["recruit_below"]) for r in runs if r["env"] == env_id},
-                          key=lambda key: (key[2], -key[0], key[1])):  # fmt: skip
-            some = [
-                r for r in runs
-                if r["env"] == env_id and (r["connect"], r["prune_fraction"], r["recruit_below"]) == key
-            ]  # fmt: skip
-            steps = float(np.mean([r["solved_at"] or STEPS[env_id] for r in some]))
-            full = steps if key == (1.0, 0.0, 0.0) else full
+        kinds: dict[tuple[float, float, float], list[dict[str, Any]]] = {}
+        for r in runs:
+            if r["env"] == env_id:
+                kinds.setdefault((r["recruit_below"], -r["connect"], r["prune_fraction"]), []).append(r)
+        full = {r["seed"]: r["solved_at"] or STEPS[env_id] for r in kinds.get((0.0, -1.0, 0.0), [])}
+        for (recruits, _, fraction), some in sorted(kinds.items()):
+            steps = np.mean([r["solved_at"] or STEPS[env_id] for r in some])
+            shared = [r["solved_at"] or STEPS[env_id] for r in some if r["seed"] in full]
+            seeds = [r["seed"] for r in some if r["seed"] in full]
+            ratio = f"{np.mean(shared) / np.mean([full[seed] for seed in seeds]):.2f}" if shared else "–"
             start = f"{some[0]['curve'][0][2]:.0%}"
-            ratio = f"{steps / full:.2f}" if full else "–"
             score, left = np.mean([r["score"] for r in some]), np.mean([r["share"] for r in some])
             lines.append(
-                f"| {env_id} | {start} | {key[1]:g} | {'yes' if key[2] else 'no'} | {len(some)} | {steps:,.0f} | {ratio} "
+                f"| {env_id} | {start} | {fraction:g} | {'yes' if recruits else 'no'} | {len(some)} | {steps:,.0f} | {ratio} "
                 f"| {score:.1f} | {left:.0%} |"
             )
     return lines

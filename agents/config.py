@@ -87,6 +87,8 @@ class AgentConfig:
         rehearsal interval.
     rule
         The learning rule of both networks; its step size is not used.
+    connect
+        Share of every neuron's allowed connections that there are at first, at random and at least two, in (0, 1].
     """
 
     hidden: int = 128
@@ -132,6 +134,7 @@ class AgentConfig:
     content_rate: float = 0.1
     content_interval: int = 12
     rule: LearningRule = RULE
+    connect: float = 1.0
 
     def __post_init__(self) -> None:
         if isinstance(self.rule, Mapping):  # as a saved agent has it
@@ -146,6 +149,8 @@ class AgentConfig:
             raise ValueError(
                 f"discount_high must be below 1 and trace_decay at most 1, not {self.discount_high}, {self.trace_decay}"
             )
+        if not 0 < self.connect <= 1:
+            raise ValueError(f"connect must be in (0, 1], not {self.connect}")
         for name in ("memory", "first_rehearsal"):
             if getattr(self, name) < self.batch:
                 raise ValueError(f"{name} must be at least one batch ({self.batch}), not {getattr(self, name)}")

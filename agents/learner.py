@@ -221,7 +221,7 @@ def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.S
     out = build.add_outputs(outputs, "identity", rate=rate * config.output_rate / config.hidden)
     build.allow(hidden, sources=eyes)
     build.allow(out, sources=hidden)
-    network = build.build(connect=min(1.0, MOST_SOURCES / (2 * features)))
+    network = build.build(connect=min(config.connect, MOST_SOURCES / (2 * features)))
     network.shape_is_fixed = True  # the learner's arrays are laid out for it
     return network
 

@@ -216,10 +216,7 @@ class Plasticity:
         net.table[ACTIVATION, dying] = IDENTITY
         net.neuron[GAIN:, dying] = 0
         self.memory.output[:, dying] = self.memory.drive[:, dying] = 0
-        lost = np.isin(net.source, dying)
-        for j in dying:
-            lost[net.first[j] : net.first[j + 1]] = True
-        _lose(net, np.flatnonzero(lost), self.rule)
+        _lose(net, self._touching(dying), self.rule)
 
     def cut(self, fraction: float, seed: int | None = None) -> int:
         """Cut a random fraction of all connections, as damage does, and return how many; each neuron keeps at least one.
@@ -239,24 +236,27 @@ class Plasticity:
         _lose(net, lost, self.rule)
         return int(lost.size)
 
-    def retire(self, count: int = 1, *, mature: int = 100) -> list[int]:
-        """Kill the hidden neurons that others listen to least, and return their ids.
+    def retire(self, count: int = 1, *, mature: int | None = None) -> list[int]:
+        """Free the hidden neurons that others listen to least, for recruiting, and return their ids.
+
+        The free live without connections; growth does not reach them, only `LearningRule(recruit_below=…)` and edits do.
 
         Parameters
         ----------
         count
             How many at most, ≥ 0.
         mature
-            Only neurons that have learned at least so often: the young have not had their chance.
+            Only neurons that have learned at least so often: the young have not had their chance. Default: the rule's.
         """
         if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
             raise ValueError(f"count must be a whole number ≥ 0, not {count!r}")
         net = self.arrays
+        least_updates = self.rule.mature if mature is None else mature
         heard = np.bincount(net.source, np.abs(net.strength), minlength=net.degree.size)
         hidden = [j for layer in self.layers if layer.kind == "hidden" for j in layer.ids]
-        ripe = [j for j in hidden if net.gain[j] > 0 and net.updates[j] >= mature]
+        ripe = [j for j in hidden if net.degree[j] > 0 and net.updates[j] >= least_updates]
         least = sorted(ripe, key=lambda j: float(heard[j]))[:count]
-        self.kill(least)
+        _lose(net, self._touching(least), self.rule)
         return least
 
     # -- private -----------------------------------------------------------------------------------------------------
@@ -268,6 +268,11 @@ class Plasticity:
     def _resize(self) -> None:
         """Make everything anew that has the size of the arrays."""
         raise NotImplementedError
+
+    def _touching(self, ids: list[int]) -> NDArray[np.int64]:
+        """Return the slots of all connections into and out of some neurons."""
+        slots: NDArray[np.int64] = np.flatnonzero(np.isin(self.arrays.source, ids) | np.isin(_owner(self.arrays), ids))
+        return slots
 
     def _lay_out(self, arrays: NetworkArrays, memory: Memory, layers: tuple[Layer, ...]) -> None:
         order = np.array([j for layer in layers if layer.kind != "input" for j in layer.ids], np.int64)

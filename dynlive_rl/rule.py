@@ -72,6 +72,11 @@ class LearningRule:
         A probability in [0, 1], and a number in (0, 1]. Default strength: 0.05 for "random", 0.001 for "signal".
     max_connections
         Growth stops at this number of connections in the whole network, ≥ 1. None: no such limit.
+    recruit_below
+        In rehearsal, a free hidden neuron (retired, or never connected) is recruited for an input that no other one says
+        more about than this, compared with what it says on average, in [0, 1]; 0: never.
+    mature
+        A neuron that nobody reads becomes free once it has learned so often, ≥ 0: the young have not had their chance.
     decays
         "adam" only: decay of the running mean and of the mean square, each in [0, 1).
     """
@@ -90,6 +95,8 @@ class LearningRule:
     growth_probability: float = 0.1
     growth_strength: float | None = None
     max_connections: int | None = None
+    recruit_below: float = 0.0
+    mature: int = 100
     decays: tuple[float, float] = (0.9, 0.999)
 
     def __post_init__(self) -> None:
@@ -120,8 +127,11 @@ class LearningRule:
             raise ValueError(f"learning_rate must be a finite number > 0, not {self.learning_rate!r}")
         if self.credit_gain is not None and not (isfinite(self.credit_gain) and self.credit_gain > 0):
             raise ValueError(f"credit_gain must be a finite number > 0 or None, not {self.credit_gain!r}")
-        if not 0 <= self.growth_probability <= 1:
-            raise ValueError(f"growth_probability must be in [0, 1], not {self.growth_probability!r}")
+        for name in ("growth_probability", "recruit_below"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], not {getattr(self, name)!r}")
+        if isinstance(self.mature, bool) or int(self.mature) != self.mature or self.mature < 0:
+            raise ValueError(f"mature must be a whole number ≥ 0, not {self.mature!r}")
         limit = self.max_connections
         if limit is not None and (isinstance(limit, bool) or int(limit) != limit or limit < 1):
             raise ValueError(f"max_connections must be a whole number ≥ 1 or None, not {limit!r}")
@@ -141,6 +151,7 @@ class LearningRule:
             ("prune_floor", 0.0),
             ("prune_fraction", 0.0),
             ("growth", "none"),
+            ("recruit_below", 0.0),
         ):
             value = getattr(self, name)
             if value != least:
@@ -161,6 +172,8 @@ class LearningRule:
             growth=_CODES[str(self.growth)],
             growth_probability=float(self.growth_probability),
             growth_strength=float(self.growth_strength or 0.0),
+            recruit_below=float(self.recruit_below),
+            mature=int(self.mature),
             max_connections=2**62 if self.max_connections is None else int(self.max_connections),
             decay1=float(self.decays[0]),
             decay2=float(self.decays[1]),

@@ -289,6 +289,7 @@ class NetworkBuilder:
         source, delay = np.zeros(c, np.int32), np.zeros(c, np.int32)
         strength, threshold, degree = np.zeros(c), np.zeros(n), np.zeros(n, np.int64)
         random = self._random()
+        shared: dict[int, dict[int, int]] = {}
         rails = [i for i, neuron in enumerate(neurons) if neuron.rail is not None]
         railed = [neuron.rail for neuron in neurons if neuron.rail is not None]
         for j, neuron in enumerate(neurons):
@@ -296,6 +297,10 @@ class NetworkBuilder:
             count = min(max(ceil(connect * allowed.size), 2), allowed.size) if connect > 0 else 0
             if count < allowed.size:
                 allowed = random.permutation(allowed)
+                if neuron.strengths == "equal":
+                    # Neurons that read different sources prefer different things from the start.
+                    chosen = shared.setdefault(neuron.layer, {int(i): place for place, i in enumerate(allowed)})
+                    allowed = np.array(sorted(allowed, key=lambda i: chosen.get(int(i), n)))
             row = slice(int(first[j]), int(first[j]) + count)
             source[first[j] : first[j + 1]] = allowed
             delay[first[j] : first[j + 1]] = [

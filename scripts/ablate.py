@@ -23,7 +23,7 @@ def without_complements(agent: DynLiveAgent) -> None:
 
 def with_rule(**traits: Any) -> AgentConfig:
     """Return the default configuration with another learning rule."""
-    return AgentConfig(rule=LearningRule(**{"step": "adam", "growth": "signal", **traits}))
+    return AgentConfig(rule=replace(AgentConfig().rule, **traits))
 
 
 # Keyword arguments of `compare.train_dynlive`. "dynlive" is the default, which the table compares the others with.

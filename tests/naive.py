@@ -196,9 +196,10 @@ class NaiveNetwork:
 
     def rehearse(self, inputs, rewards, hops=10**9):
         """inputs[b][t][i], rewards[b][t][k] → outputs[b][t][k]."""
-        signals, errors, outputs = {}, {}, []
+        signals, errors, outputs, histories = {}, {}, [], []
         for sequence, given in zip(inputs, rewards, strict=True):
             history = []
+            histories.append(history)
             for values in sequence:
                 self._run(history, values)
             outputs.append([[now[k][1] for k in self.outputs] for now in history])
@@ -212,7 +213,49 @@ class NaiveNetwork:
         for j in reversed(self.order):
             if j in signals:
                 self._learn(j, signals[j], errors[j], errors[j])
+        if self.rule.recruit_below > 0:
+            self._recruit(histories)
         return outputs
+
+    def _recruit(self, histories):
+        """Let a free hidden neuron stand for the last input of the sequence that the others know least."""
+        rule, n = self.rule, len(histories)
+        hidden = [j for j in self.order if j not in self.outputs]
+
+        def said(i):
+            return [history[-1][i][1] for history in histories]
+
+        def knows(j, b):
+            return said(j)[b] - sum(said(j)) / n
+
+        known = [max([0.0, *(knows(j, b) for j in hidden if self.neurons[j].strengths)]) for b in range(n)]
+        place = known.index(min(known))
+        budget = 10**9 if rule.max_connections is None else rule.max_connections
+        room = budget - sum(len(neuron.strengths) for neuron in self.neurons.values())
+        heard = {i for neuron in self.neurons.values() for i in neuron.strengths}
+        unread = [j for j in hidden if j not in heard and self.neurons[j].allowed]
+        free = [j for j in unread if not self.neurons[j].strengths]
+        free += [j for j in unread if self.neurons[j].strengths and self.neurons[j].updates >= rule.mature]
+        if known[place] >= rule.recruit_below or room <= len(self.outputs) or not free:
+            return
+        new = self.neurons[free[0]]
+        new.strengths, new.moments, new.tags, new.updates = {}, {}, {}, 0
+        read = {i: [self._seen(h, len(h) - 1, free[0], i) for h in histories] for i in new.allowed}
+        usual = {i: sum(row) / n for i, row in read.items()}
+        excess = {i: read[i][place] - usual[i] for i in read}
+        chosen = {i: d for i, d in excess.items() if d >= max(excess.values()) / 2 > 0}
+        if not chosen:
+            return
+        if len(chosen) > room - len(self.outputs):
+            raise NotImplementedError("the twin does not know the order of slots")
+        new.strengths = {i: d / sum(chosen.values()) for i, d in chosen.items()}
+        there = sum(w * read[i][place] for i, w in new.strengths.items())
+        new.threshold = (there + sum(w * usual[i] for i, w in new.strengths.items())) / 2
+        new.threshold_moments, new.threshold_tag = (0.0, 0.0), 0.0
+        for k, reader in self.neurons.items():
+            if k != free[0] and free[0] in reader.allowed and reader.strengths:
+                reader.strengths[free[0]] = (rule.growth_strength + rule.prune_fraction) / len(reader.allowed)
+                self._normalise(reader)
 
     def _learn(self, j, signal, e, reward):
         neuron, rule = self.neurons[j], self.rule

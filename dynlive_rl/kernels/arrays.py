@@ -168,5 +168,7 @@ class Rule(NamedTuple):
     growth_probability: float
     growth_strength: float
     max_connections: int
+    recruit_below: float
+    mature: int
     decay1: float
     decay2: float

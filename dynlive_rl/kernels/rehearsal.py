@@ -38,6 +38,7 @@ from .arrays import (
 )
 from .cycle import row_ends
 from .errors import reward_outputs
+from .recruit import recruit
 from .update import connect, room_for_connections, update_all
 
 
@@ -209,8 +210,10 @@ def start_credit(outputs, scratch, hops):
 def grow_by_signal(net, batch, scratch, rule):
     """Connect missing sources that a batch asks more of than of the average connection, at a strength near 0.
 
-    Every missing connection is looked at with the rule's growth probability, after `backward` and before the update.
-    Nothing grows from the dead (gain 0), nor beyond the rule's number of connections.
+    After `backward` and before the update. A neuron looks at as many missing connections, drawn at random, as the rule's
+    growth probability makes of those it misses or of those it has, whichever are fewer: thousands of allowed sources cost
+    no more than a share of what the connections cost already. A new strength starts just above where it would be pruned.
+    Nothing grows from the dead (gain 0) or the free (no connections), nor beyond the rule's number of connections.
     """
     table, link, connection, gain = net.table, net.link, net.connection, net.neuron[GAIN]
     room = room_for_connections(table, rule)
@@ -220,20 +223,29 @@ def grow_by_signal(net, batch, scratch, rule):
         start, free, stop = table[FIRST, j], table[FIRST, j] + table[DEGREE, j], table[FIRST, j + 1]
         if not (start < free < stop and scratch.reached[j]):
             continue
-        looks = np.int64((stop - free) * rule.growth_probability + random_uniform(net.random))
+        looks = np.int64(min(stop - free, free - start) * rule.growth_probability + random_uniform(net.random))
         if looks == 0:
             continue
         centre = real(0) if rule.reserve else total(signal[start:free]) / real(free - start)
         while looks > 0 and free < stop and room > 0:
             looks -= 1
             slot = free + random_integer(net.random, stop - free)
-            if gain[link[SOURCE, slot]] == 0:
+            source = link[SOURCE, slot]
+            free_neuron = table[DEGREE, source] == 0 and table[FIRST, source + 1] > table[FIRST, source]
+            if gain[source] == 0 or free_neuron:
                 continue
             asked = real(0)
             for t in range(1, output.shape[0]):
-                asked += dot(credit[t, j], output[t - link[DELAY, slot], link[SOURCE, slot]])
+                asked += dot(credit[t, j], output[t - link[DELAY, slot], source])
             if asked > centre:
-                connect(table, link, connection, j, slot, real(rule.growth_strength / (stop - start)))
+                connect(
+                    table,
+                    link,
+                    connection,
+                    j,
+                    slot,
+                    real((rule.growth_strength + rule.prune_fraction) / (stop - start)),
+                )
                 signal[free] = asked
                 free += 1
                 room -= 1
@@ -241,11 +253,16 @@ def grow_by_signal(net, batch, scratch, rule):
 
 @inner
 def learn(net, batch, scratch, rule, learning_rate, hops):
-    """Credit back, growth and one update of every neuron in reach; `start_credit` and the rewards come before."""
+    """Credit back, growth, one update of every neuron in reach, and recruiting.
+
+    `forward`, `start_credit` and the rewards come before.
+    """
     backward(net, batch, scratch, rule, hops)
     if rule.growth == SIGNAL:
         grow_by_signal(net, batch, scratch, rule)
     update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.error, learning_rate)
+    if rule.recruit_below > 0:
+        recruit(net, batch, rule)
 
 
 @inner

@@ -4,7 +4,7 @@ Functions called once per neuron take rows and numbers, not the whole network: h
 than a row of arithmetic.
 """
 
-from math import sqrt
+from math import log, sqrt
 
 import numpy as np
 
@@ -82,13 +82,21 @@ def grow_at_random(table, link, connection, gain, neuron, probability, strength,
     A gain of 0 marks the dead: nothing grows to or from them.
     """
     real = type(connection[0, 0])
-    if gain[neuron] == 0:
+    if gain[neuron] == 0 or probability <= 0:
         return
-    # Slots move to the front as they connect, so the unvisited ones are always behind.
-    for slot in range(table[FIRST, neuron] + table[DEGREE, neuron], table[FIRST, neuron + 1]):
-        if random_uniform(random) < probability and room > 0 and gain[link[SOURCE, slot]] > 0:
+    # Draws how many are passed over, so that it takes random numbers only for those that form. Slots move to the front as
+    # they connect, so the unvisited ones are always behind.
+    slot, stop = table[FIRST, neuron] + table[DEGREE, neuron], table[FIRST, neuron + 1]
+    pace = log(1.0 - probability)
+    while room > 0:
+        skipped = log(1.0 - random_uniform(random)) / pace
+        if skipped >= stop - slot:
+            return
+        slot += np.int64(skipped)
+        if gain[link[SOURCE, slot]] > 0:
             connect(table, link, connection, neuron, slot, real(strength * (1.0 - random_uniform(random))))
             room -= 1
+        slot += 1
 
 
 @inner

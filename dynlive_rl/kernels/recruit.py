@@ -1,0 +1,175 @@
+"""Recruiting: a free hidden neuron takes over the input that the others know least; what nobody reads becomes free.
+
+A hidden neuron is free when it lives, has no connections and nobody reads it: never used, or retired. Nothing is laid out
+afresh, so nothing is compiled again.
+"""
+
+import numpy as np
+
+from .arithmetic import inner
+from .arrays import (
+    DEGREE,
+    DELAY,
+    FIRST,
+    GAIN,
+    MEAN_SIGNAL,
+    SLOW_STRENGTH,
+    SLOW_THRESHOLD,
+    SOURCE,
+    SQUARE_SIGNAL,
+    STRENGTH,
+    TAG,
+    THRESHOLD,
+    THRESHOLD_MEAN,
+    THRESHOLD_SQUARE,
+    THRESHOLD_TAG,
+    UPDATES,
+)
+from .update import connect, disconnect, normalise, room_for_connections
+
+
+@inner
+def hidden_neurons(net):
+    """Ids of all neurons that are neither inputs nor outputs."""
+    hidden = np.empty(net.order.size, np.int64)
+    count = 0
+    for j in net.order:
+        if not (net.outputs == j).any():
+            hidden[count] = j
+            count += 1
+    return hidden[:count]
+
+
+@inner
+def listened(net):
+    """How much every neuron is listened to, (n,): the sum of its readers' strengths."""
+    first, degree, source = net.table[FIRST], net.table[DEGREE], net.link[SOURCE]
+    heard = np.zeros(net.neuron.shape[1])
+    for k in net.order:
+        for c in range(first[k], first[k] + degree[k]):
+            heard[source[c]] += net.connection[STRENGTH, c]
+    return heard
+
+
+@inner
+def least_known(net, batch, hidden):
+    """Find the sequence whose last input is told apart by nobody, and what is said about it.
+
+    A hidden neuron knows an input by as much as it says more there than on average over the batch.
+    """
+    output = batch.output[-1]
+    known = np.zeros(output.shape[1])
+    for j in hidden:
+        if net.table[DEGREE, j] > 0:
+            mean = output[j].mean()
+            for b in range(known.size):
+                known[b] = max(known[b], output[j, b] - mean)
+    return known.argmin(), known.min()
+
+
+@inner
+def free_place(net, hidden, heard, mature):
+    """Return a free hidden neuron, or one that has become free because it is mature and nobody reads it; else -1."""
+    table = net.table
+    found = -1
+    for j in hidden:
+        if net.neuron[GAIN, j] > 0 and heard[j] == 0 and table[FIRST, j + 1] > table[FIRST, j]:
+            if table[DEGREE, j] == 0:
+                return j
+            if found < 0 and table[UPDATES, j] >= mature:
+                found = j
+    if found >= 0:
+        release(net, found)
+    return found
+
+
+@inner
+def release(net, neuron):
+    """Take a neuron's connections; it stays alive and free."""
+    while net.table[DEGREE, neuron] > 0:
+        disconnect(net.table, net.link, net.connection, neuron, net.table[FIRST, neuron])
+
+
+@inner
+def settle_in(net, batch, neuron, place, room):
+    """Connect a free neuron to the sources that are higher than usual at one input, in proportion; returns how many.
+
+    Its threshold lies halfway between what it sums there and what it sums on average.
+    """
+    table, link, connection, own = net.table, net.link, net.connection, net.neuron
+    start, stop = table[FIRST, neuron], table[FIRST, neuron + 1]
+    now = batch.output.shape[0] - 1
+    excess, usual = np.zeros(stop - start), np.zeros(stop - start)
+    for c in range(start, stop):
+        if own[GAIN, link[SOURCE, c]] > 0:
+            row = batch.output[now - link[DELAY, c], link[SOURCE, c]]
+            usual[c - start] = row.mean()
+            excess[c - start] = row[place] - usual[c - start]
+    least = excess.max() / 2
+    if least <= 0:
+        return 0
+    there = on_average = whole = 0.0
+    count = 0
+    for k in range(excess.size):
+        if excess[k] >= least and count < room:
+            # Slots before this one may have been exchanged, but never those behind it.
+            connect(table, link, connection, neuron, start + k, excess[k])
+            whole += excess[k]
+            there += excess[k] * (usual[k] + excess[k])
+            on_average += excess[k] * usual[k]
+            count += 1
+    for c in range(start, stop):
+        connection[STRENGTH, c] /= whole
+        connection[SLOW_STRENGTH, c] = connection[STRENGTH, c]
+        connection[MEAN_SIGNAL, c] = connection[SQUARE_SIGNAL, c] = connection[TAG, c] = 0
+    threshold = (there + on_average) / (2 * whole)
+    own[THRESHOLD, neuron] = own[SLOW_THRESHOLD, neuron] = threshold
+    own[THRESHOLD_MEAN, neuron] = own[THRESHOLD_SQUARE, neuron] = own[THRESHOLD_TAG, neuron] = 0
+    table[UPDATES, neuron] = 0
+    return count
+
+
+@inner
+def introduce(net, neuron, share, reserve, room):
+    """Let all who may and have connections read a neuron, at a strength of `share` / number of allowed sources."""
+    table, link, connection = net.table, net.link, net.connection
+    for k in net.order:
+        start, free, stop = table[FIRST, k], table[FIRST, k] + table[DEGREE, k], table[FIRST, k + 1]
+        if k == neuron or free == start:
+            continue
+        for c in range(free, stop):
+            if link[SOURCE, c] != neuron:
+                continue
+            if connection[SLOW_STRENGTH, c] > 0:  # what it said before it became free
+                connection[SLOW_STRENGTH, c] = 0
+                normalise(connection[SLOW_STRENGTH, start:stop], reserve)
+            if room > 0:
+                connect(table, link, connection, k, c, share / (stop - start))
+                normalise(connection[STRENGTH, start : free + 1], reserve)
+                room -= 1
+
+
+@inner
+def recruit(net, batch, rule):
+    """Recruit a hidden neuron for the input of the batch that is known least; returns it, or -1.
+
+    After `forward`. Nothing happens where every input is known by `rule.recruit_below` or more, there is no free place, or
+    there is no room for a connection in and one out.
+    """
+    table = net.table
+    hidden = hidden_neurons(net)
+    place, known = least_known(net, batch, hidden)
+    if known >= rule.recruit_below:
+        return -1
+    room = room_for_connections(table, rule)
+    readers = net.outputs.size
+    if room <= readers:
+        return -1
+    neuron = free_place(net, hidden, listened(net), rule.mature)
+    if neuron < 0:
+        return -1
+    room -= settle_in(net, batch, neuron, place, room - readers)
+    if table[DEGREE, neuron] == 0:
+        return -1
+    introduce(net, neuron, rule.growth_strength + rule.prune_fraction, rule.reserve, room)
+    return neuron

@@ -1,0 +1,101 @@
+"""Growth: at bounded cost, above the floor of pruning, and connections come back when they are needed again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from dynlive_rl import DynLiveAgent, LearningRule, Network, NetworkBuilder
+from dynlive_rl.agents import AgentConfig
+from test_plasticity import assert_sound
+
+
+def reader(inputs, *, connect=1.0, **settings):
+    """One output that reads the inputs directly."""
+    rule = LearningRule(**{"step": "adam", "growth": "signal", "growth_probability": 1.0} | settings)
+    build = NetworkBuilder(0, rule=rule, dtype="float64")
+    eyes, out = build.add_inputs(inputs), build.add_outputs(1, "identity")
+    build.allow(out, sources=eyes)
+    return build.build(connect=connect)
+
+
+def study(net, source, rng, times=300):
+    """Learn to repeat one input; returns the mean error of the last tenth."""
+    errors = []
+    for _ in range(times):
+        x = rng.random((16, net.input_count))
+        error = x[:, [source]] - net.predict(x)
+        net.rehearse(x, error / 16)
+        errors.append(float(np.abs(error).mean()))
+    return float(np.mean(errors[-times // 10 :]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_pruned_comes_back_when_it_is_needed_and_only_growth_brings_it(seed):
+    errors = {}
+    for growth in ("signal", "none"):
+        net = reader(8, growth=growth, growth_probability=0.1, prune_fraction=0.3, learning_rate=0.01)
+        rng = np.random.default_rng(seed)
+        out = net.output_ids[0]
+        for source in (0, 3, 6, 0):  # and back to what it knew first
+            errors[growth, source] = study(net, source, rng)
+            if source == 0:
+                assert 0 in net.sources(out)
+                assert growth == "signal" or net.sources(out).size < 8
+    assert max(error for (growth, _), error in errors.items() if growth == "signal") < 0.03
+    assert min(errors["none", 3], errors["none", 6]) > 0.1
+
+
+def test_a_neuron_with_few_of_thousands_of_sources_looks_at_no_more_than_it_has():
+    rng = np.random.default_rng(0)
+    net = reader(4000, connect=0.0005, learning_rate=1e-9)
+    for _ in range(8):
+        before = net.connections
+        net.rehearse(rng.random((4, 4000)), rng.normal(size=(4, 1)))
+        assert before <= net.connections <= 2 * before
+    assert net.connections > 10
+    assert_sound(net)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.6])
+def test_a_new_connection_is_faint_but_above_the_floor(fraction):
+    rng = np.random.default_rng(0)
+    net = reader(40, connect=0.25, learning_rate=1e-9, prune_fraction=fraction)
+    old = net.sources(net.output_ids[0]).tolist()
+    net.rehearse(rng.random((4, 40)), rng.normal(size=(4, 1)))
+    out = net.output_ids[0]
+    new = ~np.isin(net.sources(out), old)
+    assert new.sum() > 0
+    assert np.isin(old, net.sources(out)).all()
+    assert (net.strengths(out)[new] > 0.9 * fraction / 40).all()
+    assert (net.strengths(out)[new] < 1.1 * (fraction + 0.001) / 40).all()
+
+
+def test_outputs_that_start_equal_share_their_first_sources():
+    net = Network.layered(inputs=5, hidden=(50,), outputs=3, seed=0, connect=0.1, dtype="float64")
+    first, *others = net.output_ids
+    assert net.sources(first).size == 5
+    for other in others:
+        assert_array_equal(net.sources(other), net.sources(first))
+    y = net.propagate(np.random.default_rng(0).random(5))
+    assert_allclose(y, y[0])  # so that no option is preferred at birth
+    hidden = [tuple(net.sources(j)) for j in net.layers[1].ids]
+    assert len(set(hidden)) > 10
+
+
+def test_an_agent_starts_sparse_grows_and_stays_below_all():
+    config = AgentConfig(connect=0.1, rule=replace(AgentConfig().rule, prune_fraction=0.3))
+    agent = DynLiveAgent("CartPole-v1", seed=0, config=config)
+    start = agent.actor.connections
+    assert start == 128 * 2 + 2 * 13
+    agent.learn(600)
+    for net in (agent.actor, agent.critic):
+        assert start < net.connections < 0.9 * net.allowed_connections
+        assert_sound(net)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1.5])
+def test_impossible_shares_are_refused(wrong):
+    with pytest.raises(ValueError, match=rf"connect must be in \(0, 1\], not {wrong}"):
+        AgentConfig(connect=wrong)

@@ -77,6 +77,12 @@ class AgentConfig:
         The agent is content while each of the last episodes returned as much as the best one ever, within this share of
         all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the
         rehearsal interval.
+    cells
+        Where observations are one-hot values and bits alone, in at most so many combinations, every value and every
+        combination has a hidden neuron of its own instead.
+    cell_rate, cell_entropy
+        Step size (times the number of cells, and plain: no moments) and weight of the entropy of output neurons that read
+        such cells. What was never tried keeps its value there, which is reason enough to try it where rewards are costs.
     """
 
     hidden: int = 128
@@ -120,6 +126,9 @@ class AgentConfig:
     content_within: float = 0.01
     content_rate: float = 0.1
     content_interval: int = 12
+    cells: int = 1024
+    cell_rate: float = 2.5
+    cell_entropy: float = 0.03
 
     def __post_init__(self) -> None:
         _check_numbers(self)
@@ -136,7 +145,8 @@ class AgentConfig:
 
     def settings(self) -> Settings:
         """Return what the kernels need of it."""
-        return Settings(**{name: getattr(self, name) for name in Settings._fields})
+        numbers = {name: getattr(self, name) for name in Settings._fields if name not in ("neutral", "cells")}
+        return Settings(**numbers, neutral=0.5, cells=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from dynlive_rl.network import Network
 from dynlive_rl.rule import LearningRule
 from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit, random_state
 
+from . import cells
 from .config import AgentConfig
 
 FIRST_ROWS = 1024
@@ -40,6 +41,8 @@ class Learner:
     examples
         Shape (m, f): what observations may look like once they are encoded. Where some values are not scaled, the hidden
         neurons are adjusted to tell these apart. Default: anything is possible.
+    components
+        What observations are made of where they are one-hot values and bits alone, see `cells`. Default: something else.
     """
 
     def __init__(
@@ -50,14 +53,21 @@ class Learner:
         config: AgentConfig,
         seed: int | None,
         examples: NDArray[np.float32] | None = None,
+        components: cells.Components = (),
     ) -> None:
         self.config = config
-        self._settings = config.settings()
         features, outputs = scaled.size, sum(options)
         seeds = np.random.SeedSequence(seed).spawn(4)
-        self.critic = _network(features, outputs, config, seeds[0])
-        self.actor = _network(features, outputs, config, seeds[1])
-        if examples is not None and not scaled.all():
+        self._components = components
+        if cells.fit(components, config):
+            self._settings = cells.cell_settings(components, config)
+            self.critic, self.actor = (
+                cells.cell_network(features, components, outputs, config, seeds[k]) for k in range(2)
+            )
+        else:
+            self._settings = config.settings()
+            self.critic, self.actor = (_network(features, outputs, config, seeds[k]) for k in range(2))
+        if not self._settings.cells and examples is not None and not scaled.all():
             _tell_apart(self.critic, examples)
             _tell_apart(self.actor, examples)
         rows = config.segments * (config.segment_length + 1)
@@ -89,7 +99,8 @@ class Learner:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
         environments = self.state.action.shape[0]
         options = tuple(np.diff(self.state.choices).tolist())
-        twin = Learner(self.state.scaler[SCALED].astype(np.int8), options, environments, self.config, seed=0)
+        scaled = self.state.scaler[SCALED].astype(np.int8)
+        twin = Learner(scaled, options, environments, self.config, seed=0, components=self._components)
         all_of_them, none = np.ones(environments, np.bool_), np.zeros(environments, np.bool_)
         observations = np.zeros((environments, self.state.scaler.shape[1]), np.float32)
         twin.begin(all_of_them, observations)

@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import compiled, inner, random_integer
+from .arithmetic import compiled, inner, random_integer, total
 from .arrays import (
     DEGREE,
     FIRST,
     MEAN_SIGNAL,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
+    SOURCE,
     SQUARE_SIGNAL,
     STRENGTH,
     THRESHOLD,
@@ -35,6 +36,7 @@ from .track import (
     REHEARSALS,
     RETURN_COUNT,
     RETURN_SQUARE,
+    REWARD_SQUARE,
     REWARDS_DIFFER,
     SINCE_REHEARSAL,
     STEPS,
@@ -52,6 +54,7 @@ from .track import (
 from .update import follow_slowly
 
 EVERYWHERE = 2**31  # hops without limit
+MOST_STEPS = 4.0  # steps that the samples of a batch take together where they are alike
 
 
 class Settings(NamedTuple):
@@ -92,6 +95,8 @@ class Settings(NamedTuple):
     content_within: float
     content_rate: float
     content_interval: int
+    neutral: float  # output of a value neuron that stands for 0
+    cells: bool  # whether output neurons read cells that never change and step plainly
 
 
 class Agent(NamedTuple):
@@ -127,7 +132,8 @@ def act(agent, settings, env):
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
     # Until the rewards show more than a price of actions, there may be something far away that only steady steps find.
-    searching = agent.track[STRUCTURE] == 0
+    # Where cells remember that it was never tried, that is a better guide, once there are rewards at all.
+    searching = agent.track[STRUCTURE] == 0 and not (settings.cells and agent.track[REWARD_SQUARE] > 0)
     uniform = 0.0
     if searching and agent.track[REWARDS_DIFFER] > 0:
         uniform = 1.0
@@ -179,8 +185,9 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             append_row(experience, agent.scaler, env, observations[env], kind)
             keep_track(track, agent.running[:, env], agent.recent, rewards[env], kind, settings)
     if track[WORLDS] > worlds:
-        start_afresh(agent.critic)
-        start_afresh(agent.actor)
+        whole = 0.5 if settings.cells else 1.0
+        start_afresh(agent.critic, whole)
+        start_afresh(agent.actor, whole)
         track[RETURN_COUNT] = track[REHEARSALS] = 0
     if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
         track[SINCE_REHEARSAL] = 0
@@ -193,13 +200,13 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
 
 
 @inner
-def start_afresh(net):
-    """Let all output neurons read their sources alike again, as at birth: what hidden neurons tell apart stays."""
+def start_afresh(net, whole):
+    """Let all output neurons read their sources alike again, with strengths of the sum they had at birth: what hidden neurons tell apart stays."""
     for j in net.outputs:
         start, stop = net.table[FIRST, j], net.table[FIRST, j] + net.table[DEGREE, j]
         net.table[UPDATES, j] = 0
         for c in range(start, stop):
-            net.connection[STRENGTH, c] = 1.0 / (stop - start)
+            net.connection[STRENGTH, c] = whole / (stop - start)
             net.connection[MEAN_SIGNAL, c] = 0
             net.connection[SQUARE_SIGNAL, c] = 0
         for c in range(start, net.table[FIRST, j + 1]):
@@ -259,7 +266,7 @@ def rehearse(agent, settings):
     forward(critic, wide, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
     for k in range(choices[-1]):
         for r in range(rows):
-            values[k, r] = scale * gain * (wide.output[1, critic.outputs[k], r] - 0.5)
+            values[k, r] = scale * gain * (wide.output[1, critic.outputs[k], r] - settings.neutral)
     ends = actor.table[FIRST, 1:]
     forward(actor, wide, rule, actor.connection[SLOW_STRENGTH], ends, actor.neuron[SLOW_THRESHOLD])
     read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, slow_policy, slow_log_policy)
@@ -278,6 +285,10 @@ def rehearse(agent, settings):
     fade = 1.0 / sqrt(1.0 + (track[STEPS] - track[WORLD]) / settings.rate_half_life)
     pace = fade * (settings.content_rate if track[CONTENT] else max(track[BOOST], 1.0))
     slow_pace = settings.slow_rate * max(fade, 0.1) * max(track[BOOST], 1.0)
+    hops, critic_pace = EVERYWHERE, settings.critic_rate * pace
+    if settings.cells:
+        # Cells learn nothing. A plain step moves a value by gain times itself: the same share of an error at any gain.
+        hops, critic_pace = 1, critic_pace * settings.value_gain_low / gain
     square = 0.0
     batches = 0
     for _ in range(settings.passes):
@@ -288,7 +299,7 @@ def rehearse(agent, settings):
             batch = sampled[first : first + size]
             gather_inputs(critic.inputs, wide.output, narrow.output, batch)
             forward(critic, narrow, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
-            start_credit(critic.outputs, agent.scratch, EVERYWHERE)
+            start_credit(critic.outputs, agent.scratch, hops)
             square += credit_values(
                 narrow.output,
                 critic.outputs[0],
@@ -298,17 +309,22 @@ def rehearse(agent, settings):
                 scale,
                 gain,
                 settings.error_clip,
+                settings.neutral,
                 agent.scratch.credit,
             )
-            learn(critic, narrow, agent.scratch, rule, settings.critic_rate * pace, EVERYWHERE)
+            if settings.cells:
+                share_steps(critic, narrow.output, MOST_STEPS, agent.scratch.credit)
+            learn(critic, narrow, agent.scratch, rule, critic_pace, hops)
 
             forward(actor, narrow, rule, actor.connection[STRENGTH], row_ends(actor.table), actor.neuron[THRESHOLD])
-            start_credit(actor.outputs, agent.scratch, EVERYWHERE)
+            start_credit(actor.outputs, agent.scratch, hops)
             credit_policy(
                 narrow.output, actor.outputs[0], batch, choices, advantage, slow_log_policy, settings,
                 settings.entropy * fade, track[ADVANTAGE_SCALE], agent.scratch.credit,
             )  # fmt: skip
-            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, EVERYWHERE)
+            if settings.cells:
+                share_steps(actor, narrow.output, MOST_STEPS, agent.scratch.credit)
+            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, hops)
             follow_slowly(actor, slow_pace)
             batches += 1
     if batches > 0:
@@ -403,7 +419,7 @@ def gather_inputs(inputs, wide, narrow, batch):
 
 
 @inner
-def credit_values(output, first_value, batch, chosen, target, scale, gain, clip, credit):
+def credit_values(output, first_value, batch, chosen, target, scale, gain, clip, neutral, credit):
     """Give the chosen value neurons their clipped temporal-difference error; returns its mean square before clipping."""
     dimensions = chosen.shape[0]
     square = 0.0
@@ -411,12 +427,33 @@ def credit_values(output, first_value, batch, chosen, target, scale, gain, clip,
         r = batch[b]
         predicted = 0.0
         for d in range(dimensions):
-            predicted += output[1, first_value + chosen[d, r], b] - 0.5
+            predicted += output[1, first_value + chosen[d, r], b] - neutral
         error = target[r] / scale - gain * predicted / dimensions
         square += error * error
         for d in range(dimensions):
             credit[1, first_value + chosen[d, r], b] = min(max(error, -clip), clip)
     return square / batch.size
+
+
+@inner
+def share_steps(net, output, most, credit):
+    """Let the samples of a batch that excite the same cells take at most `most` full steps together, by less credit each.
+
+    The cells are the sources of the output neurons. Without it a plain step overshoots where one place fills the batch.
+    """
+    first = net.outputs[0]
+    cells = net.link[SOURCE, net.table[FIRST, first] : net.table[FIRST, first + 1]]
+    crowd, active = np.zeros(credit.shape[2]), np.zeros(credit.shape[2])
+    for i in cells:
+        usage = total(output[1, i])
+        if usage > 0:
+            for b in range(crowd.size):
+                crowd[b] += usage * output[1, i, b]
+                active[b] += output[1, i, b]
+    for b in range(crowd.size):
+        share = min(1.0, most * active[b] / max(crowd[b], 1e-9))
+        for k in net.outputs:
+            credit[1, k, b] *= share
 
 
 @inner

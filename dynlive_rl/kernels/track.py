@@ -71,7 +71,9 @@ def keep_track(track, running, recent, reward, kind, settings):
         steps += recent[0, k]
         lately += recent[1, k] / episodes
         worst, top = min(worst, recent[1, k]), max(top, recent[1, k])
-    track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread
+    # An episode that was broken off and only cost something could at least have been shorter.
+    costly = kind == TRUNCATED and running[1] < 0
+    track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread and not costly
     if track[WORLD_EPISODES] == episodes:
         track[BEST] = lately
     track[BEST] = max(track[BEST], lately)

@@ -127,7 +127,7 @@ class AgentConfig:
     content_rate: float = 0.1
     content_interval: int = 12
     cells: int = 1024
-    cell_rate: float = 2.5
+    cell_rate: float = 5.0
     cell_entropy: float = 0.03
 
     def __post_init__(self) -> None:

@@ -13,7 +13,9 @@ TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 6, 7, 8
 WORLD, WORLD_EPISODES, LOWEST, HIGHEST, BEST, BOOST = 9, 10, 11, 12, 13, 14
 STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 17, 18, 19
 WORLDS, CONTENT, STUCK = 20, 21, 22
-TRACKED = 23
+FAILURES, FAILURE_SHARE = 23, 24  # in a row so far, and the share of episodes that failed before them
+TRACKED = 25
+UNLIKELY = 1e-6
 
 
 @inner
@@ -84,11 +86,22 @@ def keep_track(track, running, recent, reward, kind, settings):
         track[WORLD_EPISODES] >= settings.established_episodes
         and track[STEPS] - track[WORLD] > settings.established_steps
     )
-    if established and track[BEST] - top > settings.collapse * gained and gained > settings.learned * spread:
+    if track[BEST] - running[1] > settings.collapse * gained:
+        track[FAILURES] += 1
+    else:
+        for _ in range(np.int64(track[FAILURES])):
+            track[FAILURE_SHARE] += 0.05 * (1.0 - track[FAILURE_SHARE])
+        track[FAILURE_SHARE] -= 0.05 * track[FAILURE_SHARE]
+        track[FAILURES] = 0
+    # Where luck decides, failing five times in a row is nothing new.
+    surprising = track[FAILURE_SHARE] ** track[FAILURES] < UNLIKELY
+    fallen = surprising and track[BEST] - top > settings.collapse * gained
+    if established and fallen and gained > settings.learned * spread:
         # In no episode lately is there much left of what had been learned: another world began with them.
         track[WORLDS] += 1
         track[WORLD] = track[STEPS] - steps
         track[WORLD_EPISODES] = 1
+        track[FAILURES] = track[FAILURE_SHARE] = 0
         track[LOWEST] = track[HIGHEST] = running[1]
         track[BOOST] = 1.0
 

@@ -117,7 +117,9 @@ class DynLiveAgent:
             self._learner = LiveLearner(scaled, options, environments, self.config, self.seed)
         else:
             examples = self._encoder.examples(EXAMPLES, np.random.default_rng(self.seed))
-            self._learner = Learner(scaled, options, environments, self.config, self.seed, examples, self._encoder.components)
+            self._learner = Learner(
+                scaled, options, environments, self.config, self.seed, examples, self._encoder.components
+            )
         self._vector = environments > 1 or isinstance(self.env, gym.vector.VectorEnv)
         self._rows = np.zeros((environments, self._encoder.size), np.float32)
         self._seen = np.zeros_like(self._rows)  # the observations that the next actions are for

@@ -346,7 +346,7 @@ def test_evaluate_tells_every_episode(trained):
 class Endless(gym.Env):
     """Never ends by itself."""
 
-    def __init__(self):
+    def __init__(self, render_mode=None):
         self.observation_space, self.action_space = Discrete(2), Discrete(2)
 
     def reset(self, *, seed=None, options=None):

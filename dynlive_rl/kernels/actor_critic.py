@@ -201,7 +201,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
 
 @inner
 def start_afresh(net, whole):
-    """Let all output neurons read their sources alike again, with strengths of the sum they had at birth: what hidden neurons tell apart stays."""
+    """Let all output neurons read all sources alike, as at birth: strengths of this sum; hidden neurons stay as they are."""
     for j in net.outputs:
         start, stop = net.table[FIRST, j], net.table[FIRST, j] + net.table[DEGREE, j]
         net.table[UPDATES, j] = 0

@@ -117,7 +117,9 @@ class DynLiveAgent:
             self._learner = LiveLearner(scaled, options, environments, self.config, self.seed)
         else:
             examples = self._encoder.examples(EXAMPLES, np.random.default_rng(self.seed))
-            self._learner = Learner(scaled, options, environments, self.config, self.seed, examples)
+            self._learner = Learner(
+                scaled, options, environments, self.config, self.seed, examples, self._encoder.components
+            )
         self._vector = environments > 1 or isinstance(self.env, gym.vector.VectorEnv)
         self._rows = np.zeros((environments, self._encoder.size), np.float32)
         self._seen = np.zeros_like(self._rows)  # the observations that the next actions are for
@@ -312,6 +314,7 @@ class DynLiveAgent:
         env: Environment | str | None = None,
         seed: int | None = None,
         deterministic: bool = True,
+        max_steps: int | None = None,
     ) -> Evaluation:
         """Play whole episodes with the learned policy, learning nothing.
 
@@ -325,17 +328,20 @@ class DynLiveAgent:
             Seed of the episodes' starts.
         deterministic
             As in `predict`.
+        max_steps
+            Episodes are broken off after so many steps, ≥ 1. Default: where the environment has no time limit of its own,
+            10,000, because a policy that walks in circles would never come to an end there.
 
         Returns
         -------
         Evaluation
-            Mean and standard deviation of the returns, and every episode's return and length.
+            Mean and standard deviation of the returns; every episode's return and length, and whether it was broken off.
         """
         chosen = self.env if env is None else make(env)
         if chosen is None:
             raise ValueError("this agent has no environment to be evaluated in: pass env=")
         check_spaces(chosen, self.observation_space, self.action_space, "this agent")
-        return evaluation.evaluate(self, chosen, episodes, seed, deterministic)
+        return evaluation.evaluate(self, chosen, episodes, seed, deterministic, max_steps)
 
     # -- what it is --------------------------------------------------------------------------------------------------
 

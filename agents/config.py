@@ -44,10 +44,10 @@ class AgentConfig:
         Step sizes of both networks' hidden neurons; less in proportion where an observation has more than four values.
     output_rate
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
+    warm_up
+        Rehearsals over which the rates rise to what they are: steps by moments are too long before these are known.
     rate_half_life
-        Steps t₀ in the rates' factor (1 + t / t₀)^-½; t counts from the last time the world changed.
-    rehearsal_half_life
-        Steps t₁ in the rehearsal interval's factor 1 + t / t₁.
+        Steps t₀ in the rates' factor 1 / (1 + t / t₀); t counts from the last time the world changed.
     policy_gain
         The policy is softmax(policy_gain · outputs).
     value_gain_low, value_gain_high, target_spread
@@ -55,8 +55,9 @@ class AgentConfig:
         within these bounds.
     error_clip, advantage_clip, importance_clip
         Bounds of the value error (in scales), of advantages (in their running deviations), and of 1 / probability.
-    entropy
-        Weight of the policy's entropy; fades like the rates.
+    entropy, entropy_half_life
+        Weight of the policy's entropy, and steps t₁ in its factor 1 / (1 + (t / t₁)²): much is tried at first, and later
+        the best action is what counts.
     anchor
         Weight of the pull towards the slow policy.
     slow_rate
@@ -89,6 +90,12 @@ class AgentConfig:
         The learning rule of both networks; its step size is not used.
     connect
         Share of every neuron's allowed connections that there are at first, at random and at least two, in (0, 1].
+    cells
+        Where observations are one-hot values and bits alone, in at most so many combinations, every value and every
+        combination has a hidden neuron of its own instead.
+    cell_rate, cell_entropy
+        Step size (times the number of cells, and plain: no moments) and weight of the entropy of output neurons that read
+        such cells. What was never tried keeps its value there, which is reason enough to try it where rewards are costs.
     """
 
     hidden: int = 128
@@ -108,8 +115,8 @@ class AgentConfig:
     critic_rate: float = 4e-3
     actor_rate: float = 2e-3
     output_rate: float = 4.0
+    warm_up: int = 10
     rate_half_life: float = 3000.0
-    rehearsal_half_life: float = 6000.0
     policy_gain: float = 20.0
     value_gain_low: float = 10.0
     value_gain_high: float = 64.0
@@ -118,6 +125,7 @@ class AgentConfig:
     advantage_clip: float = 3.0
     importance_clip: float = 2.0
     entropy: float = 0.3
+    entropy_half_life: float = 4000.0
     anchor: float = 2.0
     slow_rate: float = 0.02
     longest_hold: float = 64.0
@@ -135,6 +143,9 @@ class AgentConfig:
     content_interval: int = 12
     rule: LearningRule = RULE
     connect: float = 1.0
+    cells: int = 1024
+    cell_rate: float = 5.0
+    cell_entropy: float = 0.03
 
     def __post_init__(self) -> None:
         if isinstance(self.rule, Mapping):  # as a saved agent has it
@@ -157,7 +168,8 @@ class AgentConfig:
 
     def settings(self) -> Settings:
         """Return what the kernels need of it."""
-        return Settings(**{name: getattr(self, name) for name in Settings._fields})
+        numbers = {name: getattr(self, name) for name in Settings._fields if name not in ("neutral", "cells")}
+        return Settings(**numbers, neutral=0.5, cells=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,33 +21,54 @@ class Evaluation(NamedTuple):
     """Shape (episodes,)"""
     lengths: NDArray[np.int64]
     """Shape (episodes,), in steps"""
+    truncated: NDArray[np.bool_]
+    """Shape (episodes,): which episodes were broken off, by the environment or after `max_steps`"""
+
+
+UNLIMITED = 10_000  # steps of an episode, where the environment itself sets no limit
 
 
 def evaluate(
-    agent: "DynLiveAgent", env: Environment, episodes: int, seed: int | None, deterministic: bool
+    agent: "DynLiveAgent",
+    env: Environment,
+    episodes: int,
+    seed: int | None,
+    deterministic: bool,
+    max_steps: int | None,
 ) -> Evaluation:
     """Play one episode in each of `episodes` fresh copies of an environment; see `DynLiveAgent.evaluate`."""
-    if isinstance(episodes, bool) or episodes != int(episodes) or episodes < 1:
-        raise ValueError(f"episodes must be a whole number ≥ 1, not {episodes!r}")
+    for name, value in (("episodes", episodes), ("max_steps", max_steps)):
+        if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
+            raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    if max_steps is None and (env.spec is None or env.spec.max_episode_steps is None):
+        max_steps = UNLIMITED
     environments = copies(env, int(episodes))
     try:
-        return play(agent, environments, seed, deterministic)
+        return play(agent, environments, seed, deterministic, max_steps)
     finally:
         environments.close()
 
 
 def play(
-    agent: Any, environments: gym.vector.VectorEnv[Any, Any, Any], seed: int | None, deterministic: bool
+    agent: Any,
+    environments: gym.vector.VectorEnv[Any, Any, Any],
+    seed: int | None,
+    deterministic: bool,
+    max_steps: int | None = None,
 ) -> Evaluation:
-    """Play the first episode of every environment with anything that has a stable-baselines3-like `predict`."""
+    """Play the first episode of every environment with anything that has a stable-baselines3-like `predict`.
+
+    Episodes that are still going on after `max_steps` are broken off.
+    """
     observations, _ = environments.reset(seed=seed)
     count = environments.num_envs
     returns, lengths = np.zeros(count), np.zeros(count, np.int64)
-    running = np.ones(count, np.bool_)
-    while running.any():
+    broken_off, running = np.zeros(count, np.bool_), np.ones(count, np.bool_)
+    while running.any() and (max_steps is None or lengths.max() < max_steps):
         actions, _ = agent.predict(observations, deterministic=deterministic)
         observations, rewards, terminated, truncated, _ = environments.step(actions)
         returns += rewards * running
         lengths += running
+        broken_off |= running & truncated & ~terminated
         running &= ~(terminated | truncated)
-    return Evaluation(float(returns.mean()), float(returns.std()), returns, lengths)
+    return Evaluation(float(returns.mean()), float(returns.std()), returns, lengths, broken_off | running)

@@ -13,6 +13,7 @@ from dynlive_rl.kernels.policy import SCALED, Experience
 from dynlive_rl.network import Network
 from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit, random_state
 
+from . import cells
 from .config import AgentConfig
 
 FIRST_ROWS = 1024
@@ -39,6 +40,8 @@ class Learner:
     examples
         Shape (m, f): what observations may look like once they are encoded. Where some values are not scaled, the hidden
         neurons are adjusted to tell these apart. Default: anything is possible.
+    components
+        What observations are made of where they are one-hot values and bits alone, see `cells`. Default: something else.
     """
 
     def __init__(
@@ -49,10 +52,12 @@ class Learner:
         config: AgentConfig,
         seed: int | None,
         examples: NDArray[np.float32] | None = None,
+        components: cells.Components = (),
     ) -> None:
         self.config = config
-        self._settings = config.settings()
-        self._scaled, self._options, self._examples = scaled, options, examples
+        self._scaled, self._options, self._examples, self._components = scaled, options, examples, components
+        self._celled = cells.fit(components, config)
+        self._settings = cells.cell_settings(components, config) if self._celled else config.settings()
         features = scaled.size
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic, self.actor = self._networks(seeds[:2])
@@ -85,7 +90,8 @@ class Learner:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
         environments = self.state.action.shape[0]
         options = tuple(np.diff(self.state.choices).tolist())
-        twin = Learner(self.state.scaler[SCALED].astype(np.int8), options, environments, self.config, seed=0)
+        scaled = self.state.scaler[SCALED].astype(np.int8)
+        twin = Learner(scaled, options, environments, self.config, seed=0, components=self._components)
         all_of_them, none = np.ones(environments, np.bool_), np.zeros(environments, np.bool_)
         observations = np.zeros((environments, self.state.scaler.shape[1]), np.float32)
         twin.begin(all_of_them, observations)
@@ -126,6 +132,8 @@ class Learner:
     def _networks(self, seeds: list[np.random.SeedSequence]) -> list[Network]:
         """Make a critic and an actor."""
         features, outputs = self._scaled.size, sum(self._options)
+        if self._celled:
+            return [cells.cell_network(features, self._components, outputs, self.config, seed) for seed in seeds]
         networks = [_network(features, outputs, self.config, seed) for seed in seeds]
         if self._examples is not None and not self._scaled.all():
             for network in networks:

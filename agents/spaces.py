@@ -70,6 +70,13 @@ class ObservationEncoder:
             part.draw(rows[:, part.columns], random)
         return rows
 
+    @property
+    def components(self) -> tuple[tuple[int, ...], ...]:
+        """Of every component, the columns that are 1 for each of its values (-1 - column: for a 0); () if some are Box."""
+        if self.scaled.any():
+            return ()
+        return tuple(component for part in self._parts for component in part.components())
+
     def batch_size(self, observation: Any) -> int | None:
         """Return how many observations this is a batch of; None if it is a single one."""
         first = self._parts[0]
@@ -102,6 +109,13 @@ class _Part:
         else:
             self.size = int(np.prod(self._shape))
         self.columns = slice(first_column, first_column + self.size)
+
+    def components(self) -> list[tuple[int, ...]]:
+        """Return the columns that are 1 for each value of every component; -1 - column where a 0 stands for it."""
+        first = self.columns.start
+        if self._one_hot:
+            return [tuple(first + column + n for n in range(options)) for _, options, column in self._components]
+        return [(-1 - column, column) for column in range(first, self.columns.stop)]
 
     def names(self) -> list[str]:
         """Return a name for every column."""

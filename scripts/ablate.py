@@ -4,6 +4,7 @@ The same command line, run files, table and figures as compare.py; the "agents" 
 """
 
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import Any
 

@@ -343,6 +343,41 @@ def test_evaluate_tells_every_episode(trained):
     assert trained.evaluate(2, env=TimeLimit(gym.make("CartPole-v1"), 5)).lengths.max() <= 5
 
 
+class Endless(gym.Env):
+    """Never ends by itself."""
+
+    def __init__(self, render_mode=None):
+        self.observation_space, self.action_space = Discrete(2), Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return 0, {}
+
+    def step(self, action):
+        return 0, -1.0, False, False, {}
+
+
+gym.register("Endless-v0", Endless)
+
+
+def test_an_episode_that_never_ends_is_broken_off():
+    agent = DynLiveAgent("Endless-v0", seed=0).learn(300)
+    result = agent.evaluate(2, max_steps=7)
+    assert result.lengths.tolist() == [7, 7]
+    assert result.returns.tolist() == [-7, -7]
+    assert result.truncated.all()
+    assert agent.evaluate(1).lengths.tolist() == [10_000]
+    assert agent.evaluate(1, env=gym.make("Endless-v0", max_episode_steps=12)).lengths.tolist() == [12]
+    refused("max_steps must be a whole number ≥ 1, not 0", agent.evaluate, 1, max_steps=0)
+
+
+def test_evaluate_tells_who_was_broken_off(trained):
+    short = trained.evaluate(4, env=gym.make("CartPole-v1", max_episode_steps=5))
+    assert short.truncated.all()
+    falling = DynLiveAgent("CartPole-v1", seed=0).evaluate(4, seed=0)
+    assert (falling.truncated == (falling.lengths == 500)).all()
+
+
 def test_evaluate_refuses(trained):
     refused("episodes must be a whole number ≥ 1, not 0", trained.evaluate, 0)
     refused("this agent has no environment to be evaluated in: pass env=", own().evaluate)

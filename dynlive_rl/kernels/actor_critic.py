@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import compiled, inner, random_integer
+from .arithmetic import compiled, inner, random_integer, total
 from .arrays import (
     FIRST,
     SLOW_STRENGTH,
     SLOW_THRESHOLD,
+    SOURCE,
     STRENGTH,
     THRESHOLD,
     Batch,
@@ -40,9 +41,12 @@ from .track import (
     BOOST,
     COLLAPSES,
     CONTENT,
+    LEAST_REWARD,
+    MOST_REWARD,
     REHEARSALS,
     RETURN_COUNT,
     RETURN_SQUARE,
+    REWARD_SQUARE,
     REWARDS_DIFFER,
     SINCE_REHEARSAL,
     STEPS,
@@ -60,6 +64,7 @@ from .track import (
 from .update import follow_slowly
 
 EVERYWHERE = 2**31  # hops without limit
+MOST_STEPS = 4.0  # steps that the samples of a batch take together where they are alike
 
 
 class Settings(NamedTuple):
@@ -76,8 +81,8 @@ class Settings(NamedTuple):
     discount_high: float
     critic_rate: float
     actor_rate: float
+    warm_up: int
     rate_half_life: float
-    rehearsal_half_life: float
     policy_gain: float
     value_gain_low: float
     value_gain_high: float
@@ -86,6 +91,7 @@ class Settings(NamedTuple):
     advantage_clip: float
     importance_clip: float
     entropy: float
+    entropy_half_life: float
     anchor: float
     slow_rate: float
     longest_hold: float
@@ -101,6 +107,8 @@ class Settings(NamedTuple):
     content_within: float
     content_rate: float
     content_interval: int
+    neutral: float  # output of a value neuron that stands for 0
+    cells: bool  # whether output neurons read cells that never change and step plainly
 
 
 class Agent(NamedTuple):
@@ -136,7 +144,8 @@ def act(agent, settings, env):
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
     # Until the rewards show more than a price of actions, there may be something far away that only steady steps find.
-    searching = agent.track[STRUCTURE] == 0
+    # Where cells remember that it was never tried, that is a better guide, once there are rewards at all.
+    searching = agent.track[STRUCTURE] == 0 and not (settings.cells and agent.track[REWARD_SQUARE] > 0)
     uniform = 0.0
     if searching and agent.track[REWARDS_DIFFER] > 0:
         uniform = 1.0
@@ -236,6 +245,8 @@ def rehearse(agent, settings):
         spread = sqrt(track[TARGET_VARIANCE]) / settings.target_spread / scale
         gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
     gamma = discount(track, agent.recent[0], settings.discount_low, settings.discount_high)
+    # No policy is worth more than the best reward for ever, or less than the worst one.
+    least, most = track[LEAST_REWARD] / (1.0 - gamma), track[MOST_REWARD] / (1.0 - gamma)
     longest = np.int64(0)
     for env in range(experience.rows.size):
         longest = max(longest, min(experience.rows[env], experience.kind.shape[1]) - 1)
@@ -258,7 +269,8 @@ def rehearse(agent, settings):
     forward(critic, wide, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
     for k in range(choices[-1]):
         for r in range(rows):
-            values[k, r] = scale * gain * (wide.output[1, critic.outputs[k], r] - 0.5)
+            value = scale * gain * (wide.output[1, critic.outputs[k], r] - settings.neutral)
+            values[k, r] = min(max(value, least), most)
     ends = actor.table[FIRST, 1:]
     forward(actor, wide, rule, actor.connection[SLOW_STRENGTH], ends, actor.neuron[SLOW_THRESHOLD])
     read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, slow_policy, slow_log_policy)
@@ -274,9 +286,16 @@ def rehearse(agent, settings):
     )
 
     size = narrow.drive.shape[2]
-    fade = 1.0 / sqrt(1.0 + (track[STEPS] - track[WORLD]) / settings.rate_half_life)
+    world_steps = track[STEPS] - track[WORLD]
+    fade = 1.0 / (1.0 + world_steps / settings.rate_half_life)
+    entropy = settings.entropy / (1.0 + (world_steps / settings.entropy_half_life) ** 2)
     pace = fade * (settings.content_rate if track[CONTENT] else max(track[BOOST], 1.0))
+    pace *= min(1.0, track[REHEARSALS] / settings.warm_up)
     slow_pace = settings.slow_rate * max(fade, 0.1) * max(track[BOOST], 1.0)
+    hops, critic_pace = EVERYWHERE, settings.critic_rate * pace
+    if settings.cells:
+        # Cells learn nothing. A plain step moves a value by gain times itself: the same share of an error at any gain.
+        hops, critic_pace = 1, critic_pace * settings.value_gain_low / gain
     square = 0.0
     batches = 0
     for _ in range(settings.passes):
@@ -287,7 +306,7 @@ def rehearse(agent, settings):
             batch = sampled[first : first + size]
             gather_inputs(critic.inputs, wide.output, narrow.output, batch)
             forward(critic, narrow, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
-            start_credit(critic.outputs, agent.scratch, EVERYWHERE)
+            start_credit(critic.outputs, agent.scratch, hops)
             square += credit_values(
                 narrow.output,
                 critic.outputs[0],
@@ -297,17 +316,22 @@ def rehearse(agent, settings):
                 scale,
                 gain,
                 settings.error_clip,
+                settings.neutral,
                 agent.scratch.credit,
             )
-            learn(critic, narrow, agent.scratch, rule, settings.critic_rate * pace, EVERYWHERE)
+            if settings.cells:
+                share_steps(critic, narrow.output, MOST_STEPS, agent.scratch.credit)
+            learn(critic, narrow, agent.scratch, rule, critic_pace, hops)
 
             forward(actor, narrow, rule, actor.connection[STRENGTH], row_ends(actor.table), actor.neuron[THRESHOLD])
-            start_credit(actor.outputs, agent.scratch, EVERYWHERE)
+            start_credit(actor.outputs, agent.scratch, hops)
             credit_policy(
                 narrow.output, actor.outputs[0], batch, choices, advantage, slow_log_policy, settings,
-                settings.entropy * fade, track[ADVANTAGE_SCALE], agent.scratch.credit,
+                entropy, track[ADVANTAGE_SCALE], agent.scratch.credit,
             )  # fmt: skip
-            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, EVERYWHERE)
+            if settings.cells:
+                share_steps(actor, narrow.output, MOST_STEPS, agent.scratch.credit)
+            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, hops)
             follow_slowly(actor, slow_pace)
             batches += 1
     if batches > 0:
@@ -402,7 +426,7 @@ def gather_inputs(inputs, wide, narrow, batch):
 
 
 @inner
-def credit_values(output, first_value, batch, chosen, target, scale, gain, clip, credit):
+def credit_values(output, first_value, batch, chosen, target, scale, gain, clip, neutral, credit):
     """Give the chosen value neurons their clipped temporal-difference error; returns its mean square before clipping."""
     dimensions = chosen.shape[0]
     square = 0.0
@@ -410,12 +434,33 @@ def credit_values(output, first_value, batch, chosen, target, scale, gain, clip,
         r = batch[b]
         predicted = 0.0
         for d in range(dimensions):
-            predicted += output[1, first_value + chosen[d, r], b] - 0.5
+            predicted += output[1, first_value + chosen[d, r], b] - neutral
         error = target[r] / scale - gain * predicted / dimensions
         square += error * error
         for d in range(dimensions):
             credit[1, first_value + chosen[d, r], b] = min(max(error, -clip), clip)
     return square / batch.size
+
+
+@inner
+def share_steps(net, output, most, credit):
+    """Let the samples of a batch that excite the same cells take at most `most` full steps together, by less credit each.
+
+    The cells are the sources of the output neurons. Without it a plain step overshoots where one place fills the batch.
+    """
+    first = net.outputs[0]
+    cells = net.link[SOURCE, net.table[FIRST, first] : net.table[FIRST, first + 1]]
+    crowd, active = np.zeros(credit.shape[2]), np.zeros(credit.shape[2])
+    for i in cells:
+        usage = total(output[1, i])
+        if usage > 0:
+            for b in range(crowd.size):
+                crowd[b] += usage * output[1, i, b]
+                active[b] += output[1, i, b]
+    for b in range(crowd.size):
+        share = min(1.0, most * active[b] / max(crowd[b], 1e-9))
+        for k in net.outputs:
+            credit[1, k, b] *= share
 
 
 @inner

@@ -13,7 +13,10 @@ TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 6, 7, 8
 WORLD, WORLD_EPISODES, LOWEST, HIGHEST, BEST, BOOST = 9, 10, 11, 12, 13, 14
 STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 17, 18, 19
 COLLAPSES, CONTENT, STUCK, MASTERED, SETBACKS = 20, 21, 22, 23, 24
-TRACKED = 25
+FAILURES, FAILURE_SHARE = 25, 26  # in a row so far, and the share of episodes that failed before them
+LEAST_REWARD, MOST_REWARD = 27, 28  # of all steps, and 0
+TRACKED = 29
+UNLIKELY, SELDOM = 1e-6, 0.05
 
 
 @inner
@@ -45,6 +48,8 @@ def keep_track(track, running, recent, reward, kind, settings):
     """Count a step: returns, their scale, episodes as they end, and whether the world still is what it was."""
     track[STEPS] += 1
     track[SINCE_REHEARSAL] += 1
+    track[LEAST_REWARD] = min(track[LEAST_REWARD], reward)
+    track[MOST_REWARD] = max(track[MOST_REWARD], reward)
     running[0] += 1
     running[1] += reward
     running[2] = settings.discount_low * running[2] + reward
@@ -78,9 +83,12 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
         age += recent[0, k]
         lately += recent[1, k] / episodes
         worst, top = min(worst, recent[1, k]), max(top, recent[1, k])
-    track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread
-    if track[CONTENT]:
+    # An episode that was broken off and only cost something could at least have been shorter.
+    costly = kind == TRUNCATED and episode_return < 0
+    track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread and not costly
+    if track[CONTENT] and track[MASTERED] == 0:
         track[MASTERED] = 1
+        track[FAILURES] = track[FAILURE_SHARE] = 0
     if track[WORLD_EPISODES] == episodes:
         track[BEST] = lately
     track[BEST] = max(track[BEST], lately)
@@ -91,17 +99,21 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
         and track[STEPS] - track[WORLD] > settings.established_steps
     )
     known = established or track[MASTERED] > 0
+    loss = settings.setback if track[MASTERED] > 0 else settings.collapse
+    count_failures(track, episode_return < track[BEST] - loss * gained)
+    # Where luck decides, failing five times in a row is nothing new.
+    surprising = max(track[FAILURE_SHARE], SELDOM) ** track[FAILURES] < UNLIKELY
     collapsed = known and lost > settings.collapse * gained and gained > settings.learned * spread
     healing = track[STEPS] - track[WORLD] <= settings.established_steps
-    if collapsed or (track[MASTERED] == 2 and lost > settings.setback * gained and not healing):
+    if surprising and (collapsed or (track[MASTERED] == 2 and lost > settings.setback * gained and not healing)):
         # In no episode lately is there much left of what had been learned: another world began with them.
         track[COLLAPSES] += 1
         track[WORLD] = track[STEPS] - age
         track[WORLD_EPISODES] = 1
         track[LOWEST] = track[HIGHEST] = episode_return
-        track[MASTERED] = 0
+        track[MASTERED] = track[FAILURES] = track[FAILURE_SHARE] = 0
         return 0.0
-    if track[MASTERED] == 1 and lost > settings.setback * gained:
+    if surprising and track[MASTERED] == 1 and lost > settings.setback * gained:
         track[SETBACKS] += 1
         track[WORLD] = track[STEPS] - age
         track[MASTERED] = 2  # once, until it is content again
@@ -109,14 +121,26 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
 
 
 @inner
+def count_failures(track, failed):
+    """Count episodes that failed in a row, and the share of episodes, older ones half-forgotten, that failed before them."""
+    if failed:
+        track[FAILURES] += 1
+        return
+    for _ in range(np.int64(track[FAILURES])):
+        track[FAILURE_SHARE] += 0.05 * (1.0 - track[FAILURE_SHARE])
+    track[FAILURE_SHARE] -= 0.05 * track[FAILURE_SHARE]
+    track[FAILURES] = 0
+
+
+@inner
 def interval(track, settings):
-    """Return the steps between rehearsals: few at first, more as the world gets old or while the agent is content."""
+    """Return the steps between rehearsals: more while the agent is blind or content."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
     blind = track[HIGHEST] == track[LOWEST]
     every = settings.rehearse_every_blind if blind else settings.rehearse_every
     if track[CONTENT]:
         every *= settings.content_interval
-    return np.round(every * (1.0 + (track[STEPS] - track[WORLD]) / settings.rehearsal_half_life))
+    return every
 
 
 @inner

@@ -41,13 +41,15 @@ class AgentConfig:
     discount_low, discount_high
         Bounds of the discount 1 - 2 / mean length of the last episodes.
     critic_rate, actor_rate
-        Step sizes of both networks' hidden neurons; less in proportion where an observation has more than four values.
+        Step sizes of both networks' hidden neurons; less by (4 / n)² where an observation has n > 4 values.
     output_rate
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
     warm_up
         Rehearsals over which the rates rise to what they are: steps by moments are too long before these are known.
     rate_half_life
         Steps t₀ in the rates' factor 1 / (1 + t / t₀); t counts from the last time the world changed.
+    rehearsal_half_life
+        Steps t₁ in the rehearsal interval's factor 1 + t / t₁.
     policy_gain
         The policy is softmax(policy_gain · outputs).
     value_gain_low, value_gain_high, target_spread
@@ -56,7 +58,7 @@ class AgentConfig:
     error_clip, advantage_clip, importance_clip
         Bounds of the value error (in scales), of advantages (in their running deviations), and of 1 / probability.
     entropy, entropy_half_life
-        Weight of the policy's entropy, and steps t₁ in its factor 1 / (1 + (t / t₁)²): much is tried at first, and later
+        Weight of the policy's entropy, and steps t₂ in its factor 1 / (1 + (t / t₂)²): much is tried at first, and later
         the best action is what counts.
     anchor
         Weight of the pull towards the slow policy.
@@ -103,7 +105,7 @@ class AgentConfig:
     gain_high: float = 48.0
     memory: int = 100_000
     first_rehearsal: int = 128
-    rehearse_every: int = 4
+    rehearse_every: int = 2
     rehearse_every_blind: int = 8
     segments: int = 8
     segment_length: int = 64
@@ -113,10 +115,11 @@ class AgentConfig:
     discount_low: float = 0.99
     discount_high: float = 0.995
     critic_rate: float = 4e-3
-    actor_rate: float = 2e-3
+    actor_rate: float = 1e-3
     output_rate: float = 4.0
     warm_up: int = 10
     rate_half_life: float = 3000.0
+    rehearsal_half_life: float = 10_000.0
     policy_gain: float = 20.0
     value_gain_low: float = 10.0
     value_gain_high: float = 64.0

@@ -8,6 +8,7 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
+from numba import njit
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
@@ -109,14 +110,17 @@ class Swapped(gym.ActionWrapper):
         return 1 - action if self.swap else action
 
 
-def judged(returns, **settings):
-    """What is tracked after episodes of 100 steps each with these returns."""
-    tracked, recent = np.zeros(track.TRACKED), np.zeros((2, 5))
-    chosen = AgentConfig(**settings).settings()
-    judge = getattr(track.judge_episode, "py_func", track.judge_episode)  # kernels' own functions cannot be called
+@njit
+def judge_all(tracked, recent, returns, chosen):
     for episode_return in returns:
         tracked[track.STEPS] += 100
-        judge(tracked, recent, 100.0, float(episode_return), TERMINATED, chosen)
+        track.judge_episode(tracked, recent, 100.0, episode_return, TERMINATED, chosen)
+
+
+def judged(returns, **settings):
+    """What is tracked after episodes of 100 steps each with these returns."""
+    tracked = np.zeros(track.TRACKED)
+    judge_all(tracked, np.zeros((2, 5)), np.array(returns, float), AgentConfig(**settings).settings())
     return tracked
 
 

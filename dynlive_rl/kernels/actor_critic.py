@@ -83,6 +83,7 @@ class Settings(NamedTuple):
     actor_rate: float
     warm_up: int
     rate_half_life: float
+    rehearsal_half_life: float
     policy_gain: float
     value_gain_low: float
     value_gain_high: float

@@ -86,7 +86,7 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
     # An episode that was broken off and only cost something could at least have been shorter.
     costly = kind == TRUNCATED and episode_return < 0
     track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread and not costly
-    if track[CONTENT] and track[MASTERED] == 0:
+    if track[CONTENT] and track[MASTERED] != 1:
         track[MASTERED] = 1
         track[FAILURES] = track[FAILURE_SHARE] = 0
     if track[WORLD_EPISODES] == episodes:
@@ -134,13 +134,13 @@ def count_failures(track, failed):
 
 @inner
 def interval(track, settings):
-    """Return the steps between rehearsals: more while the agent is blind or content."""
+    """Return the steps between rehearsals: more as the world gets old, and while the agent is blind or content."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
     blind = track[HIGHEST] == track[LOWEST]
     every = settings.rehearse_every_blind if blind else settings.rehearse_every
     if track[CONTENT]:
         every *= settings.content_interval
-    return every
+    return np.round(every * (1.0 + (track[STEPS] - track[WORLD]) / settings.rehearsal_half_life))
 
 
 @inner

@@ -223,9 +223,9 @@ _TRACKED = ("scaler", "track", "recent", "outcomes", "running", "hold", "action"
 def _network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
     build = NetworkBuilder(seed, rule=config.rule, dual_rail=True, memory=1)
     eyes = build.add_inputs(features)
-    # A strength averages 1 / (2 · features), and twice as many of them move at once: steps as long as where there are few
-    # inputs would wipe out what they tell.
-    rate = min(1.0, FEW_FEATURES / features) ** 2
+    # A strength averages 1 / (2 · inputs), and a neuron is moved by all of them together: steps as long as where there are
+    # few inputs would wipe out what they tell.
+    rate = min(1.0, FEW_FEATURES / min(features, MOST_SOURCES // 2)) ** 2
     hidden = build.add_neurons(config.hidden, "sigmoid", gain=(config.gain_low, config.gain_high), rate=rate)
     out = build.add_outputs(outputs, "identity", rate=rate * config.output_rate / config.hidden)
     build.allow(hidden, sources=eyes)

@@ -246,8 +246,6 @@ def rehearse(agent, settings):
         spread = sqrt(track[TARGET_VARIANCE]) / settings.target_spread / scale
         gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
     gamma = discount(track, agent.recent[0], settings.discount_low, settings.discount_high)
-    # No policy is worth more than the best reward for ever, or less than the worst one.
-    least, most = track[LEAST_REWARD] / (1.0 - gamma), track[MOST_REWARD] / (1.0 - gamma)
     longest = np.int64(0)
     for env in range(experience.rows.size):
         longest = max(longest, min(experience.rows[env], experience.kind.shape[1]) - 1)
@@ -268,10 +266,7 @@ def rehearse(agent, settings):
     policy, log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
     slow_policy, slow_log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
     forward(critic, wide, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
-    for k in range(choices[-1]):
-        for r in range(rows):
-            value = scale * gain * (wide.output[1, critic.outputs[k], r] - settings.neutral)
-            values[k, r] = min(max(value, least), most)
+    read_values(wide.output, critic.outputs[0], scale * gain, settings.neutral, track, gamma, values)
     ends = actor.table[FIRST, 1:]
     forward(actor, wide, rule, actor.connection[SLOW_STRENGTH], ends, actor.neuron[SLOW_THRESHOLD])
     read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, slow_policy, slow_log_policy)
@@ -337,6 +332,18 @@ def rehearse(agent, settings):
             batches += 1
     if batches > 0:
         track[SURPRISE] = square / batches
+
+
+@inner
+def read_values(output, first_value, gain, neutral, track, gamma, values):
+    """Values (k, b) from the value neurons' outputs in a batch: no more than the best reward for ever, no less than the worst.
+
+    Without these bounds values, their targets and the gain that follows the targets' spread run away together.
+    """
+    least, most = track[LEAST_REWARD] / (1.0 - gamma), track[MOST_REWARD] / (1.0 - gamma)
+    for k in range(values.shape[0]):
+        for b in range(values.shape[1]):
+            values[k, b] = min(max(gain * (output[1, first_value + k, b] - neutral), least), most)
 
 
 @inner

@@ -68,7 +68,8 @@ class AgentConfig:
         Options are held for 1 to so many steps on average until the rewards show structure: steady exploration finds what
         is far away.
     stuck_share
-        Share of choices at random, and held, while the last episode was broken off with less than the best return.
+        Share of choices at random, and held, while the last episode was broken off with less than the best return and none has
+        ever ended by itself.
     structure
         Rewards show structure once an episode has ended by itself, or once the rewards of equal actions vary by more than
         this share of the rewards' mean square.

@@ -15,7 +15,8 @@ STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 
 COLLAPSES, CONTENT, STUCK, MASTERED, SETBACKS = 20, 21, 22, 23, 24
 FAILURES, FAILURE_SHARE = 25, 26  # in a row so far, and the share of episodes that failed before them
 LEAST_REWARD, MOST_REWARD = 27, 28  # of all steps, and 0
-TRACKED = 29
+ENDED = 29  # whether an episode has ever ended by itself
+TRACKED = 30
 UNLIKELY, SELDOM = 1e-6, 0.05
 
 
@@ -75,7 +76,10 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
     track[HIGHEST] = max(track[HIGHEST], episode_return)
     track[CONTENT] = 0
     spread = track[HIGHEST] - track[LOWEST]
-    track[STUCK] = kind == TRUNCATED and episode_return < track[HIGHEST] - settings.content_within * spread
+    track[ENDED] = max(track[ENDED], kind == TERMINATED)
+    # Where episodes end by themselves, random choices would mostly make them end badly.
+    worse = episode_return < track[HIGHEST] - settings.content_within * spread
+    track[STUCK] = kind == TRUNCATED and worse and track[ENDED] == 0
     if track[WORLD_EPISODES] < episodes:
         return 0.0
     lately, age, worst, top = 0.0, 0.0, recent[1, 0], recent[1, 0]

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
 from dynlive_rl.agents.spaces import ObservationEncoder
-from dynlive_rl.kernels.actor_critic import share_steps
+from dynlive_rl.kernels.retrace import share_steps
 from worlds import Bandit, Corridor
 
 

@@ -1,9 +1,9 @@
 """Compiled kernels: plain arrays in, plain arrays out. They know neurons, strengths and credit, and nothing of Python objects.
 
 Read them in this order: `arrays` (what a network is made of), `arithmetic` (activations, random numbers), `update` (how
-one neuron learns), `cycle` (one cycle at a time, live), `errors` (what outputs are rewarded with) and `rehearsal` (a batch
-of remembered experience at a time); then the agent: `policy` (from observations to actions), `track` (what it keeps track
-of), `actor_critic` and, for live mode, `live`.
+one neuron learns), `cycle` (one cycle at a time, live), `errors` (what outputs are rewarded with), `recruit` (new neurons)
+and `rehearsal` (a batch of remembered experience at a time); then the agent: `policy` (from observations to actions),
+`track` (what it keeps track of), `retrace` (what is learned from experience), `actor_critic` and, for live mode, `live`.
 """
 
 from pathlib import Path

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
-from dynlive_rl.kernels import actor_critic, track
+from dynlive_rl.kernels import retrace, track
 from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED, Experience
 
 LAYOUTS = {"one choice": (3,), "two choices": (2, 3)}
@@ -22,24 +22,24 @@ LAYOUTS = {"one choice": (3,), "two choices": (2, 3)}
 @njit
 def call_retrace(experience, choices, where, width, values, policy, gamma, settings, out, tracked):
     target, advantage, chosen, sampled = out
-    return actor_critic.retrace(
+    return retrace.retrace(
         experience, choices, where, width, values, policy, gamma, settings, target, advantage, chosen, sampled, tracked
     )
 
 
 @njit
 def call_credit_policy(output, batch, choices, advantage, slow_log_policy, settings, entropy, scale, credit):
-    actor_critic.credit_policy(output, 0, batch, choices, advantage, slow_log_policy, settings, entropy, scale, credit)
+    retrace.credit_policy(output, 0, batch, choices, advantage, slow_log_policy, settings, entropy, scale, credit)
 
 
 @njit
 def call_credit_values(output, batch, chosen, target, scale, gain, clip, neutral, credit):
-    return actor_critic.credit_values(output, 0, batch, chosen, target, scale, gain, clip, neutral, credit)
+    return retrace.credit_values(output, 0, batch, chosen, target, scale, gain, clip, neutral, credit)
 
 
 @njit
 def call_read_values(output, gain, neutral, tracked, gamma, values):
-    actor_critic.read_values(output, 0, gain, neutral, tracked, gamma, values)
+    retrace.read_values(output, 0, gain, neutral, tracked, gamma, values)
 
 
 def random_experience(rng, rows, options):

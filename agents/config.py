@@ -41,7 +41,7 @@ class AgentConfig:
     discount_low, discount_high
         Bounds of the discount 1 - 2 / mean length of the last episodes.
     critic_rate, actor_rate
-        Step sizes of both networks' hidden neurons; less by (4 / n)² where an observation has n > 4 values.
+        Step sizes of both networks' hidden neurons; less by (4 / n)² where an observation has n > 4 values (n ≤ 32).
     output_rate
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
     warm_up
@@ -80,14 +80,15 @@ class AgentConfig:
         Another world has begun when, at least so many episodes and steps into the present one, each of the last episodes
         lost more than the fraction `collapse` of what had been gained, and that was more than the fraction `learned` of all
         that returns have spanned. Then rates, scales and the age of what is rehearsed start again, and new neurons are
-        born.
+        born. Where episodes fail now and then, it takes more failures in a row, so many that they are no accident.
     setback
         After the agent has been content, it is another world already when each of the last episodes lost more than this
         fraction: rates and the age of what is rehearsed start again, scales and neurons go on. If the loss is not made
         good within `established_steps`, it is another world.
     content_within, content_rate, content_interval
         The agent is content while each of the last episodes returned as much as the best one ever, within this share of
-        all that returns have spanned: there is little left to learn. Then the factors apply to the rates and to the
+        all that returns have spanned: there is little left to learn. It never is after an episode that was broken off with
+        a negative return: that could at least have been shorter. While it is content, the factors apply to the rates and to the
         rehearsal interval.
     rule
         The learning rule of both networks; its step size is not used.

@@ -39,7 +39,7 @@ class AgentConfig:
     trace_decay
         λ of Retrace(λ), in [0, 1].
     discount_low, discount_high
-        Bounds of the discount 1 - 2 / mean length of the last episodes.
+        Bounds of the discount 1 - 2 / mean length of the last episodes that ended by themselves.
     critic_rate, actor_rate
         Step sizes of both networks' hidden neurons; less by (4 / n)² where an observation has n > 4 values (n ≤ 32).
     output_rate
@@ -59,7 +59,8 @@ class AgentConfig:
         Bounds of the value error (in scales), of advantages (in their running deviations), and of 1 / probability.
     entropy, entropy_half_life
         Weight of the policy's entropy, and steps t₂ in its factor 1 / (1 + (t / t₂)²): much is tried at first, and later
-        the best action is what counts.
+        the best action is what counts. t runs backwards after an episode that was broken off below the best return, where
+        episodes can end by themselves: then there is something better to be found.
     anchor
         Weight of the pull towards the slow policy.
     slow_rate
@@ -115,7 +116,7 @@ class AgentConfig:
     batch: int = 64
     trace_decay: float = 0.95
     discount_low: float = 0.99
-    discount_high: float = 0.995
+    discount_high: float = 0.998
     critic_rate: float = 4e-3
     actor_rate: float = 1e-3
     output_rate: float = 4.0

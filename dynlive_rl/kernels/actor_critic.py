@@ -46,8 +46,10 @@ from .retrace import (
 from .track import (
     ADVANTAGE_SCALE,
     BOOST,
+    BROKEN_OFF,
     COLLAPSES,
     CONTENT,
+    ENDINGS,
     REHEARSALS,
     RETURN_COUNT,
     RETURN_SQUARE,
@@ -56,9 +58,9 @@ from .track import (
     SINCE_REHEARSAL,
     STEPS,
     STRUCTURE,
-    STUCK,
     SURPRISE,
     TARGET_VARIANCE,
+    TRIED,
     WORLD,
     WORLD_EPISODES,
     discount,
@@ -155,7 +157,8 @@ def act(agent, settings, env):
     uniform = 0.0
     if searching and agent.track[REWARDS_DIFFER] > 0:
         uniform = 1.0
-    elif agent.track[STUCK] > 0:
+    elif agent.track[BROKEN_OFF] > 0 and agent.track[ENDINGS] == 0:
+        # Where episodes end by themselves, random choices would mostly make them end badly.
         uniform = settings.stuck_share
     choose(
         output, agent.choices, settings.policy_gain, uniform, searching, settings.longest_hold,
@@ -250,7 +253,7 @@ def rehearse(agent, settings):
     if track[REHEARSALS] > 1:
         spread = sqrt(track[TARGET_VARIANCE]) / settings.target_spread / scale
         gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
-    gamma = discount(track, agent.recent[0], settings.discount_low, settings.discount_high)
+    gamma = discount(track, settings.discount_low, settings.discount_high)
     longest = np.int64(0)
     for env in range(experience.rows.size):
         longest = max(longest, min(experience.rows[env], experience.kind.shape[1]) - 1)
@@ -289,7 +292,7 @@ def rehearse(agent, settings):
     size = narrow.drive.shape[2]
     world_steps = track[STEPS] - track[WORLD]
     fade = 1.0 / (1.0 + world_steps / settings.rate_half_life)
-    entropy = settings.entropy / (1.0 + (world_steps / settings.entropy_half_life) ** 2)
+    entropy = settings.entropy / (1.0 + (track[TRIED] / settings.entropy_half_life) ** 2)
     pace = fade * (settings.content_rate if track[CONTENT] else max(track[BOOST], 1.0))
     pace *= min(1.0, track[REHEARSALS] / settings.warm_up)
     slow_pace = settings.slow_rate * max(fade, 0.1) * max(track[BOOST], 1.0)

@@ -12,11 +12,13 @@ RETURN_COUNT, RETURN_SQUARE = 4, 5  # running mean square of the discounted rewa
 TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 6, 7, 8
 WORLD, WORLD_EPISODES, LOWEST, HIGHEST, BEST, BOOST = 9, 10, 11, 12, 13, 14
 STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 17, 18, 19
-COLLAPSES, CONTENT, STUCK, MASTERED, SETBACKS = 20, 21, 22, 23, 24
-FAILURES, FAILURE_SHARE = 25, 26  # in a row so far, and the share of episodes that failed before them
-LEAST_REWARD, MOST_REWARD = 27, 28  # of all steps, and 0
-ENDED = 29  # whether an episode has ever ended by itself
-TRACKED = 30
+COLLAPSES, CONTENT, MASTERED, SETBACKS = 20, 21, 22, 23
+FAILURES, FAILURE_SHARE = 24, 25  # in a row so far, and the share of episodes that failed before them
+LEAST_REWARD, MOST_REWARD = 26, 27  # of all steps, and 0
+ENDINGS, ENDING_LENGTH = 28, 29  # episodes that ended by themselves, and the mean length of the last of these
+BROKEN_OFF = 30  # whether the last episode was broken off with less than the best return
+TRIED = 31  # steps towards less entropy
+TRACKED = 32
 UNLIKELY, SELDOM = 1e-6, 0.05
 
 
@@ -49,6 +51,9 @@ def keep_track(track, running, recent, reward, kind, settings):
     """Count a step: returns, their scale, episodes as they end, and whether the world still is what it was."""
     track[STEPS] += 1
     track[SINCE_REHEARSAL] += 1
+    # Where episodes can end by themselves but the last one did not, there is more to be tried.
+    forward = track[BROKEN_OFF] == 0 or track[ENDINGS] == 0
+    track[TRIED] = max(track[TRIED] + (1.0 if forward else -1.0), 0.0)
     track[LEAST_REWARD] = min(track[LEAST_REWARD], reward)
     track[MOST_REWARD] = max(track[MOST_REWARD], reward)
     running[0] += 1
@@ -76,10 +81,10 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
     track[HIGHEST] = max(track[HIGHEST], episode_return)
     track[CONTENT] = 0
     spread = track[HIGHEST] - track[LOWEST]
-    track[ENDED] = max(track[ENDED], kind == TERMINATED)
-    # Where episodes end by themselves, random choices would mostly make them end badly.
-    worse = episode_return < track[HIGHEST] - settings.content_within * spread
-    track[STUCK] = kind == TRUNCATED and worse and track[ENDED] == 0
+    if kind == TERMINATED:
+        track[ENDINGS] += 1
+        track[ENDING_LENGTH] += (steps - track[ENDING_LENGTH]) / min(track[ENDINGS], float(episodes))
+    track[BROKEN_OFF] = kind == TRUNCATED and episode_return < track[HIGHEST] - settings.content_within * spread
     if track[WORLD_EPISODES] < episodes:
         return 0.0
     lately, age, worst, top = 0.0, 0.0, recent[1, 0], recent[1, 0]
@@ -113,6 +118,7 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
         # In no episode lately is there much left of what had been learned: another world began with them.
         track[COLLAPSES] += 1
         track[WORLD] = track[STEPS] - age
+        track[TRIED] = age
         track[WORLD_EPISODES] = 1
         track[LOWEST] = track[HIGHEST] = episode_return
         track[MASTERED] = track[FAILURES] = track[FAILURE_SHARE] = 0
@@ -120,6 +126,7 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
     if surprising and track[MASTERED] == 1 and lost > settings.setback * gained:
         track[SETBACKS] += 1
         track[WORLD] = track[STEPS] - age
+        track[TRIED] = age
         track[MASTERED] = 2  # once, until it is content again
     return (track[BEST] - lately) / gained if gained > 0 else 0.0
 
@@ -148,12 +155,6 @@ def interval(track, settings):
 
 
 @inner
-def discount(track, lengths, low, high):
-    """1 - 2 / mean length of the last episodes, between low and high: as far-sighted as episodes are long."""
-    episodes = min(np.int64(track[EPISODES]), lengths.size)
-    if episodes < 3:
-        return low
-    whole = 0.0
-    for k in range(episodes):
-        whole += lengths[k]
-    return min(max(1.0 - 2.0 * episodes / whole, low), high)
+def discount(track, low, high):
+    """1 - 2 / mean length of the last episodes that ended by themselves, between low and high: as far-sighted as these."""
+    return low if track[ENDINGS] == 0 else min(max(1.0 - 2.0 / track[ENDING_LENGTH], low), high)

@@ -14,7 +14,7 @@ from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
 from dynlive_rl.envs import Cycle, changing_cartpole
 from dynlive_rl.kernels import track
-from dynlive_rl.kernels.policy import TERMINATED
+from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
 from worlds import Bandit, Corridor, Telling
 
 
@@ -153,6 +153,48 @@ def test_most_of_what_was_mastered_lost_is_another_world_at_once():
     tracked = judged([*MASTERED, 300, 9, 9, 9, 9, 9])
     assert tracked[track.COLLAPSES] == 1
     assert tracked[track.HIGHEST] == 9
+
+
+@njit
+def live_through(tracked, episodes, chosen):
+    """Keep track of episodes (n, 3): their lengths, their returns (all at the last step) and how they end."""
+    recent = np.zeros((2, 5))
+    for length, episode_return, ending in episodes:
+        running = np.zeros(3)
+        for step in range(int(length)):
+            last = step == int(length) - 1
+            reward = episode_return if last else 0.0
+            track.keep_track(tracked, running, recent, reward, int(ending) if last else STEP, chosen)
+
+
+def tracked_through(*episodes):
+    tracked = np.zeros(track.TRACKED)
+    live_through(tracked, np.array(episodes, float), AgentConfig().settings())
+    return tracked
+
+
+@njit
+def discount_of(tracked):
+    return track.discount(tracked, 0.99, 0.998)
+
+
+def test_much_is_tried_again_while_episodes_are_broken_off_below_the_best():
+    crash, flight, best = (100, -100, TERMINATED), (200, -50, TRUNCATED), (200, 100, TRUNCATED)
+    assert tracked_through(crash, crash)[track.TRIED] == 200
+    assert tracked_through(crash, crash, best, crash)[track.TRIED] == 500  # as good as ever
+    assert tracked_through(crash, crash, best, flight, crash)[track.TRIED] == 600 - 100
+    assert tracked_through(crash, best, flight, flight, flight)[track.TRIED] == 100
+    assert tracked_through(crash, best, *[flight] * 5)[track.TRIED] == 0
+    assert tracked_through(best, *[flight] * 5)[track.TRIED] == 1_200  # where none ever ends by itself
+
+
+def test_discount_reaches_as_far_as_episodes_that_end_by_themselves():
+    long, short = (1_000, -1, TRUNCATED), (250, 1, TERMINATED)
+    assert discount_of(tracked_through(long, long)) == 0.99
+    assert discount_of(tracked_through(long, short, long)) == pytest.approx(1 - 2 / 250)
+    assert discount_of(tracked_through((10, 0, TERMINATED))) == 0.99
+    assert discount_of(tracked_through(*[(5_000, 0, TERMINATED)] * 2)) == 0.998
+    assert discount_of(tracked_through((1_000, 0, TERMINATED), *[short] * 30)) == pytest.approx(1 - 2 / 250, abs=1e-4)
 
 
 def test_live_mode_notices_another_world():

@@ -43,6 +43,20 @@ def state(agent):
     return agent._learner.state
 
 
+def test_tags_of_cells_that_fell_silent_end_at_0():
+    """Numbers below the smallest normal one would make every step of a long episode several times slower."""
+    agent = own(seed=0)
+    feed(agent, 200, seed=0)
+    spot = [0.3, -0.3]
+    agent.act(spot)
+    for _ in range(700):
+        agent.observe(1.0, spot, False, False)
+        agent.act(spot)
+    tags = state(agent).trace[0, live.TAGS :]
+    assert np.any(tags != 0)
+    assert np.abs(tags[tags != 0]).min() > np.finfo(np.float32).tiny
+
+
 def assert_same_state(one, other, but=()):
     assert one.keys() == other.keys()
     for name in one.keys() - set(but):

@@ -411,6 +411,20 @@ def test_surprise_without_tags_changes_nothing_and_reset_forgets_tags():
     assert_array_equal(net.arrays.threshold, before["neuron"][THRESHOLD])
 
 
+def test_tags_of_what_fell_silent_end_at_0():
+    """Numbers below the smallest normal one would make every cycle several times slower."""
+    net = Network.layered(inputs=2, hidden=(3,), outputs=1, seed=0, rule=LearningRule(reserve=True))
+    net.propagate([1.0, 1.0])
+    net.mark([1.0], decay=0.5)
+    assert np.count_nonzero(net.arrays.tag) == 3 * 2 + 3  # of the inputs that are 1, and of the output neuron
+    for _ in range(140):
+        net.propagate([0.0, 0.0])
+        net.mark([1.0], decay=0.5)
+    tags = np.abs(net.arrays.tag)
+    assert np.count_nonzero(tags) == 3 * 2 + 3  # of their complements, which are 1 now
+    assert tags[tags > 0].min() > np.finfo(np.float32).tiny
+
+
 def test_a_surprise_moves_at_most_its_bound():
     net = small(dtype="float64", rule=LearningRule(learning_rate=1e6))
     net.propagate([0.2, 0.9])

@@ -177,11 +177,12 @@ def mark(net, memory, scratch, rule, rewards, hops, decay):
     form_signals(net, memory, scratch, rule, hops, cycle, 0)
     first, degree, code, signal = net.table[FIRST], net.table[DEGREE], net.table[ACTIVATION], scratch.signal
     tag, threshold_tag = net.connection[TAG], net.neuron[THRESHOLD_TAG]
-    fade = type(tag[0])(decay)
+    fade, least = type(tag[0])(decay), type(tag[0])(1e-15)
     for j in net.order:
         start, stop = first[j], first[j] + degree[j]
         for c in range(start, stop):
-            tag[c] *= fade
+            # What has all but faded becomes 0: the smallest numbers there are take a hundred times as long to multiply.
+            tag[c] = fade * tag[c] if abs(tag[c]) > least else fade - fade
         threshold_tag[j] *= fade
         if scratch.reached[j] and stop > start:
             centre = (

@@ -22,9 +22,9 @@ def without_complements(agent: DynLiveAgent) -> None:
         network.kill(network.arrays.inputs[1].tolist())
 
 
-def with_rule(**traits: Any) -> AgentConfig:
-    """Return the default configuration with another learning rule."""
-    return AgentConfig(rule=replace(AgentConfig().rule, **traits))
+def with_rule(connect: float = 1.0, **traits: Any) -> AgentConfig:
+    """Return the default configuration with another learning rule, and perhaps fewer connections at first."""
+    return AgentConfig(connect=connect, rule=replace(AgentConfig().rule, **traits))
 
 
 # Keyword arguments of `compare.train_dynlive`. "dynlive" is the default, which the table compares the others with.
@@ -40,6 +40,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "growth-random": {"config": with_rule(growth="random")},
     "pruned-0.05": {"config": with_rule(prune_fraction=0.05)},
     "hardly-pruned": {"config": with_rule(growth_probability=1.0)},  # what falls to 0 may return at once
+    "sparse": {"config": with_rule(connect=0.1, prune_fraction=0.6)},
+    "sparse-recruits": {"config": with_rule(connect=0.1, prune_fraction=0.6, recruit_below=0.7)},
     "single-rail": {"prepare": without_complements},
     "share-uniform": {"config": with_rule(share="uniform")},
     "reserve": {"config": with_rule(reserve=True)},

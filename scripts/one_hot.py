@@ -1,11 +1,12 @@
 """What the default agent makes of one-hot worlds: CliffWalking, FrozenLake, Blackjack, Taxi and a sparse chain.
 
-All seeds of a world train one after the other; greedy means on a grid of steps, and the sampled policy's at the end.
-"Best" is the first evaluation of the last ones in a row that all were as good as a policy can be (or the threshold given).
+Greedy means on a grid of steps, and the sampled policy's at the end. A run is good from the step on after which no evaluation
+was worse than the world's good return. One process and one file per run; runs that have a file are not run again.
 """
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,23 +76,35 @@ def table(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument(
         "--envs", nargs="+", choices=WORLDS, default=list(WORLDS), metavar="ENV", help=", ".join(WORLDS)
     )
     parser.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-4"), help="(default: 0-4)")
     parser.add_argument("--out", type=Path, default=Path("results/one-hot"), help="folder (default: %(default)s)")
+    parser.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    for env_id in options.envs:
-        for seed in options.seeds:
-            path = options.out / f"{env_id.replace('/', '-')}_{seed}.json"
-            if not path.exists():
-                runs.write(path, train(env_id, seed))
+    paths = {
+        options.out / f"{env_id.replace('/', '-')}_{seed}.json": (env_id, seed)
+        for env_id in options.envs
+        for seed in options.seeds
+    }
+    if options.one:
+        [(path, run)] = paths.items()
+        runs.write(path, train(*run))
+        return 0
+    commands = {
+        path: [__file__, "--one", "--envs", env_id, "--seeds", str(seed), "--out", str(options.out)]
+        for path, (env_id, seed) in paths.items()
+    }
+    failed = runs.study(commands, options.jobs)
     (options.out / "table.md").write_text(table(options.out) + "\n")
     print(table(options.out))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -48,6 +48,9 @@ class AgentConfig:
         Rehearsals over which the rates rise to what they are: steps by moments are too long before these are known.
     rate_half_life
         Steps t₀ in the rates' factor 1 / (1 + t / t₀); t counts from the last time the world changed.
+    prune_half_life
+        Steps t₃ in the factor (t / (t + t₃))² on the rule's prune_fraction: structure is found first, and then what carries
+        little goes.
     rehearsal_half_life
         Steps t₁ in the rehearsal interval's factor 1 + t / t₁.
     policy_gain
@@ -122,6 +125,7 @@ class AgentConfig:
     output_rate: float = 4.0
     warm_up: int = 10
     rate_half_life: float = 3000.0
+    prune_half_life: float = 10_000.0
     rehearsal_half_life: float = 10_000.0
     policy_gain: float = 20.0
     value_gain_low: float = 10.0

@@ -221,10 +221,11 @@ class Neuron(InputNeuron):
         w, rule, original = self.strengths, self.rule, self.rule.kind == "original"
         for i in w:
             w[i] = max(w[i], 0.0)
-        floor = rule.prune_floor if original else max(rule.prune_floor, rule.prune_fraction / len(self.sources))
+        weak = 0.0 if original else rule.prune_fraction / len(self.sources)
         strongest = None if original or rule.reserve else max(w.values())
-        for i in [i for i in w if w[i] <= floor and w[i] != strongest]:
-            del w[i]
+        for i in [i for i in w if w[i] <= rule.prune_floor or (w[i] <= weak and self.moments[i][0] <= 0)]:
+            if w[i] != strongest:
+                del w[i]
         total = sum(w.values())
         for i in w if total > 1 or not rule.reserve else ():
             w[i] = w[i] / total if total > 0 else 1 / len(w)

@@ -61,7 +61,9 @@ class LearningRule:
     prune_floor
         A connection whose strength falls to this value or below is removed, in [0, 1).
     prune_fraction
-        φ in [0, 1): the same for strengths of φ / number of allowed sources and below. 0.05 to 0.1 makes networks sparse.
+        φ ≥ 0: weak connections, with strengths of φ / number of allowed sources and below, are removed too; with step
+        "adam" only those whose signal's running mean is not above 0: weak, and not getting stronger. Then hidden neurons
+        that nobody reads become free as well. 0.05 to 0.1 makes networks sparse, 1 to 2 very sparse.
     growth
         How connections form. "none". "random", the original way: after negative reward each missing connection returns
         with growth_probability, at a strength drawn from 0 to growth_strength. "signal": in rehearsal, each missing
@@ -118,7 +120,6 @@ class LearningRule:
         object.__setattr__(self, "decays", tuple(self.decays))
         for name, value, low, high in (
             ("prune_floor", self.prune_floor, 0, 1),
-            ("prune_fraction", self.prune_fraction, 0, 1),
             *(("decays", decay, 0, 1) for decay in self.decays),
         ):
             if not low <= value < high:
@@ -130,6 +131,8 @@ class LearningRule:
         for name in ("growth_probability", "recruit_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], not {getattr(self, name)!r}")
+        if not 0 <= self.prune_fraction < float("inf"):
+            raise ValueError(f"prune_fraction must be a finite number ≥ 0, not {self.prune_fraction!r}")
         if isinstance(self.mature, bool) or int(self.mature) != self.mature or self.mature < 0:
             raise ValueError(f"mature must be a whole number ≥ 0, not {self.mature!r}")
         limit = self.max_connections

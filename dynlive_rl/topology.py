@@ -297,6 +297,10 @@ class NetworkBuilder:
             count = min(max(ceil(connect * allowed.size), 2), allowed.size) if connect > 0 else 0
             if count < allowed.size:
                 allowed = random.permutation(allowed)
+                # A value and its complement say the same: both only where there is nothing else left to read.
+                value = [i if (rail := neurons[i].rail) is None else rail for i in allowed]
+                foremost = np.sort(np.unique(value, return_index=True)[1])
+                allowed = np.concatenate([allowed[foremost], np.delete(allowed, foremost)])
                 if neuron.strengths == "equal":
                     # Neurons that read different sources prefer different things from the start.
                     chosen = shared.setdefault(neuron.layer, {int(i): place for place, i in enumerate(allowed)})

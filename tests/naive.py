@@ -213,9 +213,19 @@ class NaiveNetwork:
         for j in reversed(self.order):
             if j in signals:
                 self._learn(j, signals[j], errors[j], errors[j])
+        if self.rule.prune_fraction > 0:
+            self._release_unread()
         if self.rule.recruit_below > 0:
             self._recruit(histories)
         return outputs
+
+    def _release_unread(self):
+        """Take the connections of the hidden neurons that had no reader when this began."""
+        heard = {i for neuron in self.neurons.values() for i in neuron.strengths} | set(self.outputs)
+        for j in self.order:
+            neuron = self.neurons[j]
+            if j not in heard and neuron.strengths and neuron.updates >= self.rule.mature:
+                neuron.strengths, neuron.moments, neuron.tags = {}, {}, {}
 
     def _recruit(self, histories):
         """Let a free hidden neuron stand for the last input of the sequence that the others know least."""
@@ -254,7 +264,8 @@ class NaiveNetwork:
         new.threshold_moments, new.threshold_tag = (0.0, 0.0), 0.0
         for k, reader in self.neurons.items():
             if k != free[0] and free[0] in reader.allowed and reader.strengths:
-                reader.strengths[free[0]] = (rule.growth_strength + rule.prune_fraction) / len(reader.allowed)
+                floor = rule.prune_fraction if rule.step == "sgd" else 0.0
+                reader.strengths[free[0]] = (rule.growth_strength + floor) / len(reader.allowed)
                 self._normalise(reader)
 
     def _learn(self, j, signal, e, reward):
@@ -295,13 +306,15 @@ class NaiveNetwork:
         return {i: g - mean for i, g in signal.items()}
 
     def _prune_by_rule(self, neuron):
-        floor = max(self.rule.prune_floor, self.rule.prune_fraction / len(neuron.allowed))
-        self._prune(neuron, floor, keep_strongest=not self.rule.reserve)
+        weak = self.rule.prune_fraction / len(neuron.allowed)
+        fading = {i for i, w in neuron.strengths.items() if w <= weak and neuron.moments.get(i, (0.0, 0.0))[0] <= 0}
+        self._prune(neuron, self.rule.prune_floor, keep_strongest=not self.rule.reserve, fading=fading)
 
-    def _prune(self, neuron, floor, keep_strongest):
+    def _prune(self, neuron, floor, keep_strongest, fading=frozenset()):
         w = neuron.strengths
         strongest = max(w.values(), default=0.0)
-        for i in [i for i in w if w[i] <= floor and not (keep_strongest and w[i] == strongest)]:
+        too_weak = [i for i in w if w[i] <= floor or i in fading]
+        for i in [i for i in too_weak if not (keep_strongest and w[i] == strongest)]:
             for memory in (w, neuron.moments, neuron.tags):
                 memory.pop(i, None)
 

@@ -96,7 +96,7 @@ def test_neurons_with_impossible_settings_are_refused(settings, message):
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number > 0, not nan"),
         ({"credit_gain": 0.0}, "credit_gain must be a finite number > 0 or None, not 0.0"),
         ({"prune_floor": 1.0}, "prune_floor must be in [0, 1), not 1.0"),
-        ({"prune_fraction": -0.1}, "prune_fraction must be in [0, 1), not -0.1"),
+        ({"prune_fraction": -0.1}, "prune_fraction must be a finite number ≥ 0, not -0.1"),
         ({"decays": (0.9, 1.0)}, "decays must be in [0, 1), not 1.0"),
         ({"growth_probability": 1.1}, "growth_probability must be in [0, 1], not 1.1"),
         ({"growth_strength": 0.0}, "growth_strength must be in (0, 1], not 0.0"),

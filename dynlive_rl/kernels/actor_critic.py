@@ -90,6 +90,7 @@ class Settings(NamedTuple):
     actor_rate: float
     warm_up: int
     rate_half_life: float
+    prune_half_life: float
     rehearsal_half_life: float
     policy_gain: float
     value_gain_low: float
@@ -292,6 +293,7 @@ def rehearse(agent, settings):
     size = narrow.drive.shape[2]
     world_steps = track[STEPS] - track[WORLD]
     fade = 1.0 / (1.0 + world_steps / settings.rate_half_life)
+    prune_fraction = rule.prune_fraction * (world_steps / (world_steps + settings.prune_half_life)) ** 2
     entropy = settings.entropy / (1.0 + (track[TRIED] / settings.entropy_half_life) ** 2)
     pace = fade * (settings.content_rate if track[CONTENT] else max(track[BOOST], 1.0))
     pace *= min(1.0, track[REHEARSALS] / settings.warm_up)
@@ -325,7 +327,7 @@ def rehearse(agent, settings):
             )
             if settings.cells:
                 share_steps(critic, narrow.output, MOST_STEPS, agent.scratch.credit)
-            learn(critic, narrow, agent.scratch, rule, critic_pace, hops)
+            learn(critic, narrow, agent.scratch, rule, critic_pace, hops, prune_fraction)
 
             forward(actor, narrow, rule, actor.connection[STRENGTH], row_ends(actor.table), actor.neuron[THRESHOLD])
             start_credit(actor.outputs, agent.scratch, hops)
@@ -335,7 +337,7 @@ def rehearse(agent, settings):
             )  # fmt: skip
             if settings.cells:
                 share_steps(actor, narrow.output, MOST_STEPS, agent.scratch.credit)
-            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, hops)
+            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, hops, prune_fraction)
             follow_slowly(actor, slow_pace)
             batches += 1
     if batches > 0:

@@ -166,7 +166,7 @@ def reinforce(net, memory, scratch, rule, rewards, hops, ago):
     spread_credit(net, memory, scratch, rule, rewards, hops, cycle, depth)
     for d in range(depth):
         form_signals(net, memory, scratch, rule, hops, cycle, d)
-        update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.credit[d], rule.learning_rate)
+        update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.credit[d], rule.learning_rate, rule.prune_fraction)
 
 
 @compiled
@@ -219,7 +219,7 @@ def surprise(net, rule, delta, bound):
         threshold[j] += real(pace) * threshold_tag[j]
         if stop > start:
             step_plainly(strength[start:stop], tag[start:stop], pace, lowest_strength(rule))
-            settle(table, link, connection, j, rule)
+            settle(table, link, connection, j, rule, rule.prune_fraction)
 
 
 @compiled

@@ -25,7 +25,7 @@ from .arrays import (
     THRESHOLD_TAG,
     UPDATES,
 )
-from .update import connect, disconnect, normalise, room_for_connections
+from .update import connect, disconnect, first_strength, normalise, room_for_connections
 
 
 @inner
@@ -91,6 +91,15 @@ def release(net, neuron):
 
 
 @inner
+def release_unread(net, mature):
+    """Free all mature hidden neurons that nobody reads: what they learn goes nowhere."""
+    heard = listened(net)
+    for j in hidden_neurons(net):
+        if heard[j] == 0 and net.table[DEGREE, j] > 0 and net.table[UPDATES, j] >= mature:
+            release(net, j)
+
+
+@inner
 def settle_in(net, batch, neuron, place, room):
     """Connect a free neuron to the sources that are higher than usual at one input, in proportion; returns how many.
 
@@ -130,8 +139,8 @@ def settle_in(net, batch, neuron, place, room):
 
 
 @inner
-def introduce(net, neuron, share, reserve, room):
-    """Let all who may and have connections read a neuron, at a strength of `share` / number of allowed sources."""
+def introduce(net, neuron, rule, room):
+    """Let all who may and have connections read a neuron, at strengths near 0."""
     table, link, connection = net.table, net.link, net.connection
     for k in net.order:
         start, free, stop = table[FIRST, k], table[FIRST, k] + table[DEGREE, k], table[FIRST, k + 1]
@@ -142,10 +151,10 @@ def introduce(net, neuron, share, reserve, room):
                 continue
             if connection[SLOW_STRENGTH, c] > 0:  # what it said before it became free
                 connection[SLOW_STRENGTH, c] = 0
-                normalise(connection[SLOW_STRENGTH, start:stop], reserve)
+                normalise(connection[SLOW_STRENGTH, start:stop], rule.reserve)
             if room > 0:
-                connect(table, link, connection, k, c, share / (stop - start))
-                normalise(connection[STRENGTH, start : free + 1], reserve)
+                connect(table, link, connection, k, c, first_strength(rule, stop - start))
+                normalise(connection[STRENGTH, start : free + 1], rule.reserve)
                 room -= 1
 
 
@@ -171,5 +180,5 @@ def recruit(net, batch, rule):
     room -= settle_in(net, batch, neuron, place, room - readers)
     if table[DEGREE, neuron] == 0:
         return -1
-    introduce(net, neuron, rule.growth_strength + rule.prune_fraction, rule.reserve, room)
+    introduce(net, neuron, rule, room)
     return neuron

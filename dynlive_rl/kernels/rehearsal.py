@@ -38,8 +38,8 @@ from .arrays import (
 )
 from .cycle import row_ends
 from .errors import reward_outputs
-from .recruit import recruit
-from .update import connect, room_for_connections, update_all
+from .recruit import recruit, release_unread
+from .update import connect, first_strength, room_for_connections, update_all
 
 
 @inlined
@@ -212,7 +212,7 @@ def grow_by_signal(net, batch, scratch, rule):
 
     After `backward` and before the update. A neuron looks at as many missing connections, drawn at random, as the rule's
     growth probability makes of those it misses or of those it has, whichever are fewer: thousands of allowed sources cost
-    no more than a share of what the connections cost already. A new strength starts just above where it would be pruned.
+    no more than a share of what the connections cost already. See `first_strength` for what it starts at.
     Nothing grows from the dead (gain 0) or the free (no connections), nor beyond the rule's number of connections.
     """
     table, link, connection, gain = net.table, net.link, net.connection, net.neuron[GAIN]
@@ -238,29 +238,24 @@ def grow_by_signal(net, batch, scratch, rule):
             for t in range(1, output.shape[0]):
                 asked += dot(credit[t, j], output[t - link[DELAY, slot], source])
             if asked > centre:
-                connect(
-                    table,
-                    link,
-                    connection,
-                    j,
-                    slot,
-                    real((rule.growth_strength + rule.prune_fraction) / (stop - start)),
-                )
+                connect(table, link, connection, j, slot, real(first_strength(rule, stop - start)))
                 signal[free] = asked
                 free += 1
                 room -= 1
 
 
 @inner
-def learn(net, batch, scratch, rule, learning_rate, hops):
-    """Credit back, growth, one update of every neuron in reach, and recruiting.
+def learn(net, batch, scratch, rule, learning_rate, hops, prune_fraction):
+    """Credit back, growth, one update of every neuron in reach; then the unread are released and others recruited.
 
-    `forward`, `start_credit` and the rewards come before.
+    `forward`, `start_credit` and the rewards come before. learning_rate and prune_fraction replace the rule's.
     """
     backward(net, batch, scratch, rule, hops)
     if rule.growth == SIGNAL:
         grow_by_signal(net, batch, scratch, rule)
-    update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.error, learning_rate)
+    update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.error, learning_rate, prune_fraction)
+    if rule.prune_fraction > 0:
+        release_unread(net, rule.mature)
     if rule.recruit_below > 0:
         recruit(net, batch, rule)
 
@@ -294,5 +289,5 @@ def rehearse(net, batch, scratch, rule, inputs, wanted, meaning, sharpness, lear
     forward(net, batch, rule, net.connection[STRENGTH], row_ends(net.table), net.neuron[THRESHOLD])
     start_credit(net.outputs, scratch, hops)
     losses = reward_outputs(net.outputs, batch.output, scratch.credit, wanted, meaning, sharpness)
-    learn(net, batch, scratch, rule, learning_rate, hops)
+    learn(net, batch, scratch, rule, learning_rate, hops, rule.prune_fraction)
     return losses

@@ -67,6 +67,14 @@ def connect(table, link, connection, neuron, slot, strength):
 
 
 @inner
+def first_strength(rule, allowed):
+    """Return the strength that a connection is born with: near 0, and above what is pruned at once."""
+    # Without moments nothing tells a strength that rises from one that falls.
+    floor = 0.0 if rule.step == ADAM else rule.prune_fraction
+    return (rule.growth_strength + floor) / allowed
+
+
+@inner
 def room_for_connections(table, rule):
     """How many more connections there may be."""
     room = rule.max_connections
@@ -100,19 +108,23 @@ def grow_at_random(table, link, connection, gain, neuron, probability, strength,
 
 
 @inner
-def prune(table, link, connection, neuron, floor, keep):
-    """Remove the connections of strength <= floor; where `keep`, the strongest ones stay whatever their strength."""
+def prune(table, link, connection, neuron, floor, weak, keep):
+    """Remove the connections of strength <= floor, and those <= weak whose signal has not been rising them lately.
+
+    Where `keep`, the strongest ones stay whatever their strength.
+    """
     start = table[FIRST, neuron]
     strength = connection[STRENGTH]
     weakest = strongest = strength[start]
     for c in range(start, start + table[DEGREE, neuron]):
         weakest = min(weakest, strength[c])
         strongest = max(strongest, strength[c])
-    if weakest > floor:
+    if weakest > max(floor, weak):
         return
     c = start
     while c < start + table[DEGREE, neuron]:
-        if strength[c] <= floor and not (keep and strength[c] == strongest):
+        fading = strength[c] <= weak and connection[MEAN_SIGNAL, c] <= 0
+        if (strength[c] <= floor or fading) and not (keep and strength[c] == strongest):
             disconnect(table, link, connection, neuron, c)
         else:
             c += 1
@@ -134,8 +146,11 @@ def normalise(strength, reserve):
 
 
 @inlined
-def settle(table, link, connection, neuron, rule):
-    """After a step of one neuron: prune what has become too weak, and normalise what is left."""
+def settle(table, link, connection, neuron, rule, prune_fraction):
+    """After a step of one neuron: prune what has become too weak, and normalise what is left.
+
+    prune_fraction replaces the rule's.
+    """
     if rule.kind == FREE:
         return
     start = table[FIRST, neuron]
@@ -143,10 +158,9 @@ def settle(table, link, connection, neuron, rule):
     if stop > start:
         original = rule.kind == ORIGINAL
         floor = type(connection[0, 0])(rule.prune_floor)
-        if not original:
-            floor = max(floor, type(floor)(rule.prune_fraction / (table[FIRST, neuron + 1] - start)))
-        if count_at_most(connection[STRENGTH, start:stop], floor) > 0:
-            prune(table, link, connection, neuron, floor, not (rule.reserve or original))
+        weak = floor if original else type(floor)(prune_fraction / (table[FIRST, neuron + 1] - start))
+        if count_at_most(connection[STRENGTH, start:stop], max(floor, weak)) > 0:
+            prune(table, link, connection, neuron, floor, weak, not (rule.reserve or original))
             stop = start + table[DEGREE, neuron]
     if stop > start:
         normalise(connection[STRENGTH, start:stop], rule.reserve)
@@ -214,12 +228,12 @@ def step_together(table, neuron, connection, signal, error, begin, end, rule, pa
 
 
 @inner
-def update_all(net, rule, reached, signal, error, reward, learning_rate):
+def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_fraction):
     """Let every neuron j with reached[j] learn once.
 
     signal (c,) holds Σ e x for each connection and 0 where there is none, error (n,) holds Σ e and reward (n,) Σ ρ, sums
-    over whatever is learned from at once (design: e = ρ · slope). learning_rate replaces the rule's. Centres the signals
-    and clears `reached`.
+    over whatever is learned from at once (design: e = ρ · slope). learning_rate and prune_fraction replace the rule's.
+    Centres the signals and clears `reached`.
     """
     table, neuron, link, connection = net.table, net.neuron, net.link, net.connection
     strength = connection[STRENGTH]
@@ -259,7 +273,7 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate):
             continue
         reached[j] = 0
         if table[DEGREE, j] > 0 or original:
-            settle(table, link, connection, j, rule)
+            settle(table, link, connection, j, rule, prune_fraction)
             if rule.growth == RANDOM and reward[j] < 0:
                 probability, most, before = rule.growth_probability, rule.growth_strength, table[DEGREE, j]
                 grow_at_random(table, link, connection, neuron[GAIN], j, probability, most, room, net.random)

@@ -8,7 +8,7 @@ from dynlive_rl.kernels.actor_critic import Settings
 from dynlive_rl.kernels.live import LiveSettings
 from dynlive_rl.rule import LearningRule
 
-RULE = LearningRule(step="adam", growth="signal")
+RULE = LearningRule(step="adam", growth="signal", mature=1000)
 
 
 @dataclass(frozen=True, kw_only=True)

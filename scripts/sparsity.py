@@ -1,14 +1,16 @@
-"""The sparsity-score curve: sparse networks that grow against networks that start with all connections.
+"""The sparsity-score curve: networks that start sparse, grow and are pruned, against those that start with all connections.
 
 Every setting is a share of connections at first (`connect`) and a pruning fraction (`prune_fraction`) of the agent's
-configuration. Counts the steps to solve (first of three evaluations in a row at or above the threshold; unsolved runs
-count as all steps), the score at the end and the share of the allowed connections that is left, of both networks.
+configuration; 1 and 0 are the default. A run counts the steps to solve (first of three evaluations in a row at or above the
+threshold; unsolved runs count as all steps), the score (mean of the last fifth of its evaluations), and the share of the
+allowed connections of both networks that is left. One process and one file per run; runs that have a file are not run again.
 """
 
 import argparse
 import json
-import os
+import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import protocol
+import runs
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
 from dynlive_rl.agents.evaluation import play
 
-STEPS = {"CartPole-v1": 6_000, "Acrobot-v1": 6_000, "MountainCar-v0": 8_000}
-SETTINGS = ((1.0, 0.0), (0.1, 0.3), (0.1, 0.6), (0.1, 0.0), (1.0, 0.3), (1.0, 0.6), (0.1, 0.1), (0.1, 0.8))
+ENVS = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
+STEPS = 20_000
+EPISODES = 20
+Setting = tuple[float, float]  # connect, prune_fraction
+DEFAULT: Setting = (1.0, 0.0)
 
 
 def share(agent: DynLiveAgent) -> float:
@@ -31,99 +37,123 @@ def share(agent: DynLiveAgent) -> float:
     return sum(net.connections for net in networks) / sum(net.allowed_connections for net in networks)
 
 
-def run(env_id: str, config: AgentConfig, seed: int, every: int, episodes: int) -> dict[str, Any]:
+def train(env_id: str, setting: Setting, seed: int, steps: int = STEPS) -> dict[str, Any]:
     """Train one agent and return its curve of (steps, greedy mean, share of connections)."""
+    connect, fraction = setting
+    config = AgentConfig(connect=connect, rule=replace(AgentConfig().rule, prune_fraction=fraction))
     agent = DynLiveAgent(gym.make(env_id), seed=seed, config=config)
-    arena = protocol._arena(env_id, episodes)
-    curve = [(0, None, round(share(agent), 3))]
-    for steps in range(every, STEPS[env_id] + 1, every):
-        agent.learn(every, reset_num_timesteps=False, progress_bar=False)
+    arena = protocol._arena(env_id, EPISODES)
+    start, curve = round(share(agent), 3), []
+    for at in protocol.fine_grid(steps):
+        agent.learn(at - agent.num_timesteps, reset_num_timesteps=False, progress_bar=False)
         mean = play(agent, arena, protocol.EVALUATION_SEED, deterministic=True).mean
-        curve.append((steps, round(mean, 1), round(share(agent), 3)))
+        curve.append((at, round(mean, 1), round(share(agent), 3)))
     arena.close()
-    first = protocol.first_solved([point[1] for point in curve[1:]], protocol.TASKS[env_id].threshold)
+    first = protocol.first_solved([point[1] for point in curve], protocol.TASKS[env_id].threshold)
     last = [point[1] for point in curve[-max(1, len(curve) // 5) :]]
     return {
-        "env": env_id, "seed": seed, "connect": config.connect, "prune_fraction": config.rule.prune_fraction,
-        "recruit_below": config.rule.recruit_below, "solved_at": None if first is None else curve[first + 1][0],
-        "score": round(float(np.mean(last)), 1), "share": curve[-1][2], "curve": curve,
+        "env": env_id, "seed": seed, "connect": connect, "prune_fraction": fraction, "steps": steps,
+        "solved_at": None if first is None else curve[first][0], "score": round(float(np.mean(last)), 1),
+        "start": start, "share": curve[-1][2], "curve": curve,
     }  # fmt: skip
 
 
-def table(runs: list[dict[str, Any]]) -> list[str]:
-    """One row per environment and setting, means over seeds; the ratio over the seeds that a full start ran too."""
-    lines = ["| environment | start | φ | recruits | seeds | steps to solve | ÷ full start | score | share left |"]
-    lines.append("|" + "---|" * 9)
-    for env_id in STEPS:
-        kinds: dict[tuple[float, float, float], list[dict[str, Any]]] = {}
-        for r in runs:
-            if r["env"] == env_id:
-                kinds.setdefault((r["recruit_below"], -r["connect"], r["prune_fraction"]), []).append(r)
-        full = {r["seed"]: r["solved_at"] or STEPS[env_id] for r in kinds.get((0.0, -1.0, 0.0), [])}
-        for (recruits, _, fraction), some in sorted(kinds.items()):
-            steps = np.mean([r["solved_at"] or STEPS[env_id] for r in some])
-            shared = [r["solved_at"] or STEPS[env_id] for r in some if r["seed"] in full]
-            seeds = [r["seed"] for r in some if r["seed"] in full]
-            ratio = f"{np.mean(shared) / np.mean([full[seed] for seed in seeds]):.2f}" if shared else "–"
-            start = f"{some[0]['curve'][0][2]:.0%}"
-            score, left = np.mean([r["score"] for r in some]), np.mean([r["share"] for r in some])
+def steps_to_solve(run: dict[str, Any]) -> float:
+    return float(run["solved_at"] or run["steps"])
+
+
+def ratio(some: list[dict[str, Any]], full: dict[int, float]) -> str:
+    """Return how many times the default's steps some runs took on the same seeds, with a 95 % bootstrap interval."""
+    pairs = np.array([(steps_to_solve(run), full[run["seed"]]) for run in some if run["seed"] in full])
+    if not len(pairs):
+        return "–"
+    drawn = pairs[np.random.default_rng(0).integers(len(pairs), size=(5_000, len(pairs)))].mean(1)
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+    mean = pairs.mean(0)
+    return f"{mean[0] / mean[1]:.2f} ({low:.2f}–{high:.2f})"
+
+
+def table(files: list[dict[str, Any]]) -> str:
+    """Return one row per environment and setting, of the run files' contents."""
+    lines = ["| environment | connections at first | φ | seeds | steps to solve: median | mean | ÷ default (95 %) |"]
+    lines[0] += " solved | score | connections left |"
+    lines.append("|" + "---|" * 10)
+    for env_id in ENVS:
+        kinds: dict[Setting, list[dict[str, Any]]] = {}
+        for run in files:
+            if run["env"] == env_id:
+                kinds.setdefault((run["connect"], run["prune_fraction"]), []).append(run)
+        full = {run["seed"]: steps_to_solve(run) for run in kinds.get(DEFAULT, [])}
+        for setting in sorted(kinds, key=lambda kind: (-kind[0], kind[1])):
+            some = kinds[setting]
+            steps = [steps_to_solve(run) for run in some]
+            solved = np.mean([run["solved_at"] is not None for run in some])
+            score, left = np.mean([run["score"] for run in some]), np.mean([run["share"] for run in some])
             lines.append(
-                f"| {env_id} | {start} | {fraction:g} | {'yes' if recruits else 'no'} | {len(some)} | {steps:,.0f} | {ratio} "
-                f"| {score:.1f} | {left:.0%} |"
+                f"| {env_id} | {some[0]['start']:.0%} | {setting[1]:g} | {len(some)} | {np.median(steps):,.0f} "
+                f"| {np.mean(steps):,.0f} | {'–' if setting == DEFAULT else ratio(some, full)} "
+                f"| {solved:.0%} | {score:.1f} | {left:.0%} |"
             )
-    return lines
+    return "\n".join(lines)
 
 
-def draw(runs: list[dict[str, Any]], path: Path) -> None:
-    """Draw score and steps to solve over the share of connections left."""
-    _, axes = plt.subplots(2, len(STEPS), figsize=(11, 5.5), sharex=True)
-    for column, env_id in enumerate(STEPS):
+def draw(files: list[dict[str, Any]], path: Path) -> None:
+    """Draw score and steps to solve over the share of connections left: every run, and the mean of every setting."""
+    figure, axes = plt.subplots(2, len(ENVS), figsize=(11, 6), sharex=True, layout="constrained")
+    for column, env_id in enumerate(ENVS):
         for connect, colour, label in ((1.0, "tab:grey", "all at first"), (0.1, "tab:blue", "10 % at first")):
-            some = [r for r in runs if r["env"] == env_id and r["connect"] == connect and not r["recruit_below"]]
-            left = [r["share"] for r in some]
-            axes[0, column].scatter(left, [r["score"] for r in some], color=colour, label=label, s=18, alpha=0.7)
-            solved = [r["solved_at"] or STEPS[env_id] for r in some]
-            axes[1, column].scatter(left, solved, color=colour, s=18, alpha=0.7)
+            some = [run for run in files if run["env"] == env_id and run["connect"] == connect]
+            for row, value in enumerate((lambda run: run["score"], steps_to_solve)):
+                axes[row, column].scatter([run["share"] for run in some], list(map(value, some)), 12, colour, alpha=0.35)
+                means = []
+                for fraction in sorted({run["prune_fraction"] for run in some}):
+                    alike = [run for run in some if run["prune_fraction"] == fraction]
+                    means.append((np.mean([run["share"] for run in alike]), np.mean(list(map(value, alike))), fraction))
+                    axes[row, column].annotate(f"{fraction:g}", means[-1][:2], textcoords="offset points", xytext=(3, 4))
+                axes[row, column].plot(*zip(*[m[:2] for m in means], strict=True), "o-", color=colour, label=label)
         axes[0, column].axhline(protocol.TASKS[env_id].threshold, color="k", lw=0.6, ls=":")
         axes[0, column].set_title(env_id)
         axes[1, column].set_xlabel("share of connections left")
     axes[0, 0].set_ylabel("score at the end")
     axes[1, 0].set_ylabel("steps to solve")
-    axes[0, 0].legend(frameon=False)
-    plt.tight_layout()
+    axes[1, 0].set_xlim(0, 1.02)
+    axes[1, 0].legend(frameon=False, title="means, with φ")
     plt.savefig(path, dpi=110)
+    plt.close(figure)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--envs", nargs="+", choices=list(STEPS), default=list(STEPS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(20)), help="(default: 0 to 19)")
-    parser.add_argument("--settings", type=int, default=len(SETTINGS), help="how many (default: all %(default)s)")
-    parser.add_argument("--recruit-below", type=float, default=0.0, help="recruit too (default: never)")
-    parser.add_argument("--every", type=int, default=100, help="steps between evaluations (default: %(default)s)")
-    parser.add_argument("--episodes", type=int, default=20, help="per evaluation (default: %(default)s)")
+    parser.add_argument("--envs", nargs="+", choices=ENVS, default=list(ENVS), metavar="ENV", help=", ".join(ENVS))
+    parser.add_argument("--connect", type=float, nargs="+", default=[1.0, 0.1], help="(default: 1 0.1)")
+    parser.add_argument("--prune-fraction", type=float, nargs="+", default=[0.0, 4.0], help="(default: 0 4)")
+    parser.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-19"), help="(default: 0-19)")
+    parser.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("results/sparsity"), help="folder (default: %(default)s)")
-    parser.add_argument("--table-only", action="store_true", help="run nothing")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    kinds = [] if options.table_only else SETTINGS[: options.settings]
-    for seed in options.seeds:
-        for connect, fraction in kinds:
-            for env_id in options.envs:
-                name = f"{env_id}_{connect:g}_{fraction:g}_{options.recruit_below:g}_{seed}.json"
-                if not (options.out / name).exists():
-                    rule = replace(AgentConfig().rule, prune_fraction=fraction, recruit_below=options.recruit_below)
-                    config = AgentConfig(connect=connect, rule=rule)
-                    result = run(env_id, config, seed, options.every, options.episodes)
-                    partial = options.out / (name + ".partial")
-                    partial.write_text(json.dumps(result) + "\n")
-                    os.replace(partial, options.out / name)
-    runs = [json.loads(path.read_text()) for path in sorted(options.out.glob("*_*_*.json"))]
-    lines = table(runs)
-    (options.out / "table.md").write_text("\n".join(lines) + "\n")
-    draw(runs, options.out / "curve.png")
-    print("\n".join(lines))
+    todo = {
+        options.out / f"{env_id}_{connect:g}_{fraction:g}_{seed}.json": (env_id, (connect, fraction), seed)
+        for seed in options.seeds
+        for env_id, connect, fraction in product(options.envs, options.connect, options.prune_fraction)
+    }
+    if options.one:
+        [(path, run)] = todo.items()
+        runs.write(path, train(*run))
+        return 0
+    commands = {}
+    for path, (env_id, (connect, fraction), seed) in todo.items():
+        setting = ["--connect", str(connect), "--prune-fraction", str(fraction)]
+        commands[path] = [__file__, "--one", "--envs", env_id, *setting, "--seeds", str(seed), "--out", str(options.out)]
+    failed = runs.study(commands, options.jobs)
+    files = [json.loads(path.read_text()) for path in sorted(options.out.glob("*_*_*_*.json"))]
+    if files:
+        (options.out / "table.md").write_text(table(files) + "\n")
+        draw(files, options.out / "curve.png")
+        print(table(files))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

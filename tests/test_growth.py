@@ -69,7 +69,9 @@ def test_a_new_connection_is_faint_and_not_pruned_at_once(step, fraction):
     new = ~np.isin(net.sources(out), old)
     assert new.sum() > 0
     assert np.isin(old, net.sources(out)).all()
-    floor = fraction if step == "sgd" else 0.0  # without moments nothing tells a strength that rises from one that falls
+    floor = (
+        fraction if step == "sgd" else 0.0
+    )  # without moments nothing tells a strength that rises from one that falls
     assert (net.strengths(out)[new] < 1.1 * (floor + 0.001) / 40).all()
 
 

@@ -166,7 +166,16 @@ def reinforce(net, memory, scratch, rule, rewards, hops, ago):
     spread_credit(net, memory, scratch, rule, rewards, hops, cycle, depth)
     for d in range(depth):
         form_signals(net, memory, scratch, rule, hops, cycle, d)
-        update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.credit[d], rule.learning_rate, rule.prune_fraction)
+        update_all(
+            net,
+            rule,
+            scratch.reached,
+            scratch.signal,
+            scratch.error,
+            scratch.credit[d],
+            rule.learning_rate,
+            rule.prune_fraction,
+        )
 
 
 @compiled

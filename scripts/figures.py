@@ -224,7 +224,9 @@ def _panels(runs: list[Run], path: Path, draw: Any, label: str) -> None:
     columns = min(3, len(envs))
     height = -(-len(envs) // columns)
     with mpl.rc_context({"svg.hashsalt": "dynlive", "font.size": 9}):
-        figure, grid = plt.subplots(height, columns, figsize=(4.6 * columns, 3.4 * height), squeeze=False)
+        size = 4.6 * columns, 3.4 * height + 0.4
+        figure, grid = plt.subplots(height, columns, figsize=size, squeeze=False, layout="constrained")
+        lines: dict[str, Any] = {}
         for axes in grid.flat[len(envs) :]:
             axes.remove()
         for axes, env_id in zip(grid.flat, envs, strict=False):
@@ -234,8 +236,9 @@ def _panels(runs: list[Run], path: Path, draw: Any, label: str) -> None:
                     style = {"color": f"C{agents.index(agent) % 10}", "linewidth": 2.2 if ours else 1.2}
                     draw(axes, env_id, agent, group, style)
             axes.set(title=env_id, xscale="log", xlabel="environment steps", ylabel=label)
-            axes.legend(fontsize=7, frameon=False)
-        figure.tight_layout()
+            lines |= {line.get_label(): line for line in axes.get_lines() if line.get_label() in agents}
+        named = [lines[agent] for agent in agents]
+        figure.legend(handles=named, loc="outside lower center", ncols=min(len(named), 5), frameon=False)
         figure.savefig(path.with_suffix(".png"), dpi=130)
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
         plt.close(figure)

@@ -104,12 +104,16 @@ def draw(files: list[dict[str, Any]], path: Path) -> None:
         for connect, colour, label in ((1.0, "tab:grey", "all at first"), (0.1, "tab:blue", "10 % at first")):
             some = [run for run in files if run["env"] == env_id and run["connect"] == connect]
             for row, value in enumerate((lambda run: run["score"], steps_to_solve)):
-                axes[row, column].scatter([run["share"] for run in some], list(map(value, some)), 12, colour, alpha=0.35)
+                axes[row, column].scatter(
+                    [run["share"] for run in some], list(map(value, some)), 12, colour, alpha=0.35
+                )
                 means = []
                 for fraction in sorted({run["prune_fraction"] for run in some}):
                     alike = [run for run in some if run["prune_fraction"] == fraction]
                     means.append((np.mean([run["share"] for run in alike]), np.mean(list(map(value, alike))), fraction))
-                    axes[row, column].annotate(f"{fraction:g}", means[-1][:2], textcoords="offset points", xytext=(3, 4))
+                    axes[row, column].annotate(
+                        f"{fraction:g}", means[-1][:2], textcoords="offset points", xytext=(3, 4)
+                    )
                 axes[row, column].plot(*zip(*[m[:2] for m in means], strict=True), "o-", color=colour, label=label)
         axes[0, column].axhline(protocol.TASKS[env_id].threshold, color="k", lw=0.6, ls=":")
         axes[0, column].set_title(env_id)
@@ -145,7 +149,17 @@ def main() -> int:
     commands = {}
     for path, (env_id, (connect, fraction), seed) in todo.items():
         setting = ["--connect", str(connect), "--prune-fraction", str(fraction)]
-        commands[path] = [__file__, "--one", "--envs", env_id, *setting, "--seeds", str(seed), "--out", str(options.out)]
+        commands[path] = [
+            __file__,
+            "--one",
+            "--envs",
+            env_id,
+            *setting,
+            "--seeds",
+            str(seed),
+            "--out",
+            str(options.out),
+        ]
     failed = runs.study(commands, options.jobs)
     files = [json.loads(path.read_text()) for path in sorted(options.out.glob("*_*_*_*.json"))]
     if files:

@@ -21,7 +21,7 @@ from math import exp, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .activations import Activation
-from .kernels.arrays import GAIN, POWER_OF, RATE, THRESHOLD, THRESHOLD_MEAN, THRESHOLD_SQUARE
+from .kernels.arrays import GAIN, MOST_WEAK, POWER_OF, RATE, THRESHOLD, THRESHOLD_MEAN, THRESHOLD_SQUARE
 
 if TYPE_CHECKING:
     from .network import Network
@@ -221,7 +221,7 @@ class Neuron(InputNeuron):
         w, rule, original = self.strengths, self.rule, self.rule.kind == "original"
         for i in w:
             w[i] = max(w[i], 0.0)
-        weak = 0.0 if original else rule.prune_fraction / len(self.sources)
+        weak = 0.0 if original else min(rule.prune_fraction / len(self.sources), MOST_WEAK)
         strongest = None if original or rule.reserve else max(w.values())
         for i in [i for i in w if w[i] <= rule.prune_floor or (w[i] <= weak and self.moments[i][0] <= 0)]:
             if w[i] != strongest:

@@ -61,9 +61,9 @@ class LearningRule:
     prune_floor
         A connection whose strength falls to this value or below is removed, in [0, 1).
     prune_fraction
-        φ ≥ 0: weak connections, with strengths of φ / number of allowed sources and below, are removed too; with step
-        "adam" only those whose signal's running mean is not above 0: weak, and not getting stronger. Then hidden neurons
-        that nobody reads become free as well. 0.05 to 0.1 makes networks sparse, 1 to 2 very sparse.
+        φ ≥ 0: weak connections are removed too, with strengths of φ / number of allowed sources, but no more than 0.02; with
+        step "adam" only those whose signal's running mean is not above 0: weak, and not getting stronger. Then hidden
+        neurons that nobody reads become free as well. 0.1 makes networks sparse, 1 to 2 very sparse.
     growth
         How connections form. "none". "random", the original way: after negative reward each missing connection returns
         with growth_probability, at a strength drawn from 0 to growth_strength. "signal": in rehearsal, each missing

@@ -264,8 +264,9 @@ class NaiveNetwork:
         new.threshold_moments, new.threshold_tag = (0.0, 0.0), 0.0
         for k, reader in self.neurons.items():
             if k != free[0] and free[0] in reader.allowed and reader.strengths:
-                floor = rule.prune_fraction if rule.step == "sgd" else 0.0
-                reader.strengths[free[0]] = (rule.growth_strength + floor) / len(reader.allowed)
+                n_allowed = len(reader.allowed)
+                floor = min(rule.prune_fraction / n_allowed, 0.02) if rule.step == "sgd" else 0.0
+                reader.strengths[free[0]] = rule.growth_strength / n_allowed + floor
                 self._normalise(reader)
 
     def _learn(self, j, signal, e, reward):
@@ -306,7 +307,7 @@ class NaiveNetwork:
         return {i: g - mean for i, g in signal.items()}
 
     def _prune_by_rule(self, neuron):
-        weak = self.rule.prune_fraction / len(neuron.allowed)
+        weak = min(self.rule.prune_fraction / len(neuron.allowed), 0.02)
         fading = {i for i, w in neuron.strengths.items() if w <= weak and neuron.moments.get(i, (0.0, 0.0))[0] <= 0}
         self._prune(neuron, self.rule.prune_floor, keep_strongest=not self.rule.reserve, fading=fading)
 

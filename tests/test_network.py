@@ -478,20 +478,21 @@ def test_with_a_reserve_a_neuron_can_lose_every_connection():
     assert net.connections == 0
 
 
-def test_the_relative_floor_prunes_below_its_fraction_of_an_equal_share():
-    build = NetworkBuilder(0, rule=LearningRule(prune_fraction=0.5, learning_rate=0.1), dtype="float64")
+@pytest.mark.parametrize(("fraction", "steps"), [(0.07, 47), (0.5, 46)])
+def test_the_relative_floor_prunes_below_its_fraction_of_an_equal_share_but_never_above_two_percent(fraction, steps):
+    build = NetworkBuilder(0, rule=LearningRule(prune_fraction=fraction, learning_rate=0.0201), dtype="float64")
     eyes = build.add_inputs(4)
     out = build.add_outputs(1, "identity", strengths="equal")
     build.allow(out, sources=eyes)
     net = build.build()
-    # Centred signals of input [1, 0, 0, 0] are 3/4 and -1/4: strengths 0.325 and 0.225, then 0.4 and 0.2, and so on.
-    for strongest in (0.325, 0.4, 0.475, 0.55, 0.625):
+    # Centred signals of input [1, 0, 0, 0] are 3/4 and -1/4: after k steps the others hold 0.25 - 0.005025 k each.
+    for k in range(1, steps):
         net.propagate([1, 0, 0, 0])
         net.reinforce([1.0])
-        assert_allclose(net.strengths(out[0]).max(), strongest, atol=1e-12)
+        assert_allclose(net.strengths(out[0]).min(), 0.25 - 0.005025 * k, atol=1e-12)
         assert net.connections == 4
     net.propagate([1, 0, 0, 0])
-    net.reinforce([1.0])  # the others would hold 0.1, below 0.5 / 4
+    net.reinforce([1.0])  # 0.0138 is below 0.07 / 4, and 0.0189 below 0.02
     assert net.sources(out[0]).tolist() == [0]
     assert net.strengths(out[0]).tolist() == [1.0]
 

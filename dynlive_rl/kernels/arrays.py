@@ -152,6 +152,9 @@ class Credit(NamedTuple):
     reached: NDArray[np.int8]  # (n,) who has something to learn
 
 
+MOST_WEAK = 0.02  # no strength above this is ever called weak
+
+
 class Rule(NamedTuple):
     """The numbers of a learning rule, see `dynlive_rl.rule.LearningRule`."""
 

@@ -18,6 +18,7 @@ from .arrays import (
     FREE,
     GAIN,
     MEAN_SIGNAL,
+    MOST_WEAK,
     ORIGINAL,
     RANDOM,
     RATE,
@@ -67,11 +68,17 @@ def connect(table, link, connection, neuron, slot, strength):
 
 
 @inner
+def weak_strength(prune_fraction, allowed):
+    """Return the strength at or below which a connection is weak."""
+    return min(prune_fraction / allowed, MOST_WEAK)
+
+
+@inner
 def first_strength(rule, allowed):
     """Return the strength that a connection is born with: near 0, and above what is pruned at once."""
     # Without moments nothing tells a strength that rises from one that falls.
-    floor = 0.0 if rule.step == ADAM else rule.prune_fraction
-    return (rule.growth_strength + floor) / allowed
+    floor = 0.0 if rule.step == ADAM else weak_strength(rule.prune_fraction, allowed)
+    return rule.growth_strength / allowed + floor
 
 
 @inner
@@ -158,7 +165,7 @@ def settle(table, link, connection, neuron, rule, prune_fraction):
     if stop > start:
         original = rule.kind == ORIGINAL
         floor = type(connection[0, 0])(rule.prune_floor)
-        weak = floor if original else type(floor)(prune_fraction / (table[FIRST, neuron + 1] - start))
+        weak = floor if original else type(floor)(weak_strength(prune_fraction, table[FIRST, neuron + 1] - start))
         if count_at_most(connection[STRENGTH, start:stop], max(floor, weak)) > 0:
             prune(table, link, connection, neuron, floor, weak, not (rule.reserve or original))
             stop = start + table[DEGREE, neuron]

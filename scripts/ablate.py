@@ -38,10 +38,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "growth-none": {"config": with_rule(growth="none")},
     "growth-random": {"config": with_rule(growth="random")},
-    "pruned-0.05": {"config": with_rule(prune_fraction=0.05)},
+    "pruned": {"config": with_rule(prune_fraction=2.5)},
     "hardly-pruned": {"config": with_rule(growth_probability=1.0)},  # what falls to 0 may return at once
-    "sparse": {"config": with_rule(connect=0.1, prune_fraction=0.6)},
-    "sparse-recruits": {"config": with_rule(connect=0.1, prune_fraction=0.6, recruit_below=0.7)},
+    "sparse": {"config": with_rule(connect=0.1, prune_fraction=2.5)},
+    "sparse-recruits": {"config": with_rule(connect=0.1, prune_fraction=2.5, recruit_below=0.7)},
     "single-rail": {"prepare": without_complements},
     "share-uniform": {"config": with_rule(share="uniform")},
     "reserve": {"config": with_rule(reserve=True)},

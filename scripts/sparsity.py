@@ -130,7 +130,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--envs", nargs="+", choices=ENVS, default=list(ENVS), metavar="ENV", help=", ".join(ENVS))
     parser.add_argument("--connect", type=float, nargs="+", default=[1.0, 0.1], help="(default: 1 0.1)")
-    parser.add_argument("--prune-fraction", type=float, nargs="+", default=[0.0, 4.0], help="(default: 0 4)")
+    parser.add_argument("--prune-fraction", type=float, nargs="+", default=[0.0, 2.5], help="(default: 0 2.5)")
     parser.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-19"), help="(default: 0-19)")
     parser.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("results/sparsity"), help="folder (default: %(default)s)")

@@ -65,7 +65,7 @@ def structure_costs(repeats: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
     rows = []
     for growth, fraction, size in [
-        (g, f, s) for g, f in (("signal", 0.05), ("signal", 0.6), ("random", 0.05)) for s in sizes
+        (g, f, s) for g, f in (("signal", 0.1), ("signal", 2.5), ("random", 0.1)) for s in sizes
     ]:
         off = structure_network(size, learning_rate=1e-9)
         on = structure_network(size, learning_rate=4e-3, growth=growth, prune_fraction=fraction)

@@ -94,7 +94,9 @@ def release(net, neuron):
 def release_unread(net, mature):
     """Free all mature hidden neurons that nobody reads: what they learn goes nowhere."""
     heard = listened(net)
-    for j in hidden_neurons(net):
+    for j in net.outputs:
+        heard[j] = 1
+    for j in net.order:
         if heard[j] == 0 and net.table[DEGREE, j] > 0 and net.table[UPDATES, j] >= mature:
             release(net, j)
 

@@ -221,19 +221,26 @@ class Neuron(InputNeuron):
         w, rule, original = self.strengths, self.rule, self.rule.kind == "original"
         for i in w:
             w[i] = max(w[i], 0.0)
-        weak = 0.0 if original else min(rule.prune_fraction / len(self.sources), MOST_WEAK)
+        judges = not original and self.updates >= rule.mature
+        weak = min(rule.prune_fraction / len(self.sources), MOST_WEAK) if judges else 0.0
         strongest = None if original or rule.reserve else max(w.values())
-        for i in [i for i in w if w[i] <= rule.prune_floor or (w[i] <= weak and self.moments[i][0] <= 0)]:
+        fading = [i for i in w if w[i] <= weak and self.moments[i][0] <= 0 and not self.is_young(self.sources[i])]
+        for i in [i for i in w if w[i] <= rule.prune_floor or i in fading]:
             if w[i] != strongest:
                 del w[i]
         total = sum(w.values())
         for i in w if total > 1 or not rule.reserve else ():
             w[i] = w[i] / total if total > 0 else 1 / len(w)
 
+    def is_young(self, source: "InputNeuron") -> bool:
+        """Tell whether a source has not had its chance yet."""
+        return isinstance(source, Neuron) and source.updates < self.rule.mature
+
     def step(self, place: int, signal: float) -> float:
         """Return how far a signal moves a strength or the threshold."""
         rate = self.rule.learning_rate * self.rate
         if self.rule.step == "sgd" or self.rule.kind == "original":
+            self.moments[place] = [signal, 0.0]
             return rate * signal
         (d1, d2), (m, v) = self.rule.decays, self.moments[place]
         m, v = self.moments[place] = [d1 * m + (1 - d1) * signal, d2 * v + (1 - d2) * signal * signal]

@@ -61,9 +61,9 @@ class LearningRule:
     prune_floor
         A connection whose strength falls to this value or below is removed, in [0, 1).
     prune_fraction
-        φ ≥ 0: weak connections are removed too, with strengths of φ / number of allowed sources, but no more than 0.02; with
-        step "adam" only those whose signal's running mean is not above 0: weak, and not getting stronger. Then hidden
-        neurons that nobody reads become free as well. 0.1 makes networks sparse, 1 to 2 very sparse.
+        φ ≥ 0: connections that are weak and do not get stronger are removed too. Weak is a strength of at most φ / number of
+        allowed sources, and at most 0.02 whatever φ is; stronger it gets where its signal (with step "adam" the running
+        mean) is above 0. Hidden neurons that nobody reads any more become free. 0.1 makes networks sparse, 2 very sparse.
     growth
         How connections form. "none". "random", the original way: after negative reward each missing connection returns
         with growth_probability, at a strength drawn from 0 to growth_strength. "signal": in rehearsal, each missing
@@ -78,7 +78,8 @@ class LearningRule:
         In rehearsal, a free hidden neuron (retired, or never connected) is recruited for an input that no other one says
         more about than this, compared with what it says on average, in [0, 1]; 0: never.
     mature
-        A neuron that nobody reads becomes free once it has learned so often, ≥ 0: the young have not had their chance.
+        How often a neuron must have learned before it removes weak connections, before weak connections to it are removed,
+        and, of the output neurons, before hidden ones that nobody reads become free, ≥ 0: the young have not had their chance.
     decays
         "adam" only: decay of the running mean and of the mean square, each in [0, 1).
     """

@@ -192,6 +192,7 @@ class NaiveNetwork:
         given = {(k, t): float(r) for k, r in zip(self.outputs, rewards, strict=True)}
         for (j, back), reward in self._credit(self.history, given, oldest, hops).items():
             signal, e = self._asked(self.history, j, back, reward)
+            self._count(self.neurons[j])
             self._learn(j, signal, e, reward)
 
     def rehearse(self, inputs, rewards, hops=10**9):
@@ -210,6 +211,8 @@ class NaiveNetwork:
                 for i in signal:
                     total[i] += signal[i]
                 errors[j] = errors.get(j, 0.0) + e
+        for j in signals:
+            self._count(self.neurons[j])
         for j in reversed(self.order):
             if j in signals:
                 self._learn(j, signals[j], errors[j], errors[j])
@@ -220,11 +223,13 @@ class NaiveNetwork:
         return outputs
 
     def _release_unread(self):
-        """Take the connections of the hidden neurons that had no reader when this began."""
+        """Take the connections of the hidden neurons that had no reader when this began, once outputs have learned enough."""
+        if max(self.neurons[k].updates for k in self.outputs) < self.rule.mature:
+            return
         heard = {i for neuron in self.neurons.values() for i in neuron.strengths} | set(self.outputs)
         for j in self.order:
             neuron = self.neurons[j]
-            if j not in heard and neuron.strengths and neuron.updates >= self.rule.mature:
+            if j not in heard and neuron.strengths:
                 neuron.strengths, neuron.moments, neuron.tags = {}, {}, {}
 
     def _recruit(self, histories):
@@ -245,7 +250,8 @@ class NaiveNetwork:
         heard = {i for neuron in self.neurons.values() for i in neuron.strengths}
         unread = [j for j in hidden if j not in heard and self.neurons[j].allowed]
         free = [j for j in unread if not self.neurons[j].strengths]
-        free += [j for j in unread if self.neurons[j].strengths and self.neurons[j].updates >= rule.mature]
+        if max(self.neurons[k].updates for k in self.outputs) >= rule.mature:
+            free += [j for j in unread if self.neurons[j].strengths]
         if known[place] >= rule.recruit_below or room <= len(self.outputs) or not free:
             return
         new = self.neurons[free[0]]
@@ -264,10 +270,11 @@ class NaiveNetwork:
         new.threshold_moments, new.threshold_tag = (0.0, 0.0), 0.0
         for k, reader in self.neurons.items():
             if k != free[0] and free[0] in reader.allowed and reader.strengths:
-                n_allowed = len(reader.allowed)
-                floor = min(rule.prune_fraction / n_allowed, 0.02) if rule.step == "sgd" else 0.0
-                reader.strengths[free[0]] = rule.growth_strength / n_allowed + floor
+                reader.strengths[free[0]] = rule.growth_strength / len(reader.allowed)
                 self._normalise(reader)
+
+    def _count(self, neuron):
+        neuron.updates += neuron.strengths != {} and self.rule.kind != "original"
 
     def _learn(self, j, signal, e, reward):
         neuron, rule = self.neurons[j], self.rule
@@ -279,7 +286,6 @@ class NaiveNetwork:
                 w[i] = max(w[i] + rule.learning_rate * neuron.rate * signal[i], 0.0)
             self._prune(neuron, rule.prune_floor, keep_strongest=False)
         elif w:
-            neuron.updates += 1
             g = signal if rule.reserve or neuron.free else self._centred(signal)
             for i in w:
                 step, neuron.moments[i] = self._step(neuron, g[i], neuron.moments.get(i, (0.0, 0.0)))
@@ -295,7 +301,7 @@ class NaiveNetwork:
     def _step(self, neuron, g, moments):
         rate = self.rule.learning_rate * neuron.rate
         if self.rule.step == "sgd":
-            return rate * g, moments
+            return rate * g, (g, 0.0)
         b1, b2 = self.rule.decays
         m, v = b1 * moments[0] + (1 - b1) * g, b2 * moments[1] + (1 - b2) * g * g
         corrected = m / (1 - b1**neuron.updates), v / (1 - b2**neuron.updates)
@@ -307,9 +313,17 @@ class NaiveNetwork:
         return {i: g - mean for i, g in signal.items()}
 
     def _prune_by_rule(self, neuron):
-        weak = min(self.rule.prune_fraction / len(neuron.allowed), 0.02)
-        fading = {i for i, w in neuron.strengths.items() if w <= weak and neuron.moments.get(i, (0.0, 0.0))[0] <= 0}
+        weak = min(self.rule.prune_fraction / len(neuron.allowed), 0.02) if self._mature(neuron) else 0.0
+        fading = {
+            i
+            for i, w in neuron.strengths.items()
+            if w <= weak and neuron.moments.get(i, (0.0, 0.0))[0] <= 0 and self._mature(self.neurons.get(i))
+        }
         self._prune(neuron, self.rule.prune_floor, keep_strongest=not self.rule.reserve, fading=fading)
+
+    def _mature(self, neuron):
+        """Inputs, which are no neurons here, always are."""
+        return neuron is None or not neuron.allowed or neuron.updates >= self.rule.mature
 
     def _prune(self, neuron, floor, keep_strongest, fading=frozenset()):
         w = neuron.strengths

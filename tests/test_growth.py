@@ -78,7 +78,7 @@ def test_a_new_connection_is_faint_and_not_pruned_at_once(step, fraction):
 @pytest.mark.parametrize("wanted", [1.0, -1.0])
 def test_weak_connections_stay_while_they_get_stronger(wanted):
     """Two outputs read the same faint input, which is what the one needs and what the other must not say."""
-    net = reader(5, learning_rate=1e-4, growth="none", prune_fraction=0.5)
+    net = reader(5, learning_rate=1e-4, growth="none", prune_fraction=0.5, mature=0)
     out = net.output_ids[0]
     net.set_strength(out, 2, 0.01)
     rng = np.random.default_rng(0)
@@ -90,22 +90,32 @@ def test_weak_connections_stay_while_they_get_stronger(wanted):
 
 
 def test_hidden_neurons_that_nobody_reads_any_more_are_freed_where_weak_connections_are_pruned():
-    for fraction, freed in ((0.0, False), (0.2, True)):
+    x = np.random.default_rng(0).random((8, 3))
+    for fraction, freed in ((0.0, False), (1e-9, True)):
         rule = LearningRule(step="adam", prune_fraction=fraction, mature=3)
         net = Network.layered(inputs=3, hidden=(6,), outputs=2, seed=0, rule=rule, dtype="float64")
         unread = net.layers[1].ids[0]
         for k in net.output_ids:
             net.remove_connection(k, unread)
-        rng = np.random.default_rng(0)
-        net.arrays.updates[unread] = 2  # never reached by credit, it would stay young
-        x = rng.random((8, 3))
-        net.rehearse(x, np.zeros((8, 2)))
-        assert net.sources(unread).size
-        net.arrays.updates[unread] = 3
         before = net.predict(x)
+        for _ in range(2):
+            net.rehearse(x, np.zeros((8, 2)))
+            assert net.sources(unread).size  # the outputs are too young to judge
         net.rehearse(x, np.zeros((8, 2)))
         assert (net.sources(unread).size == 0) == freed
         assert_allclose(net.predict(x), before)
+
+
+def test_the_young_neither_prune_what_is_weak_nor_are_pruned_for_it():
+    rule = LearningRule(prune_fraction=2.5, mature=5, learning_rate=1e-5)
+    net = Network.layered(inputs=4, hidden=(128,), outputs=2, seed=0, rule=rule, dtype="float64")
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        net.rehearse(rng.random((16, 4)), rng.normal(size=(16, 2)) / 16)
+        assert net.connections == net.allowed_connections
+    net.rehearse(rng.random((16, 4)), rng.normal(size=(16, 2)) / 16)
+    for k in net.output_ids:  # equal strengths are weak here, and half of them are to get weaker
+        assert 20 < net.sources(k).size < 108
 
 
 def test_outputs_that_start_equal_share_their_first_sources():

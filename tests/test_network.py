@@ -480,7 +480,9 @@ def test_with_a_reserve_a_neuron_can_lose_every_connection():
 
 @pytest.mark.parametrize(("fraction", "steps"), [(0.07, 47), (0.5, 46)])
 def test_the_relative_floor_prunes_below_its_fraction_of_an_equal_share_but_never_above_two_percent(fraction, steps):
-    build = NetworkBuilder(0, rule=LearningRule(prune_fraction=fraction, learning_rate=0.0201), dtype="float64")
+    build = NetworkBuilder(
+        0, rule=LearningRule(prune_fraction=fraction, learning_rate=0.0201, mature=0), dtype="float64"
+    )
     eyes = build.add_inputs(4)
     out = build.add_outputs(1, "identity", strengths="equal")
     build.allow(out, sources=eyes)
@@ -598,7 +600,7 @@ def test_the_original_rule_grows_as_often_as_its_probability_says():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "rule", ["simplex", "original", LearningRule(step="adam", decays=(0.8, 0.99), prune_fraction=0.1)]
+    "rule", ["simplex", "original", LearningRule(step="adam", decays=(0.8, 0.99), prune_fraction=0.1, mature=0)]
 )
 def test_a_saved_network_goes_on_exactly_where_it_was(rule, dtype, tmp_path):
     net = random_network(2, LearningRule(kind=rule) if isinstance(rule, str) else rule, dtype=dtype)

@@ -25,7 +25,7 @@ from .arrays import (
     THRESHOLD_TAG,
     UPDATES,
 )
-from .update import connect, disconnect, first_strength, normalise, room_for_connections
+from .update import connect, disconnect, normalise, room_for_connections
 
 
 @inner
@@ -68,15 +68,24 @@ def least_known(net, batch, hidden):
 
 
 @inner
+def can_judge(net, mature):
+    """Whether the output neurons have learned so often that whom they do not read has had its chance."""
+    learned = 0
+    for j in net.outputs:
+        learned = max(learned, net.table[UPDATES, j])
+    return learned >= mature
+
+
+@inner
 def free_place(net, hidden, heard, mature):
-    """Return a free hidden neuron, or one that has become free because it is mature and nobody reads it; else -1."""
+    """Return a free hidden neuron, or one that nobody reads and that becomes free for it; else -1."""
     table = net.table
-    found = -1
+    found, judged = -1, can_judge(net, mature)
     for j in hidden:
         if net.neuron[GAIN, j] > 0 and heard[j] == 0 and table[FIRST, j + 1] > table[FIRST, j]:
             if table[DEGREE, j] == 0:
                 return j
-            if found < 0 and table[UPDATES, j] >= mature:
+            if found < 0 and judged:
                 found = j
     if found >= 0:
         release(net, found)
@@ -92,12 +101,14 @@ def release(net, neuron):
 
 @inner
 def release_unread(net, mature):
-    """Free all mature hidden neurons that nobody reads: what they learn goes nowhere."""
+    """Free all hidden neurons that nobody reads, once the outputs have learned `mature` times."""
+    if not can_judge(net, mature):
+        return
     heard = listened(net)
     for j in net.outputs:
         heard[j] = 1
     for j in net.order:
-        if heard[j] == 0 and net.table[DEGREE, j] > 0 and net.table[UPDATES, j] >= mature:
+        if heard[j] == 0 and net.table[DEGREE, j] > 0:
             release(net, j)
 
 
@@ -155,7 +166,7 @@ def introduce(net, neuron, rule, room):
                 connection[SLOW_STRENGTH, c] = 0
                 normalise(connection[SLOW_STRENGTH, start:stop], rule.reserve)
             if room > 0:
-                connect(table, link, connection, k, c, first_strength(rule, stop - start))
+                connect(table, link, connection, k, c, rule.growth_strength / (stop - start))
                 normalise(connection[STRENGTH, start : free + 1], rule.reserve)
                 room -= 1
 

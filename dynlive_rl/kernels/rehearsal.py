@@ -39,7 +39,7 @@ from .arrays import (
 from .cycle import row_ends
 from .errors import reward_outputs
 from .recruit import recruit, release_unread
-from .update import connect, first_strength, room_for_connections, update_all
+from .update import connect, room_for_connections, update_all
 
 
 @inlined
@@ -212,7 +212,7 @@ def grow_by_signal(net, batch, scratch, rule):
 
     After `backward` and before the update. A neuron looks at as many missing connections, drawn at random, as the rule's
     growth probability makes of those it misses or of those it has, whichever are fewer: thousands of allowed sources cost
-    no more than a share of what the connections cost already. See `first_strength` for what it starts at.
+    no more than a share of what the connections cost already.
     Nothing grows from the dead (gain 0) or the free (no connections), nor beyond the rule's number of connections.
     """
     table, link, connection, gain = net.table, net.link, net.connection, net.neuron[GAIN]
@@ -238,7 +238,7 @@ def grow_by_signal(net, batch, scratch, rule):
             for t in range(1, output.shape[0]):
                 asked += dot(credit[t, j], output[t - link[DELAY, slot], source])
             if asked > centre:
-                connect(table, link, connection, j, slot, real(first_strength(rule, stop - start)))
+                connect(table, link, connection, j, slot, real(rule.growth_strength / (stop - start)))
                 signal[free] = asked
                 free += 1
                 room -= 1

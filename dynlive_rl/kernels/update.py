@@ -68,20 +68,6 @@ def connect(table, link, connection, neuron, slot, strength):
 
 
 @inner
-def weak_strength(prune_fraction, allowed):
-    """Return the strength at or below which a connection is weak."""
-    return min(prune_fraction / allowed, MOST_WEAK)
-
-
-@inner
-def first_strength(rule, allowed):
-    """Return the strength that a connection is born with: near 0, and above what is pruned at once."""
-    # Without moments nothing tells a strength that rises from one that falls.
-    floor = 0.0 if rule.step == ADAM else weak_strength(rule.prune_fraction, allowed)
-    return rule.growth_strength / allowed + floor
-
-
-@inner
 def room_for_connections(table, rule):
     """How many more connections there may be."""
     room = rule.max_connections
@@ -115,10 +101,11 @@ def grow_at_random(table, link, connection, gain, neuron, probability, strength,
 
 
 @inner
-def prune(table, link, connection, neuron, floor, weak, keep):
-    """Remove the connections of strength <= floor, and those <= weak whose signal has not been rising them lately.
+def prune(table, link, connection, neuron, floor, weak, mature, keep):
+    """Remove the connections of strength <= floor, and those <= weak that are not getting stronger.
 
-    Where `keep`, the strongest ones stay whatever their strength.
+    Weak ones to hidden neurons stay until these have learned `mature` times. Where `keep`, the strongest ones stay whatever
+    their strength.
     """
     start = table[FIRST, neuron]
     strength = connection[STRENGTH]
@@ -130,7 +117,9 @@ def prune(table, link, connection, neuron, floor, weak, keep):
         return
     c = start
     while c < start + table[DEGREE, neuron]:
-        fading = strength[c] <= weak and connection[MEAN_SIGNAL, c] <= 0
+        source = link[SOURCE, c]
+        young = table[FIRST, source + 1] > table[FIRST, source] and table[UPDATES, source] < mature
+        fading = strength[c] <= weak and connection[MEAN_SIGNAL, c] <= 0 and not young
         if (strength[c] <= floor or fading) and not (keep and strength[c] == strongest):
             disconnect(table, link, connection, neuron, c)
         else:
@@ -165,9 +154,11 @@ def settle(table, link, connection, neuron, rule, prune_fraction):
     if stop > start:
         original = rule.kind == ORIGINAL
         floor = type(connection[0, 0])(rule.prune_floor)
-        weak = floor if original else type(floor)(weak_strength(prune_fraction, table[FIRST, neuron + 1] - start))
+        weak = type(floor)(0)
+        if not original and table[UPDATES, neuron] >= rule.mature:
+            weak = type(floor)(min(prune_fraction / (table[FIRST, neuron + 1] - start), MOST_WEAK))
         if count_at_most(connection[STRENGTH, start:stop], max(floor, weak)) > 0:
-            prune(table, link, connection, neuron, floor, weak, not (rule.reserve or original))
+            prune(table, link, connection, neuron, floor, weak, rule.mature, not (rule.reserve or original))
             stop = start + table[DEGREE, neuron]
     if stop > start:
         normalise(connection[STRENGTH, start:stop], rule.reserve)
@@ -219,6 +210,7 @@ def step_together(table, neuron, connection, signal, error, begin, end, rule, pa
     if rule.kind == ORIGINAL or rule.step == SGD:
         step_plainly(strength, asked, pace, lowest_strength(rule))
         if rule.kind != ORIGINAL:
+            connection[MEAN_SIGNAL, a:b] = asked
             for j in range(begin, end):
                 if RELU <= table[ACTIVATION, j] < CUSTOM:
                     threshold[j] -= pace * error[j]

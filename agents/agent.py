@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dynlive_rl import checkpoint
+from dynlive_rl.checks import natural
 from dynlive_rl.kernels import track
 from dynlive_rl.network import Network
 
 from . import evaluation, training
 from .config import AgentConfig, LiveConfig
-from .environments import Environment, check_spaces, make, spaces_of
+from .environments import Environment, check_spaces, make, spaces_of, spec_of
 from .evaluation import Evaluation
 from .learner import Learner
 from .live import LiveLearner
@@ -101,7 +102,7 @@ class DynLiveAgent:
         self.observation_space, self.action_space = observation_space, action_space
         self.mode: Mode = mode
         self.config = _config(mode, config)
-        self.seed = seed
+        self.seed = None if seed is None else natural("seed", seed)
         self.num_timesteps = 0
         self._encoder = ObservationEncoder(observation_space)
         self._decoder = ActionDecoder(action_space)
@@ -381,7 +382,10 @@ class DynLiveAgent:
     # -- keeping it --------------------------------------------------------------------------------------------------
 
     def get_state(self) -> dict[str, NDArray[Any]]:
-        """Return copies of all arrays that learning changes, by name: strengths, moments, scalers, experience."""
+        """Return copies of all arrays that learning changes, by name: strengths, moments, scalers, experience.
+
+        `num_timesteps`, which every `learn` may begin anew, is none of them; `save` keeps it.
+        """
         return self._learner.get_state() | {"seen": self._seen.copy(), "ended": self._ended.copy()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
@@ -393,7 +397,7 @@ class DynLiveAgent:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the agent to one file, with everything it needs to go on learning."""
-        spec = None if self.env is None else self.env.spec
+        spec = None if self.env is None else spec_of(self.env)
         header = {
             "mode": self.mode,
             "config": asdict(self.config),

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import isfinite
 
+from dynlive_rl.checks import number
 from dynlive_rl.kernels.actor_critic import Settings
 from dynlive_rl.kernels.live import LiveSettings
 from dynlive_rl.rule import LearningRule
@@ -95,9 +95,10 @@ class AgentConfig:
         a negative return: that could at least have been shorter. While it is content, the factors apply to the rates and to the
         rehearsal interval.
     rule
-        The learning rule of both networks; its step size is not used.
+        The learning rule of both networks; its step size is not used. Cells have a rule of their own.
     connect
-        Share of every neuron's allowed connections that there are at first, at random and at least two, in (0, 1].
+        Share of every neuron's allowed connections that there are at first, at random and at least two, in (0, 1]. Cells
+        have all.
     cells
         Where observations are one-hot values and bits alone, in at most so many combinations, every value and every
         combination has a hidden neuron of its own instead.
@@ -163,6 +164,12 @@ class AgentConfig:
         if not isinstance(self.rule, LearningRule):
             raise TypeError(f"rule must be a LearningRule, not {self.rule!r}")
         _check_numbers(self)
+        if self.batch > self.segments * self.segment_length:
+            raise ValueError(
+                f"batch must be at most segments · segment_length ({self.segments * self.segment_length}), not {self.batch}"
+            )
+        if self.longest_hold < 1:
+            raise ValueError(f"longest_hold must be at least 1, not {self.longest_hold}")
         for low, high in (("gain_low", "gain_high"), ("discount_low", "discount_high")):
             if getattr(self, low) > getattr(self, high):
                 raise ValueError(f"{low} must not be above {high}, but {getattr(self, low)} > {getattr(self, high)}")
@@ -242,9 +249,9 @@ class LiveConfig:
         for name in ("discount", "trace_decay", "recruit_below"):
             if getattr(self, name) > 1:
                 raise ValueError(f"{name} must be at most 1, not {getattr(self, name)!r}")
-        for name in ("radius", "usage_span", "policy_range"):
-            if getattr(self, name) == 0:
-                raise ValueError(f"{name} must be above 0")
+        for name, least in (("radius", 1e-6), ("usage_span", 1.0), ("policy_range", 1e-6)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)!r}")
         if self.discount == 1:
             raise ValueError(f"discount must be below 1, not {self.discount!r}")
 
@@ -258,7 +265,9 @@ def _check_numbers(config: "AgentConfig | LiveConfig") -> None:
         value = getattr(config, field.name)
         if field.name == "rule":  # has checked itself
             continue
-        if not isfinite(value) or value < 0:
+        if not 0 <= number(field.name, value) < float("inf"):
             raise ValueError(f"{field.name} must be a finite number ≥ 0, not {value!r}")
         if field.type is int and (int(value) != value or value < 1):
             raise ValueError(f"{field.name} must be a whole number ≥ 1, not {value!r}")
+        # Kernels are compiled for types: a whole number where a fraction is meant would have them compiled once more.
+        object.__setattr__(config, field.name, field.type(value))  # type: ignore[operator]

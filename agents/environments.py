@@ -21,9 +21,11 @@ def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> En
         If it is neither an id nor a Gymnasium environment.
     """
     if isinstance(env, (str, EnvSpec)):
+        # Not every environment takes a render_mode.
+        settings = {} if render_mode is None else {"render_mode": render_mode}
         try:
-            return gym.make(env, render_mode=render_mode)
-        except (GymnasiumError, ModuleNotFoundError) as error:
+            return gym.make(env, **settings)
+        except (GymnasiumError, ModuleNotFoundError, TypeError) as error:
             name = env if isinstance(env, str) else env.id
             raise ValueError(f"cannot make environment {name!r}: {_one_line(error)}") from None
     if not isinstance(env, (gym.Env, gym.vector.VectorEnv)):
@@ -36,6 +38,12 @@ def spaces_of(env: Environment) -> tuple[gym.Space[Any], gym.Space[Any]]:
     if isinstance(env, gym.vector.VectorEnv):
         return env.single_observation_space, env.single_action_space
     return env.observation_space, env.action_space
+
+
+def spec_of(env: Environment) -> EnvSpec | None:
+    """Return how an environment was made, if it knows; of a vector environment made by hand, how its first one was."""
+    parts = getattr(env, "envs", None)
+    return env.spec or (parts[0].spec if isinstance(env, gym.vector.VectorEnv) and parts else None)
 
 
 def check_spaces(env: Environment, observation_space: gym.Space[Any], action_space: gym.Space[Any], who: str) -> None:
@@ -53,15 +61,16 @@ def copies(env: Environment, count: int) -> gym.vector.VectorEnv[Any, Any, Any]:
     ValueError
         If the environment does not know how it was made.
     """
-    if env.spec is None:
-        raise ValueError(f"{env} does not know how it was made, so no copies of it can be: register it with Gymnasium")
-    spec = deepcopy(env.spec)
+    spec = spec_of(env)
+    if spec is None:
+        raise ValueError(f"{env} does not know how it was made, so no copies of it can be: register what it is made of")
+    spec = deepcopy(spec)
     for name in ("num_envs", "vectorization_mode", "vector_kwargs"):  # those of a vector environment win otherwise
         spec.kwargs.pop(name, None)
     try:
         return gym.make_vec(spec, num_envs=count, vectorization_mode="sync")
     except (GymnasiumError, ModuleNotFoundError) as error:
-        raise ValueError(f"cannot make copies of {env.spec.id!r}: {_one_line(error)}") from None
+        raise ValueError(f"cannot make copies of {spec.id!r}: {_one_line(error)}") from None
 
 
 def _one_line(error: Exception) -> str:

@@ -247,11 +247,15 @@ class ActionDecoder:
             return choices[:, 0] + space.start
         shape = (len(choices), *(space.shape or ()))
         if isinstance(space, spaces.Box):
-            low, high = space.low.ravel().astype(float), space.high.ravel().astype(float)
-            values = low + (high - low) * choices / (CONTINUOUS_OPTIONS - 1)
-            if np.issubdtype(space.low.dtype, np.integer):
+            low, high = space.low.ravel(), space.high.ravel()
+            share = choices / (CONTINUOUS_OPTIONS - 1)
+            values = low.astype(float) * (1 - share) + high.astype(float) * share
+            if np.issubdtype(space.dtype, np.integer):
                 values = np.rint(values)
-            return values.reshape(shape).astype(space.dtype)
+            # The ends are what they are: as fractions they may round to what the type cannot hold.
+            inside = (share > 0) & (share < 1)
+            between = np.where(inside, values, 0).astype(space.dtype)
+            return np.where(inside, between, np.where(share > 0, high, low)).reshape(shape)
         start = space.start if isinstance(space, spaces.MultiDiscrete) else 0
         return (choices.reshape(shape) + start).astype(space.dtype)
 

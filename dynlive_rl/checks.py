@@ -1,6 +1,6 @@
 """What comes in from outside is checked here: one sentence with the offending value where it does not fit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,20 @@ def positive(name: str, value: Any) -> int:
     """Return a whole number; ValueError if it is none or not ≥ 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    return int(value)
+
+
+def sizes(name: str, values: Any) -> list[int]:
+    """Return the sizes of layers; ValueError if they are no sequence of whole numbers ≥ 1."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise ValueError(f"{name} must be a sequence of sizes, such as (64,), not {values!r}")
+    return [positive(name, value) for value in values]
+
+
+def natural(name: str, value: Any) -> int:
+    """Return a whole number; ValueError if it is none or negative."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"{name} must be a whole number ≥ 0, not {value!r}")
     return int(value)
 
 

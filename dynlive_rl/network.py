@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import checkpoint, supervised
 from .activations import Activation, activation
-from .checks import ALL_HOPS, hops_limit, ids, numbers, remembered_cycle
+from .checks import ALL_HOPS, hops_limit, ids, numbers, remembered_cycle, sizes
 from .kernels import cycle, rehearsal
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .kernels.errors import REWARDS
@@ -99,7 +99,7 @@ class Network(Plasticity):
         if gain is None and not free:
             gain = 12.0, 24.0
         sources = build.add_inputs(inputs)
-        for size in hidden:
+        for size in sizes("hidden", hidden):
             layer = build.add_neurons(size, activation, gain=gain)
             build.allow(layer, sources=sources)
             sources = layer
@@ -116,6 +116,8 @@ class Network(Plasticity):
 
     @rule.setter
     def rule(self, rule: LearningRule) -> None:
+        if not isinstance(rule, LearningRule):
+            raise TypeError(f"rule must be a LearningRule, not {rule!r}")
         if rule.constraint != self._rule.constraint:
             raise ValueError(
                 f"the strengths of this network are {self._rule.constraint}, and cannot be {rule.constraint}"

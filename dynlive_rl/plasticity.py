@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import ids, number
+from .checks import ids, natural, number
 from .kernels.arrays import (
     ACTIVATION,
     CUSTOM,
@@ -248,10 +248,9 @@ class Plasticity:
         mature
             Only neurons that have learned at least so often: the young have not had their chance. Default: the rule's.
         """
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
-            raise ValueError(f"count must be a whole number ≥ 0, not {count!r}")
+        count = natural("count", count)
         net = self.arrays
-        least_updates = self.rule.mature if mature is None else mature
+        least_updates = self.rule.mature if mature is None else natural("mature", mature)
         heard = np.bincount(net.source, np.abs(net.strength), minlength=net.degree.size)
         hidden = [j for layer in self.layers if layer.kind == "hidden" for j in layer.ids]
         ripe = [j for j in hidden if net.degree[j] > 0 and net.updates[j] >= least_updates]
@@ -336,7 +335,7 @@ class Plasticity:
             )
 
     def _checked_strength(self, strength: float, *, alone: bool) -> float:
-        number("strength", strength)
+        strength = float(self.arrays.strength.dtype.type(number("strength", strength)))  # as it will be kept
         if self._free:
             fits, what = strength != 0 and abs(strength) < float("inf"), "a finite number other than 0"
         elif self.rule.reserve:
@@ -347,7 +346,7 @@ class Plasticity:
             fits, what = 0 < strength < 1, "in (0, 1)"
         if not fits:
             raise ValueError(f"strength must be {what}, not {strength!r}")
-        return float(strength)
+        return strength
 
 
 def _owner(net: NetworkArrays) -> NDArray[np.int64]:

@@ -1,9 +1,11 @@
 """The learning rule of a network: how much a neuron changes, and how it shares its reward."""
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import Literal, get_args
 
+import numpy as np
+
+from .checks import natural, number, positive
 from .kernels import arrays
 from .kernels.arrays import Rule
 
@@ -28,6 +30,9 @@ _CODES = {
     "random": arrays.RANDOM,
     "signal": arrays.SIGNAL,
 }
+_NUMBERS = (
+    "learning_rate", "credit_gain", "prune_floor", "prune_fraction", "growth_probability", "growth_strength", "recruit_below",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,33 +123,35 @@ class LearningRule:
             value = getattr(self, name)
             if value not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(choices)))}, not {value!r}")
-        object.__setattr__(self, "decays", tuple(self.decays))
-        for name, value, low, high in (
-            ("prune_floor", self.prune_floor, 0, 1),
-            *(("decays", decay, 0, 1) for decay in self.decays),
-        ):
-            if not low <= value < high:
-                raise ValueError(f"{name} must be in [{low}, {high}), not {value!r}")
+        self._check_numbers()
+        if self.constraint == "free":
+            self._check_free()
+
+    def _check_numbers(self) -> None:
+        """Keep every number as the type it is meant to be, and refuse those out of range."""
+        for name in _NUMBERS:
+            if (name, getattr(self, name)) != ("credit_gain", None):
+                object.__setattr__(self, name, number(name, getattr(self, name)))
+        object.__setattr__(self, "mature", natural("mature", self.mature))
+        if self.max_connections is not None:
+            object.__setattr__(self, "max_connections", positive("max_connections", self.max_connections))
+        if np.shape(self.decays) != (2,):
+            raise ValueError(f"decays must be two numbers, of the mean and of the mean square, not {self.decays!r}")
+        object.__setattr__(self, "decays", tuple(number("decays", decay) for decay in self.decays))
+        for name, value in (("prune_floor", self.prune_floor), *(("decays", decay) for decay in self.decays)):
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} must be in [0, 1), not {value!r}")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be a finite number > 0, not {self.learning_rate!r}")
-        if self.credit_gain is not None and not (isfinite(self.credit_gain) and self.credit_gain > 0):
+        if self.credit_gain is not None and not 0 < self.credit_gain < float("inf"):
             raise ValueError(f"credit_gain must be a finite number > 0 or None, not {self.credit_gain!r}")
         for name in ("growth_probability", "recruit_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], not {getattr(self, name)!r}")
         if not 0 <= self.prune_fraction < float("inf"):
             raise ValueError(f"prune_fraction must be a finite number ≥ 0, not {self.prune_fraction!r}")
-        if isinstance(self.mature, bool) or int(self.mature) != self.mature or self.mature < 0:
-            raise ValueError(f"mature must be a whole number ≥ 0, not {self.mature!r}")
-        limit = self.max_connections
-        if limit is not None and (isinstance(limit, bool) or int(limit) != limit or limit < 1):
-            raise ValueError(f"max_connections must be a whole number ≥ 1 or None, not {limit!r}")
-        assert self.growth_strength is not None
-        if not 0 < self.growth_strength <= 1:
+        if not 0 < self.growth_strength <= 1:  # type: ignore[operator]
             raise ValueError(f"growth_strength must be in (0, 1], not {self.growth_strength!r}")
-
-        if self.constraint == "free":
-            self._check_free()
 
     def _check_free(self) -> None:
         if self.credit_gain is None:

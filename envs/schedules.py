@@ -1,9 +1,10 @@
 """What changes when: numbers over the environment steps of a lifetime, every one of them known from a seed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -24,8 +25,10 @@ class Cycle:
     every: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, Iterable) or isinstance(self.values, str):
+            raise ValueError(f"values must be one or more finite numbers, such as (0, 1), not {self.values!r}")
         object.__setattr__(self, "values", tuple(self.values))
-        if not self.values or not all(isfinite(value) for value in self.values):
+        if not self.values or not all(_is_finite(value) for value in self.values):
             raise ValueError(f"values must be one or more finite numbers, not {self.values!r}")
         _check_every(self.every)
 
@@ -70,8 +73,12 @@ class Draw:
             raise ValueError(f"low and high must be finite with low ≤ high, not {self.low!r} and {self.high!r}")
         if self.before is None:
             object.__setattr__(self, "before", (self.low + self.high) / 2)
+        elif not _is_finite(self.before):
+            raise ValueError(f"before must be a finite number, not {self.before!r}")
         if self.first is None:
             object.__setattr__(self, "first", 0 if self.smooth else self.every)
+        elif isinstance(self.first, bool) or not isinstance(self.first, (int, np.integer)) or self.first < 0:
+            raise ValueError(f"first must be a whole number of steps ≥ 0, not {self.first!r}")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -118,7 +125,7 @@ class Lifetime:
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
                 raise ValueError(f"{name} must be a whole number ≥ 0, not {value!r}")
         for name, schedule in schedules.items():
-            if not isinstance(schedule, (Cycle, Draw)) and not isfinite(schedule):
+            if not isinstance(schedule, (Cycle, Draw)) and not _is_finite(schedule):
                 raise ValueError(f"{name} must be a finite number, a Cycle or a Draw, not {schedule!r}")
         self.schedules = {
             name: schedule if isinstance(schedule, (Cycle, Draw)) else Cycle((float(schedule),), 1)
@@ -140,6 +147,10 @@ class Lifetime:
 @lru_cache(maxsize=1024)
 def _uniform(world: int, stream: int, period: int) -> float:
     return float(np.random.default_rng((world, stream, period)).random())
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and isfinite(value)
 
 
 def _check_every(every: int) -> None:

@@ -46,7 +46,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "share-uniform": {"config": with_rule(share="uniform")},
     "reserve": {"config": with_rule(reserve=True)},
     "newest-only": {"config": AgentConfig(memory=512)},  # as much as one rehearsal looks at
-    "original-rule": {"config": AgentConfig(rule=LearningRule(kind="original"))},
+    "rule-original": {"config": AgentConfig(rule=LearningRule(kind="original"))},
 }
 ENTRIES = {
     (env_id, name): Entry(partial(compare.train_dynlive, **variant), TASKS[env_id].budget, fine_grid)
@@ -55,4 +55,4 @@ ENTRIES = {
 }
 
 if __name__ == "__main__":
-    sys.exit(compare.main(ENTRIES, __file__, __doc__))
+    sys.exit(compare.main(ENTRIES, __file__, __doc__, out="results/ablation"))

@@ -6,6 +6,7 @@ figures.
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -108,12 +109,25 @@ def study(keys: list[tuple[str, str, int]], options: argparse.Namespace, script:
     return runs.study(commands, options.jobs)
 
 
+def of_other_budgets(keys: list[tuple[str, str, int]], options: argparse.Namespace, entries: Entries) -> str:
+    """Return the names of the files that hold runs of other budgets than those asked for."""
+    names = []
+    for env_id, agent, seed in keys:
+        path = options.out / f"{env_id}_{agent}_{seed}.json"
+        wanted = options.steps or entries[env_id, agent].budget
+        if path.exists() and json.loads(path.read_text()).get("budget", wanted) != wanted:
+            names.append(path.name)
+    return ", ".join(names)
+
+
 def agents_of(entries: Entries) -> tuple[str, ...]:
     """Return the names of all agents."""
     return tuple(dict.fromkeys(agent for _, agent in entries))
 
 
-def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> argparse.ArgumentParser:
+def parser(
+    entries: Entries = ENTRIES, description: str | None = __doc__, out: str = "results"
+) -> argparse.ArgumentParser:
     agents = agents_of(entries)
     result = argparse.ArgumentParser(description=description.partition("\n")[0] if description else None)
     result.add_argument(
@@ -128,7 +142,7 @@ def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> arg
     )
     result.add_argument("--episodes", type=runs.positive, default=100, help="per evaluation (default: %(default)s)")
     result.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
-    result.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
+    result.add_argument("--out", type=Path, default=Path(out), help="folder (default: %(default)s)")
     result.add_argument(
         "--table-only", action="store_true", help="run nothing; table and figures of the files there are"
     )
@@ -136,13 +150,12 @@ def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> arg
     return result
 
 
-def main(entries: Entries = ENTRIES, script: str = __file__, description: str | None = __doc__) -> int:
+def main(
+    entries: Entries = ENTRIES, script: str = __file__, description: str | None = __doc__, out: str = "results"
+) -> int:
     """Do what the command line says with the agents of some entries, for the script that holds them."""
-    options = parser(entries, description).parse_args()
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        print(f"cannot write into {options.out}: {error.strerror}", file=sys.stderr)
+    options = parser(entries, description, out).parse_args()
+    if not runs.make_folder(options.out):
         return 2
     failed = []
     if not options.table_only:
@@ -160,6 +173,9 @@ def main(entries: Entries = ENTRIES, script: str = __file__, description: str | 
         if names:
             print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
+        if others := of_other_budgets(keys, options, entries):
+            print(f"these runs had other budgets, take another folder or delete them: {others}", file=sys.stderr)
+            return 2
         if options.one:
             path = options.out / "{}_{}_{}.json".format(*keys[0])
             run(*keys[0], options.steps, options.episodes, path, entries)

@@ -21,11 +21,12 @@ Run = dict[str, Any]
 
 
 def read(folder: Path, agents: Sequence[str]) -> list[Run]:
-    """Return all runs in a folder, in the order of the tasks, the agents and the seeds."""
+    """Return all runs in a folder, in the order of the tasks, the agents and the seeds; files of other studies are none."""
     runs = [json.loads(path.read_text()) for path in folder.glob("*_*_*.json")]
     tasks = list(TASKS)
     return sorted(
-        runs, key=lambda run: (tasks.index(run["env"]), [*agents, run["agent"]].index(run["agent"]), run["seed"])
+        (run for run in runs if "solved_at" in run and run.get("env") in TASKS and "agent" in run),
+        key=lambda run: (tasks.index(run["env"]), [*agents, run["agent"]].index(run["agent"]), run["seed"]),
     )
 
 

@@ -86,7 +86,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    if not runs.make_folder(options.out):
+        return 2
     paths = {
         options.out / f"{env_id.replace('/', '-')}_{seed}.json": (env_id, seed)
         for env_id in options.envs

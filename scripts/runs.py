@@ -19,6 +19,16 @@ def write(path: Path, result: dict[str, Any]) -> None:
     os.replace(partial_path, path)
 
 
+def make_folder(folder: Path) -> bool:
+    """Make a folder for results, if there is none yet; say why where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"cannot write into {folder}: {error.strerror}", file=sys.stderr)
+        return False
+    return True
+
+
 def study(commands: dict[Path, list[str]], jobs: int) -> list[str]:
     """Do the runs that have no file yet, so many at a time; return a line for each that failed.
 

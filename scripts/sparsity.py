@@ -99,10 +99,15 @@ def table(files: list[dict[str, Any]]) -> str:
 
 def draw(files: list[dict[str, Any]], path: Path) -> None:
     """Draw score and steps to solve over the share of connections left: every run, and the mean of every setting."""
-    figure, axes = plt.subplots(2, len(ENVS), figsize=(11, 6), sharex=True, layout="constrained")
-    for column, env_id in enumerate(ENVS):
-        for connect, colour, label in ((1.0, "tab:grey", "all at first"), (0.1, "tab:blue", "10 % at first")):
-            some = [run for run in files if run["env"] == env_id and run["connect"] == connect]
+    connects = sorted({run["connect"] for run in files}, reverse=True)
+    envs = [env_id for env_id in ENVS if any(run["env"] == env_id for run in files)]
+    size = (1 + 3.4 * len(envs), 6)
+    figure, axes = plt.subplots(2, len(envs), figsize=size, sharex=True, squeeze=False, layout="constrained")
+    for column, env_id in enumerate(envs):
+        here = [run for run in files if run["env"] == env_id]
+        for connect in sorted({run["connect"] for run in here}, reverse=True):
+            colour, label = f"C{connects.index(connect)}", f"{connect:.0%} at first"
+            some = [run for run in here if run["connect"] == connect]
             for row, value in enumerate((lambda run: run["score"], steps_to_solve)):
                 axes[row, column].scatter(
                     [run["share"] for run in some], list(map(value, some)), 12, colour, alpha=0.35
@@ -136,7 +141,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/sparsity"), help="folder (default: %(default)s)")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    if not runs.make_folder(options.out):
+        return 2
     todo = {
         options.out / f"{env_id}_{connect:g}_{fraction:g}_{seed}.json": (env_id, (connect, fraction), seed)
         for seed in options.seeds

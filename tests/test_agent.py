@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers import TimeLimit
 from numpy.testing import assert_array_equal
 
-from dynlive_rl import DynLiveAgent, LearningRule, Network
+from dynlive_rl import DynLiveAgent, LearningRule, Network, checkpoint
 from dynlive_rl.agents import AgentConfig
 from dynlive_rl.kernels import actor_critic
 from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
@@ -383,8 +383,44 @@ def test_evaluate_refuses(trained):
     refused("this agent has no environment to be evaluated in: pass env=", own().evaluate)
     with pytest.raises(ValueError, match=r"^this agent was trained with Box.*, but the environment has Box"):
         trained.evaluate(1, env="Acrobot-v1")
-    with pytest.raises(ValueError, match=r"does not know how it was made, .*: register it with Gymnasium$"):
+    with pytest.raises(ValueError, match=r"does not know how it was made, .*: register what it is made of$"):
         DynLiveAgent(Counting()).evaluate(1)
+
+
+def test_a_vector_environment_made_by_hand_is_evaluated_as_what_it_is_made_of(tmp_path):
+    agent = DynLiveAgent(gym.vector.SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 2), seed=0)
+    assert agent.evaluate(3, seed=0).returns.shape == (3,)
+    agent.save(tmp_path / "agent.dynlive")
+    assert checkpoint.read(tmp_path / "agent.dynlive", "agent")[0]["env"] == "CartPole-v1"
+
+
+class Plain(gym.Env):
+    """An environment that takes no arguments at all."""
+
+    observation_space, action_space = Box(0, 1, (1,)), Discrete(2)
+
+    def __init__(self):
+        pass
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), float(action), True, False, {}
+
+
+@pytest.mark.parametrize(("settings", "works"), [({}, True), ({"speed": 3}, False)])
+def test_an_environment_is_made_with_what_it_takes(monkeypatch, settings, works):
+    spec = gym.envs.registration.EnvSpec(id="Plain-v0", entry_point=Plain, kwargs=settings)
+    monkeypatch.setitem(gym.registry, "Plain-v0", spec)
+    if works:
+        assert DynLiveAgent("Plain-v0", seed=0).learn(20, progress_bar=False).episodes == 20
+    else:
+        with pytest.raises(
+            ValueError, match=r"^cannot make environment 'Plain-v0': .*unexpected keyword argument 'speed'"
+        ):
+            DynLiveAgent("Plain-v0")
 
 
 # -- the same again --------------------------------------------------------------------------------------------------
@@ -528,3 +564,35 @@ def test_another_rule_is_saved_too(tmp_path):
 def test_a_rule_must_be_one():
     with pytest.raises(TypeError, match="rule must be a LearningRule, not 'original'"):
         AgentConfig(rule="original")
+    with pytest.raises(TypeError, match="rule must be a LearningRule, not 'original'"):
+        cart().actor.rule = "original"
+
+
+def test_numbers_of_any_kind_are_kept_as_what_they_are_meant_to_be(tmp_path):
+    rule = LearningRule(step="adam", learning_rate=np.float32(0.5), mature=np.int16(7), decays=np.array([0.5, 0.25]))
+    config = AgentConfig(hidden=np.int64(16), error_clip=30, warm_up=np.float64(5.0), rule=rule)
+    assert {type(x) for x in config.settings()} == {type(x) for x in AgentConfig().settings()}
+    for one, other in zip(config.settings(), AgentConfig().settings(), strict=True):
+        assert type(one) is type(other)  # the kernels are compiled for types
+    assert [type(x) for x in rule.numbers()] == [type(x) for x in LearningRule().numbers()]
+    agent = DynLiveAgent(observation_space=Box(-1, 1, (2,)), action_space=Discrete(3), seed=np.int64(3), config=config)
+    agent.save(tmp_path / "agent.dynlive")
+    assert DynLiveAgent.load(tmp_path / "agent.dynlive").config == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hidden": "a"}, "hidden must be a number, not 'a'"),
+        ({"hidden": 1.5}, "hidden must be a whole number ≥ 1, not 1.5"),
+        ({"segments": 1, "segment_length": 32}, "batch must be at most segments · segment_length (32), not 64"),
+        ({"longest_hold": 0.0}, "longest_hold must be at least 1, not 0.0"),
+    ],
+)
+def test_configurations_that_could_not_learn_are_refused(settings, message):
+    refused(message, AgentConfig, **settings)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a"])
+def test_seeds_are_whole_numbers(seed):
+    refused(f"seed must be a whole number ≥ 0, not {seed!r}", own, seed)

@@ -383,3 +383,15 @@ def test_a_study_goes_on_where_it_stopped_and_reports_what_failed(tmp_path, monk
     assert sorted(started) == [0, 2, 3]
     assert compare.study(keys, options)  # only the failed one is tried again
     assert sorted(started) == [0, 2, 2, 3]
+
+
+def test_runs_of_other_budgets_are_not_taken_for_what_is_asked(tmp_path, monkeypatch, capsys):
+    run_once("CartPole-v1", "random-linear", 100, tmp_path)
+    command = ["compare.py", "--agents", "random-linear", "--seeds", "0", "--steps", "200", "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", command)
+    assert compare.main() == 2
+    assert "had other budgets" in capsys.readouterr().err
+    (tmp_path / "swap_ppo_0.json").write_text('{"study": "swap", "agent": "ppo"}')  # of another script
+    monkeypatch.setattr("sys.argv", [*command[:-4], "--steps", "100", "--episodes", "2", *command[-2:]])
+    assert compare.main() == 0
+    assert "| CartPole-v1 | random-linear | 1 | >100 |" in capsys.readouterr().out

@@ -113,6 +113,11 @@ def test_draws_drift_in_straight_lines():
     [
         (lambda: Cycle((), 5), r"values must be one or more finite numbers, not \(\)"),
         (lambda: Cycle((1.0,), 0), "every must be a whole number of steps ≥ 1, not 0"),
+        (lambda: Cycle(3.0, 5), "values must be one or more finite numbers, such as .0, 1., not 3.0"),
+        (lambda: Draw(0, 1, every=5, before=np.nan), "before must be a finite number, not nan"),
+        (lambda: Draw(0, 1, every=5, first=-3), "first must be a whole number of steps ≥ 0, not -3"),
+        (lambda: Draw(0, 1, every=5, first=2.5), "first must be a whole number of steps ≥ 0, not 2.5"),
+        (lambda: DriftCartPole(force="long"), "force must be a finite number, a Cycle or a Draw, not 'long'"),
         (lambda: Draw(2, 1, every=5), "low and high must be finite with low ≤ high, not 2 and 1"),
         (lambda: DriftCartPole(gravity=-1.0), "gravity must always be above 0, not -1.0"),
         (lambda: DriftCartPole(half_length=Draw(0, 1, every=5)), "half_length must always be above 0, not Draw"),

@@ -308,7 +308,8 @@ def test_a_live_agent_has_no_network_of_its_own_for_acting():
         ({"cells": 0}, "cells must be a whole number ≥ 1, not 0"),
         ({"discount": 1.0}, "discount must be below 1, not 1.0"),
         ({"trace_decay": 1.5}, "trace_decay must be at most 1, not 1.5"),
-        ({"radius": 0.0}, "radius must be above 0"),
+        ({"radius": 0.0}, "radius must be at least 1e-06, not 0.0"),
+        ({"usage_span": 1e-9}, "usage_span must be at least 1.0, not 1e-09"),
         ({"entropy": float("nan")}, "entropy must be a finite number ≥ 0, not nan"),
     ],
 )

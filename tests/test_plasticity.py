@@ -411,7 +411,7 @@ def test_growth_keeps_to_the_budget(growth, seed, room):
         (lambda net: net.retire(-1), "count must be a whole number ≥ 0, not -1"),
         (lambda net: net.cut("much"), "fraction must be a number, not 'much'"),
         (lambda net: net.cut(1.5), r"fraction must be in \[0, 1\], not 1.5"),
-        (lambda net: LearningRule(max_connections=0), "max_connections must be a whole number ≥ 1 or None, not 0"),
+        (lambda net: LearningRule(max_connections=0), "max_connections must be a whole number ≥ 1, not 0"),
         (
             lambda net: Network.layered(inputs=9, outputs=9, rule=LearningRule(max_connections=5)),
             "max_connections is 5, but 1728 would be connected at first: lower connect",

@@ -252,3 +252,13 @@ def test_a_space_comes_back_from_a_file(space):
     if isinstance(space, gym.spaces.Box):
         assert_array_equal(back.low, space.low, strict=True)
         assert_array_equal(back.high, space.high, strict=True)
+
+
+def test_the_ends_of_whole_number_actions_are_exact():
+    ends = np.iinfo(np.int64)
+    decoder = ActionDecoder(Box(ends.min, ends.max, (2,), np.int64))
+    low, middle, high = decoder.decode(np.array([[0, 0], [1, 1], [2, 2]]))
+    assert low.tolist() == [ends.min] * 2
+    assert high.tolist() == [ends.max] * 2
+    assert np.abs(middle).max() < 2**12
+    assert low.dtype == np.int64

@@ -31,6 +31,18 @@ def test_the_table_compares_with_the_default_on_the_same_seeds():
     assert sparse.startswith("| CartPole-v1 | 10% | 2 | 2 | 11,000 | 11,000 | 5.50 (2.00–6.67) | 50% | 300.0 | 25% |")
 
 
+def test_the_picture_of_part_of_a_study_has_numbers_on_its_axes(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(sparsity.plt, "close", drawn.append)
+    sparsity.draw(
+        [result(0, connect=0.25, left=0.5), result(1, connect=0.25, score=400.0, left=0.5)], tmp_path / "curve.png"
+    )
+    (figure,) = drawn
+    assert len(figure.axes) == 2
+    assert figure.axes[0].get_title() == "CartPole-v1"
+    assert figure.axes[0].get_ylim()[0] < 475 < figure.axes[0].get_ylim()[1]
+
+
 def test_the_picture_shows_every_environment_there_is(tmp_path):
     files = [result(0), result(0, connect=0.1, fraction=2.0, left=0.3)]
     sparsity.draw(files, tmp_path / "curve.png")

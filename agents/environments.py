@@ -22,7 +22,7 @@ def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> En
     """
     if isinstance(env, (str, EnvSpec)):
         # Not every environment takes a render_mode.
-        settings = {} if render_mode is None else {"render_mode": render_mode}
+        settings: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
         try:
             return gym.make(env, **settings)
         except (GymnasiumError, ModuleNotFoundError, TypeError) as error:

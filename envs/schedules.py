@@ -25,7 +25,7 @@ class Cycle:
     every: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, Iterable) or isinstance(self.values, str):
+        if not isinstance(self.values, Iterable):
             raise ValueError(f"values must be one or more finite numbers, such as (0, 1), not {self.values!r}")
         object.__setattr__(self, "values", tuple(self.values))
         if not self.values or not all(_is_finite(value) for value in self.values):

@@ -50,7 +50,7 @@ class AgentConfig:
         Steps t₀ in the rates' factor 1 / (1 + t / t₀); t counts from the last time the world changed.
     prune_half_life
         Steps t₃ in the factor (t / (t + t₃))² on the rule's prune_fraction: structure is found first, and then what carries
-        little goes.
+        little goes. Nothing goes while all episodes have returned the same, nor while the fraction `fall` is lost.
     rehearsal_half_life
         Steps t₁ in the rehearsal interval's factor 1 + t / t₁.
     policy_gain

@@ -50,6 +50,8 @@ from .track import (
     COLLAPSES,
     CONTENT,
     ENDINGS,
+    HIGHEST,
+    LOWEST,
     REHEARSALS,
     RETURN_COUNT,
     RETURN_SQUARE,
@@ -293,7 +295,9 @@ def rehearse(agent, settings):
     size = narrow.drive.shape[2]
     world_steps = track[STEPS] - track[WORLD]
     fade = 1.0 / (1.0 + world_steps / settings.rate_half_life)
-    prune_fraction = rule.prune_fraction * (world_steps / (world_steps + settings.prune_half_life)) ** 2
+    # What carries little goes while there is something to carry, and while nothing of it is lost.
+    holds = track[HIGHEST] > track[LOWEST] and track[BOOST] <= 1
+    prune_fraction = rule.prune_fraction * (world_steps / (world_steps + settings.prune_half_life)) ** 2 * holds
     entropy = settings.entropy / (1.0 + (track[TRIED] / settings.entropy_half_life) ** 2)
     pace = fade * (settings.content_rate if track[CONTENT] else max(track[BOOST], 1.0))
     pace *= min(1.0, track[REHEARSALS] / settings.warm_up)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Discrete
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network, NetworkBuilder
@@ -145,3 +146,17 @@ def test_an_agent_starts_sparse_grows_and_stays_below_all():
 def test_impossible_shares_are_refused(wrong):
     with pytest.raises(ValueError, match=rf"connect must be in \(0, 1\], not {wrong}"):
         AgentConfig(connect=wrong)
+
+
+@pytest.mark.parametrize("differ", [False, True])
+def test_an_agent_prunes_nothing_for_weakness_before_there_is_something_to_carry(differ):
+    rule = replace(AgentConfig().rule, prune_fraction=100.0, mature=0)
+    config = AgentConfig(prune_half_life=1.0, rule=rule, rehearse_every_blind=2)
+    agent = DynLiveAgent(observation_space=Box(0, 1, (2,)), action_space=Discrete(2), seed=0, config=config)
+    rng = np.random.default_rng(0)
+    for step in range(1, 601):
+        action = agent.act(rng.random(2))
+        reward = float(action) if differ else float(step % 10 == 0)
+        agent.observe(reward, rng.random(2), terminated=step % 10 == 0, truncated=False)
+    kept = agent.connections / (agent.actor.allowed_connections + agent.critic.allowed_connections)
+    assert kept < 0.5 if differ else kept > 0.9

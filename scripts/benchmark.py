@@ -68,7 +68,7 @@ def structure_costs(repeats: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
         (g, f, s) for g, f in (("signal", 0.1), ("signal", 2.5), ("random", 0.1)) for s in sizes
     ]:
         off = structure_network(size, learning_rate=1e-9)
-        on = structure_network(size, learning_rate=4e-3, growth=growth, prune_fraction=fraction)
+        on = structure_network(size, learning_rate=5e-4, growth=growth, prune_fraction=fraction)
         x = rng.random((64, off.input_count), dtype=np.float32)
         rewards = rng.normal(size=(64, 2)).astype(np.float32)
 

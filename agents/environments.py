@@ -27,7 +27,7 @@ def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> En
             return gym.make(env, **settings)
         except (GymnasiumError, ModuleNotFoundError, TypeError) as error:
             name = env if isinstance(env, str) else env.id
-            raise ValueError(f"cannot make environment {name!r}: {_one_line(error)}") from None
+            raise ValueError(f"cannot make environment {name!r}: {_one_line(error)}") from error
     if not isinstance(env, (gym.Env, gym.vector.VectorEnv)):
         raise TypeError(f"env must be an environment id or a Gymnasium environment, not {env!r}")
     return env

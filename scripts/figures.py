@@ -228,13 +228,14 @@ def _panels(runs: list[Run], path: Path, draw: Any, label: str) -> None:
         size = 4.6 * columns, 3.4 * height + 0.4
         figure, grid = plt.subplots(height, columns, figsize=size, squeeze=False, layout="constrained")
         lines: dict[str, Any] = {}
+        colours = plt.get_cmap("tab10" if len(agents) <= 10 else "tab20")
         for axes in grid.flat[len(envs) :]:
             axes.remove()
         for axes, env_id in zip(grid.flat, envs, strict=False):
             for (env_of, agent), group in parts.items():
                 if env_of == env_id:
                     ours = agent.startswith(US)
-                    style = {"color": f"C{agents.index(agent) % 10}", "linewidth": 2.2 if ours else 1.2}
+                    style = {"color": colours(agents.index(agent)), "linewidth": 2.2 if ours else 1.2}
                     draw(axes, env_id, agent, group, style)
             axes.set(title=env_id, xscale="log", xlabel="environment steps", ylabel=label)
             lines |= {line.get_label(): line for line in axes.get_lines() if line.get_label() in agents}

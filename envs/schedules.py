@@ -9,6 +9,8 @@ from zlib import crc32
 
 import numpy as np
 
+from dynlive_rl.checks import natural
+
 
 @dataclass(frozen=True)
 class Cycle:
@@ -77,8 +79,8 @@ class Draw:
             raise ValueError(f"before must be a finite number, not {self.before!r}")
         if self.first is None:
             object.__setattr__(self, "first", 0 if self.smooth else self.every)
-        elif isinstance(self.first, bool) or not isinstance(self.first, (int, np.integer)) or self.first < 0:
-            raise ValueError(f"first must be a whole number of steps ≥ 0, not {self.first!r}")
+        else:
+            object.__setattr__(self, "first", natural("first", self.first))
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -121,9 +123,7 @@ class Lifetime:
     """
 
     def __init__(self, schedules: Mapping[str, Schedule], world: int, start: int) -> None:
-        for name, value in (("world", world), ("start", start)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-                raise ValueError(f"{name} must be a whole number ≥ 0, not {value!r}")
+        world, start = natural("world", world), natural("start", start)
         for name, schedule in schedules.items():
             if not isinstance(schedule, (Cycle, Draw)) and not _is_finite(schedule):
                 raise ValueError(f"{name} must be a finite number, a Cycle or a Draw, not {schedule!r}")
@@ -131,8 +131,8 @@ class Lifetime:
             name: schedule if isinstance(schedule, (Cycle, Draw)) else Cycle((float(schedule),), 1)
             for name, schedule in schedules.items()
         }
-        self.start = self.step = int(start)
-        self._streams = {name: (int(world), crc32(name.encode())) for name in schedules}
+        self.start = self.step = start
+        self._streams = {name: (world, crc32(name.encode())) for name in schedules}
 
     def reset(self, seed: int | None) -> None:
         """Begin the life again where the environment is reset with a seed; without one it just goes on."""

@@ -6,6 +6,7 @@ The same command line, run files, table and figures as compare.py; the "agents" 
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import compare
@@ -55,4 +56,4 @@ ENTRIES = {
 }
 
 if __name__ == "__main__":
-    sys.exit(compare.main(ENTRIES, __file__, __doc__, out="results/ablation"))
+    sys.exit(compare.main(ENTRIES, __file__, __doc__, envs=ENVS, agents=list(VARIANTS), out=Path("results/ablation")))

@@ -125,9 +125,7 @@ def agents_of(entries: Entries) -> tuple[str, ...]:
     return tuple(dict.fromkeys(agent for _, agent in entries))
 
 
-def parser(
-    entries: Entries = ENTRIES, description: str | None = __doc__, out: str = "results"
-) -> argparse.ArgumentParser:
+def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> argparse.ArgumentParser:
     agents = agents_of(entries)
     result = argparse.ArgumentParser(description=description.partition("\n")[0] if description else None)
     result.add_argument(
@@ -142,7 +140,7 @@ def parser(
     )
     result.add_argument("--episodes", type=runs.positive, default=100, help="per evaluation (default: %(default)s)")
     result.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
-    result.add_argument("--out", type=Path, default=Path(out), help="folder (default: %(default)s)")
+    result.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
     result.add_argument(
         "--table-only", action="store_true", help="run nothing; table and figures of the files there are"
     )
@@ -150,11 +148,11 @@ def parser(
     return result
 
 
-def main(
-    entries: Entries = ENTRIES, script: str = __file__, description: str | None = __doc__, out: str = "results"
-) -> int:
+def main(entries: Entries = ENTRIES, script: str = __file__, description: str | None = __doc__, **defaults: Any) -> int:
     """Do what the command line says with the agents of some entries, for the script that holds them."""
-    options = parser(entries, description, out).parse_args()
+    arguments = parser(entries, description)
+    arguments.set_defaults(**defaults)
+    options = arguments.parse_args()
     if not runs.make_folder(options.out):
         return 2
     failed = []

@@ -104,7 +104,7 @@ class Course:
         self.over = False
         self._due = iter(entry.grid(budget))
         self._next = next(self._due)
-        self._arena = _arena(env_id, episodes)
+        self._arena = arena(env_id, episodes)
 
     def begin(self) -> None:
         """Start the clocks: everything so far was importing, compiling and building."""
@@ -150,7 +150,7 @@ class Course:
         }
 
 
-def _arena(env_id: str, episodes: int) -> gym.vector.VectorEnv[Any, Any, Any]:
+def arena(env_id: str, episodes: int) -> gym.vector.VectorEnv[Any, Any, Any]:
     """Make as many environments side by side; as arrays, where the environment can."""
     arrays = gym.spec(env_id).vector_entry_point is not None
     return gym.make_vec(env_id, num_envs=episodes, vectorization_mode="vector_entry_point" if arrays else "sync")

@@ -42,7 +42,7 @@ def train(env_id: str, setting: Setting, seed: int, steps: int = STEPS) -> dict[
     connect, fraction = setting
     config = AgentConfig(connect=connect, rule=replace(AgentConfig().rule, prune_fraction=fraction))
     agent = DynLiveAgent(gym.make(env_id), seed=seed, config=config)
-    arena = protocol._arena(env_id, EPISODES)
+    arena = protocol.arena(env_id, EPISODES)
     start, curve = round(share(agent), 3), []
     for at in protocol.fine_grid(steps):
         agent.learn(at - agent.num_timesteps, reset_num_timesteps=False, progress_bar=False)
@@ -154,18 +154,8 @@ def main() -> int:
         return 0
     commands = {}
     for path, (env_id, (connect, fraction), seed) in todo.items():
-        setting = ["--connect", str(connect), "--prune-fraction", str(fraction)]
-        commands[path] = [
-            __file__,
-            "--one",
-            "--envs",
-            env_id,
-            *setting,
-            "--seeds",
-            str(seed),
-            "--out",
-            str(options.out),
-        ]
+        setting = ["--envs", env_id, "--connect", str(connect), "--prune-fraction", str(fraction)]
+        commands[path] = [__file__, "--one", *setting, "--seeds", str(seed), "--out", str(options.out)]
     failed = runs.study(commands, options.jobs)
     files = [json.loads(path.read_text()) for path in sorted(options.out.glob("*_*_*_*.json"))]
     if files:

@@ -1,3 +1,5 @@
+"""Settings of hypothesis for all tests."""
+
 from hypothesis import settings
 
 # The same examples every time: a test that passes here passes everywhere.

@@ -1,4 +1,4 @@
-"""Growth: at bounded cost, above the floor of pruning, and connections come back when they are needed again."""
+"""Growth and pruning: at bounded cost, weak connections go, and come back when they are needed again."""
 
 from dataclasses import replace
 

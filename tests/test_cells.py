@@ -176,6 +176,11 @@ def test_the_frozen_lake_is_crossed(seed):
     assert agent.evaluate(5).mean == 1
 
 
+def test_the_taxi_takes_everyone_home():
+    agent = DynLiveAgent(gym.make("Taxi-v4" if "Taxi-v4" in gym.registry else "Taxi-v3"), seed=0).learn(25_000)
+    assert agent.evaluate(50).mean >= 0  # 7.9 at best, -200 without a single arrival
+
+
 def test_the_number_of_cells_is_a_setting():
     small = AgentConfig(cells=3)
     agent = DynLiveAgent(observation_space=Discrete(4), action_space=Discrete(2), seed=0, config=small)

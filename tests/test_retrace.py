@@ -139,10 +139,11 @@ def test_retrace_agrees_with_its_equations(options, seed):
     assert tracked[track.TARGET_VARIANCE] == pytest.approx(np.var([pair[0] for pair in expected.values()]), rel=1e-3)
 
 
+@pytest.mark.parametrize("cells", [False, True], ids=["gradient", "natural gradient"])
 @pytest.mark.parametrize("options", LAYOUTS.values(), ids=LAYOUTS)
-def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(options):
+def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(options, cells):
     rng = np.random.default_rng(0)
-    settings = AgentConfig().settings()._replace(policy_gain=1.0)
+    settings = AgentConfig().settings()._replace(policy_gain=1.0, cells=cells)
     choices, columns, entropy, scale = np.cumsum([0, *options]), 4, 0.2, 1.5
     output = rng.normal(size=(2, sum(options), columns)).astype(np.float32)
     advantage = rng.normal(size=(sum(options), columns)).astype(np.float32) * 4  # some beyond the clip
@@ -164,6 +165,9 @@ def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(options
     for b in range(columns):
         logits = output[1, :, b].astype(float)
         slopes = [(wanted(logits + 1e-5 * e, b) - wanted(logits - 1e-5 * e, b)) / 2e-5 for e in np.eye(sum(options))]
+        if cells:  # as loud for an option that the policy has given up as for any other
+            for start, stop in pairwise(choices):
+                credit[1, start:stop, b] *= (stop - start) * softmax(logits[start:stop])
         assert_allclose(credit[1, :, b], slopes, atol=1e-5)
 
 

@@ -151,7 +151,11 @@ def share_steps(net, output, most, credit):
 def credit_policy(
     output, first_action, batch, choices, advantage, slow_log_policy, settings, entropy, advantage_scale, credit
 ):
-    """Give the action neurons advantage, entropy and the pull towards the slow policy, centred by the policy."""
+    """Give the action neurons advantage, entropy and the pull towards the slow policy, centred by the policy.
+
+    Weighted by the policy as well, that is the gradient of what is wanted; neurons that read cells get the natural gradient
+    (Hennes et al., 2020), which does not fade where the policy is sure of itself.
+    """
     options = choices[-1]
     logits = np.empty(options, np.float32)
     policy, log_policy, wish = np.empty(options), np.empty(options), np.empty(options)
@@ -172,4 +176,6 @@ def credit_policy(
                 )
                 mean += policy[k] * wish[k]
             for k in range(start, stop):
-                credit[1, first_action + k, b] = policy[k] * (wish[k] - mean)
+                # Cells share nothing, so that what the policy has all but given up can be wished for as loudly as the rest.
+                weight = 1.0 / (stop - start) if settings.cells else policy[k]
+                credit[1, first_action + k, b] = weight * (wish[k] - mean)

@@ -28,6 +28,7 @@ from .training import Report
 logger = logging.getLogger(__name__)
 
 Mode = Literal["rehearsal", "live"]
+NO_ACTION = "there is no action to learn about: call act(observation) before observe"
 EXAMPLES = 256  # random observations that the hidden neurons are made to tell apart
 
 
@@ -126,9 +127,6 @@ class DynLiveAgent:
         self._seen = np.zeros_like(self._rows)  # the observations that the next actions are for
         self._ended = np.ones(environments, np.bool_)
         self._some_ended = True  # whether any did: much quicker to ask
-        self._rewards = np.zeros(environments)
-        self._terminated = np.zeros(environments, np.bool_)
-        self._truncated = np.zeros(environments, np.bool_)
         self._all = np.ones(environments, np.bool_)
         self._latest: Any = None
 
@@ -250,28 +248,35 @@ class DynLiveAgent:
             If no action was taken, the observation does not fit the space, or something is not finite; nothing is
             learned then.
         """
-        self._observe(self._all, reward, next_observation, terminated, truncated)
-
-    def _observe(
-        self, stepped: NDArray[np.bool_], reward: Any, next_observation: Any, terminated: Any, truncated: Any
-    ) -> None:
-        if self._some_ended and (self._ended & stepped).any():
-            raise ValueError("there is no action to learn about: call act(observation) before observe")
+        if self._vector:
+            self._observe_vector(self._all, reward, next_observation, terminated, truncated)
+            return
+        if self._some_ended:
+            raise ValueError(NO_ACTION)
         self._encoder.encode(next_observation, self._rows)
-        self._rewards[:] = reward
-        self._terminated[:] = terminated
-        self._truncated[:] = truncated
-        self._learner.observe(stepped, self._rewards, self._rows, self._terminated, self._truncated)
+        brought = self._learner.brought
+        brought.rewards[0], brought.terminated[0], brought.truncated[0] = reward, terminated, truncated
+        self._learner.observe(self._rows)
         self._seen, self._rows = self._rows, self._seen
         self._latest = next_observation
-        if self._vector:
-            self._ended |= stepped & (self._terminated | self._truncated)
-            self._some_ended = bool(self._ended.any())
-            self.num_timesteps += int(np.count_nonzero(stepped))
-        else:
-            if terminated or truncated:
-                self._ended[0] = self._some_ended = True
-            self.num_timesteps += 1
+        if terminated or truncated:
+            self._ended[0] = self._some_ended = True
+        self.num_timesteps += 1
+
+    def _observe_vector(
+        self, stepped: NDArray[np.bool_], rewards: Any, next_observations: Any, terminated: Any, truncated: Any
+    ) -> None:
+        if (self._ended & stepped).any():
+            raise ValueError(NO_ACTION)
+        self._encoder.encode(next_observations, self._rows)
+        for row, values in zip(self._learner.brought, (stepped, rewards, terminated, truncated), strict=True):
+            row[:] = values
+        self._learner.observe(self._rows)
+        self._seen, self._rows = self._rows, self._seen
+        self._latest = next_observations
+        self._ended |= stepped & np.logical_or(terminated, truncated)
+        self._some_ended = bool(self._ended.any())
+        self.num_timesteps += int(np.count_nonzero(stepped))
 
     # -- using what was learned --------------------------------------------------------------------------------------
 

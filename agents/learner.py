@@ -1,6 +1,6 @@
 """The learner behind an agent: its two networks, its experience and everything it tracks, and the kernels at work."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,25 @@ FIRST_ROWS = 1024
 FEW_FEATURES = 4
 MOST_SOURCES = 64
 USUAL_SPREAD = 0.08  # deviation of a hidden neuron's drive over scaled observations
+
+
+class Brought(NamedTuple):
+    """What a step of all environments brought besides observations; written before every `observe`.
+
+    Attributes
+    ----------
+    stepped
+        Shape (e,), as the others: which environments stepped. All, until this is changed.
+    rewards
+        Their rewards.
+    terminated, truncated
+        Whose episodes ended.
+    """
+
+    stepped: NDArray[Any]
+    rewards: NDArray[np.float64]
+    terminated: NDArray[Any]
+    truncated: NDArray[Any]
 
 
 class Learner:
@@ -83,6 +102,12 @@ class Learner:
             action=np.zeros((environments, len(options)), np.int64),
             random=random_state(seeds[2]),
         )
+        self.brought = Brought(
+            stepped=np.ones(environments, np.bool_),
+            rewards=np.zeros(environments),
+            terminated=np.zeros(environments, np.bool_),
+            truncated=np.zeros(environments, np.bool_),
+        )
         self._predict_random = random_state(seeds[3])
         self._few = new_batch(self.actor.arrays, 1, 1)
 
@@ -92,10 +117,9 @@ class Learner:
         options = tuple(np.diff(self.state.choices).tolist())
         scaled = self.state.scaler[SCALED].astype(np.int8)
         twin = Learner(scaled, options, environments, self.config, seed=0, components=self._components)
-        all_of_them, none = np.ones(environments, np.bool_), np.zeros(environments, np.bool_)
         observations = np.zeros((environments, self.state.scaler.shape[1]), np.float32)
-        twin.begin(all_of_them, observations)
-        twin.observe(all_of_them, np.zeros(environments), observations, none, none)
+        twin.begin(np.ones(environments, np.bool_), observations)
+        twin.observe(observations)
         twin.predict(observations, deterministic=True)
 
     @property
@@ -113,17 +137,11 @@ class Learner:
         if not actor_critic.begin(self.state, self._settings, starting, observations):
             refuse(observations, None)
 
-    def observe(
-        self,
-        stepped: NDArray[np.bool_],
-        rewards: NDArray[np.float64],
-        observations: NDArray[np.float32],
-        terminated: NDArray[np.bool_],
-        truncated: NDArray[np.bool_],
-    ) -> None:
-        """Learn from a step of some environments; the next actions of those that go on are in `state.action`."""
+    def observe(self, observations: NDArray[np.float32]) -> None:
+        """Learn from what a step `brought`, and where it led; the next actions of those that go on are in `state.action`."""
         self._make_room()
         collapses = self.state.track[track.COLLAPSES]
+        stepped, rewards, terminated, truncated = self.brought
         if not actor_critic.observe(self.state, self._settings, stepped, rewards, observations, terminated, truncated):
             refuse(observations, rewards)
         if self.state.track[track.COLLAPSES] > collapses:

@@ -13,7 +13,7 @@ from dynlive_rl.network import Network
 from dynlive_rl.topology import random_state
 
 from .config import LiveConfig
-from .learner import refuse
+from .learner import Brought, refuse
 
 MOST_STRENGTHS = 2**23  # of all cells together: where observations are large, there are fewer cells
 
@@ -36,13 +36,15 @@ class LiveLearner:
         seed: int | None,
     ) -> None:
         self.config = config
-        settings = np.array(config.settings(), float)
         features, outputs = scaled.size, sum(options)
         size = min(config.cells, max(MOST_STRENGTHS // (2 * features * config.layers), 16))
         pool = size * config.layers
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
         buffers = live.new_buffers(features, outputs, len(options), config.layers, pool, environments)
-        self._arguments = *buffers, settings  # of every kernel
+        given, brought = live.new_given(config.settings(), environments)
+        self._arguments = *buffers, given  # of every kernel
+        self.brought = Brought(*brought)
+        self.brought.stepped[:] = True
         self.state = LiveAgent(*live.unfold(*buffers))
         self.state.choices[:] = np.cumsum([0, *options])
         self.state.scaler[SCALED], self.state.scaler[VARIANCE] = scaled, 1
@@ -54,10 +56,9 @@ class LiveLearner:
         environments = self.state.action.shape[0]
         options = tuple(np.diff(self.state.choices).tolist())
         twin = LiveLearner(self.state.scaler[SCALED].astype(np.int8), options, environments, self.config, seed=0)
-        all_of_them, none = np.ones(environments, np.bool_), np.zeros(environments, np.bool_)
         observations = np.zeros((environments, self.state.scaler.shape[1]), np.float32)
-        twin.begin(all_of_them, observations)
-        twin.observe(all_of_them, np.zeros(environments), observations, none, none)
+        twin.begin(np.ones(environments, np.bool_), observations)
+        twin.observe(observations)
         twin.predict(observations, deterministic=True)
 
     @property
@@ -95,17 +96,10 @@ class LiveLearner:
         if not live.begin(*self._arguments, starting, observations):
             refuse(observations, None)
 
-    def observe(
-        self,
-        stepped: NDArray[np.bool_],
-        rewards: NDArray[np.float64],
-        observations: NDArray[np.float32],
-        terminated: NDArray[np.bool_],
-        truncated: NDArray[np.bool_],
-    ) -> None:
-        """Learn from a step of some environments; the next actions of those that go on are in `state.action`."""
-        if not live.observe(*self._arguments, stepped, rewards, observations, terminated, truncated):
-            refuse(observations, rewards)
+    def observe(self, observations: NDArray[np.float32]) -> None:
+        """Learn from what a step `brought`, and where it led; the next actions of those that go on are in `state.action`."""
+        if not live.observe(*self._arguments, observations):
+            refuse(observations, self.brought.rewards)
 
     def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
         """Return the policy's choices (b, d) for observations (b, f), the best ones or sampled."""

@@ -109,7 +109,7 @@ def _run_vector(agent: "DynLiveAgent", env: gym.vector.VectorEnv[Any, Any, Any],
         agent._resume = None
         observations, rewards, terminated, truncated, info = env.step(actions)
         done = (terminated | truncated) & stepped
-        agent._observe(stepped, rewards, _final(observations, info, done, mode), terminated, truncated)
+        agent._observe_vector(stepped, rewards, _final(observations, info, done, mode), terminated, truncated)
         returns += rewards * stepped
         lengths += stepped
         finished = tuple(Episode(float(returns[i]), int(lengths[i])) for i in np.flatnonzero(done))

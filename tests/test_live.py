@@ -109,7 +109,9 @@ def test_a_live_step_is_the_slow_twins(settings, scale):
         action, before = int(s.action[0, 0]), s.cell[0].copy()
         observation, reward = sample(), scale * (action == 1) * (t > 5) * rng.normal(1)
         terminated, truncated = t % 20 == 19, t % 50 == 49
-        learner.observe(one, np.array([reward]), observation, one & terminated, one & truncated)
+        brought = learner.brought
+        brought.rewards[:], brought.terminated[:], brought.truncated[:] = reward, terminated, truncated
+        learner.observe(observation)
         twin.observe(action, reward, observation[0].tolist(), terminated)
         retired += np.count_nonzero((s.cell[0] != before) & (before > 0))
         if terminated or truncated:

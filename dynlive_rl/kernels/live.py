@@ -60,7 +60,8 @@ class LiveAgent(NamedTuple):
 
     There are c cells in l layers, o options of d choices, f outside values and e environments. All of it lies in
     three arrays, one per type, because a compiled call takes long to unpack many arrays, and named tuples above all: 8 of
-    the 10 microseconds of such a call. `unfold` says what is where.
+    the 10 microseconds of such a call. `unfold` says what is where. For the same reason what comes from outside, a
+    configuration's numbers and what a step brought, is one array, see `new_given`.
     """
 
     cell: NDArray[np.float32]  # (2 f + 2, c) strengths by source, the rails' sum at birth, usage
@@ -123,10 +124,16 @@ def unfold(single, double, whole):
     )  # fmt: skip
 
 
+def new_given(settings: LiveSettings, environments: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return an array with the settings and room for what a step brings, and a view (4, e) of that room."""
+    given = np.concatenate([np.array(settings, float), np.zeros(4 * environments)])
+    return given, given[len(settings) :].reshape(4, environments)
+
+
 @inlined
-def named(numbers):
+def named(given):
     """Return the settings by name."""
-    n = numbers
+    n = given
     return LiveSettings(
         n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14], n[15], n[16]
     )  # fmt: skip
@@ -453,14 +460,14 @@ def learn(agent, settings, env, reward, terminated):
 
 
 @compiled
-def begin(single, double, whole, numbers, starting, observations):
+def begin(single, double, whole, given, starting, observations):
     """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
     """
     if not all_moderate(observations):
         return False
-    agent, settings = unfold(single, double, whole), named(numbers)
+    agent, settings = unfold(single, double, whole), named(given)
     sources = np.empty(agent.rails.size, np.float32)
     for env in range(observations.shape[0]):
         if starting[env]:
@@ -474,26 +481,29 @@ def begin(single, double, whole, numbers, starting, observations):
 
 
 @compiled
-def observe(single, double, whole, numbers, stepped, rewards, observations, terminated, truncated):
-    """Learn from one step of every environment e where stepped[e], and choose the next actions of those that go on.
+def observe(single, double, whole, given, observations):
+    """Learn from one step of every environment that stepped, and choose the next actions of those that go on.
 
-    Parameters have shape (e,), observations (e, f). Returns False, and learns nothing, if an observation or reward is not
-    a number within ±1e30.
+    given holds what the step brought, see `new_given`; observations (e, f) is where it led. Returns False, and learns
+    nothing, if an observation or reward is not a number within ±1e30.
     """
-    if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
+    environments = observations.shape[0]
+    brought = given[given.size - 4 * environments :].reshape(4, environments)
+    stepped, rewards, terminated, truncated = brought[0], brought[1], brought[2], brought[3]
+    if not (all_moderate(observations) and all_moderate(brought)):
         return False
-    agent, settings = unfold(single, double, whole), named(numbers)
+    agent, settings = unfold(single, double, whole), named(given)
     sources = np.empty(agent.rails.size, np.float32)
-    for env in range(rewards.size):
-        if stepped[env]:
+    for env in range(environments):
+        if stepped[env] != 0:
             agent.trace[env, BEFORE] = agent.trace[env, NOW]
             notice(agent, observations[env], sources)
             fire_and_recruit(agent, settings, sources, agent.trace[env, NOW])
             agent.track[STEPS] += 1
-            learn(agent, settings, env, rewards[env], terminated[env])
+            learn(agent, settings, env, rewards[env], terminated[env] != 0)
             agent.running[0, env] += 1
             agent.running[1, env] += rewards[env]
-            kind = TERMINATED if terminated[env] else (TRUNCATED if truncated[env] else STEP)
+            kind = TERMINATED if terminated[env] != 0 else (TRUNCATED if truncated[env] != 0 else STEP)
             if kind == STEP:
                 act(agent, settings, env)
             else:
@@ -506,9 +516,9 @@ def observe(single, double, whole, numbers, stepped, rewards, observations, term
 
 
 @compiled
-def predict(single, double, whole, numbers, observations, deterministic, random, actions):
+def predict(single, double, whole, given, observations, deterministic, random, actions):
     """Write the policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
-    agent, settings = unfold(single, double, whole), named(numbers)
+    agent, settings = unfold(single, double, whole), named(given)
     choices = agent.choices
     sources = np.empty(agent.rails.size, np.float32)
     cells = np.empty(agent.cell.shape[1], np.float32)

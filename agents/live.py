@@ -40,12 +40,11 @@ class LiveLearner:
         size = min(config.cells, max(MOST_STRENGTHS // (2 * features * config.layers), 16))
         pool = size * config.layers
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
-        buffers = live.new_buffers(features, outputs, len(options), config.layers, pool, environments)
-        given, brought = live.new_given(config.settings(), environments)
-        self._arguments = *buffers, given  # of every kernel
-        self.brought = Brought(*brought)
+        self._buffer = live.new_buffer(features, outputs, len(options), config.layers, pool, environments)
+        self.state = LiveAgent(*live.unfold(self._buffer))
+        self.state.settings[:] = config.settings()
+        self.brought = Brought(*self.state.brought)
         self.brought.stepped[:] = True
-        self.state = LiveAgent(*live.unfold(*buffers))
         self.state.choices[:] = np.cumsum([0, *options])
         self.state.scaler[SCALED], self.state.scaler[VARIANCE] = scaled, 1
         self.state.random[:] = random_state(acting)
@@ -93,18 +92,18 @@ class LiveLearner:
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `state.action`."""
-        if not live.begin(*self._arguments, starting, observations):
+        if not live.begin(self._buffer, starting, observations):
             refuse(observations, None)
 
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Learn from what a step `brought`, and where it led; the next actions of those that go on are in `state.action`."""
-        if not live.observe(*self._arguments, observations):
+        if not live.observe(self._buffer, observations):
             refuse(observations, self.brought.rewards)
 
     def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
         """Return the policy's choices (b, d) for observations (b, f), the best ones or sampled."""
         choices = np.empty((observations.shape[0], self.state.action.shape[1]), np.int64)
-        live.predict(*self._arguments, observations, deterministic, self._predict_random, choices)
+        live.predict(self._buffer, observations, deterministic, self._predict_random, choices)
         return choices
 
     def get_state(self) -> dict[str, NDArray[Any]]:
@@ -116,8 +115,11 @@ class LiveLearner:
         checkpoint.copy_into(self._arrays(), state)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        single, double, whole, _ = self._arguments
-        return {"single": single, "double": double, "whole": whole, "predict_random": self._predict_random}
+        learned = {name: getattr(self.state, name) for name in _LEARNED}
+        return learned | {"predict_random": self._predict_random}
+
+
+_LEARNED = tuple(name for name in LiveAgent._fields if name not in ("settings", "brought", "choices"))
 
 
 def _no_network() -> NoReturn:

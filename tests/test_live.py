@@ -252,8 +252,7 @@ def test_huge_rewards_leave_everything_finite():
     for t in range(200):
         agent.observe(rng.choice([1e30, -1e30, 1e-30, 0.0]), rng.uniform(-1, 1, 2) * 1e30, False, t % 9 == 0)
         agent.act(rng.normal(size=2))
-    assert np.isfinite(agent.get_state()["single"]).all()
-    assert np.isfinite(agent.get_state()["double"]).all()
+    assert all(np.isfinite(array).all() for array in agent.get_state().values())
     assert_strengths_are_shares(agent)
 
 

@@ -29,7 +29,7 @@ NOW, BEFORE, TAGS = 0, 1, 2
 RANGE, ERROR_SQUARE, SEEN, SPREAD = 0, 1, 2, 3
 LEVELS = 4
 EPISODES_JUDGED = 5
-SIZES = 6  # entries at the start of the array of whole numbers
+SIZES = 6  # entries at the start of an agent's buffer
 MARGIN = 8.0  # values and targets stay below the range of the value neuron divided by this
 
 
@@ -55,13 +55,15 @@ class LiveSettings(NamedTuple):
     content_within: float
 
 
+SETTINGS = len(LiveSettings._fields)
+
+
 class LiveAgent(NamedTuple):
     """Everything a live step reads and writes.
 
-    There are c cells in l layers, o options of d choices, f outside values and e environments. All of it lies in
-    three arrays, one per type, because a compiled call takes long to unpack many arrays, and named tuples above all: 8 of
-    the 10 microseconds of such a call. `unfold` says what is where. For the same reason what comes from outside, a
-    configuration's numbers and what a step brought, is one array, see `new_given`.
+    There are c cells in l layers, o options of d choices, f outside values and e environments. All of it lies in one
+    buffer, because a compiled call takes long to unpack many arrays, and named tuples above all: 8 of the 10 microseconds
+    of such a call. `unfold` says what is where.
     """
 
     cell: NDArray[np.float32]  # (2 f + 2, c) strengths by source, the rails' sum at birth, usage
@@ -79,18 +81,21 @@ class LiveAgent(NamedTuple):
     level: NDArray[np.float64]  # (LEVELS,)
     track: NDArray[np.float64]  # (track.TRACKED,)
     random: NDArray[np.uint64]  # (4,)
+    settings: NDArray[np.float64]  # a LiveSettings
+    brought: NDArray[np.float64]  # (4, e) what a step brought: who stepped, rewards, who terminated, who was truncated
 
 
-def new_buffers(
+def new_buffer(
     features: int, options: int, choices: int, layers: int, pool: int, environments: int
-) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
-    """Return the three arrays of a new agent, all 0 but for its sizes f, o, d, l, c, e at the start of the last."""
-    singles = (2 * features + 2 + 1 + options + environments * (3 + options)) * pool
-    doubles = environments * (3 + options) + 2 * EPISODES_JUDGED + 5 * features + LEVELS + TRACKED
+) -> NDArray[np.float64]:
+    """Return the buffer of a new agent, all 0 but for its sizes f, o, d, l, c, e at the start, as whole numbers."""
     wholes = SIZES + layers + choices + 1 + environments * choices + 4
-    whole = np.zeros(wholes, np.int64)
-    whole[:SIZES] = features, options, choices, layers, pool, environments
-    return np.zeros(singles, np.float32), np.zeros(doubles), whole
+    doubles = environments * (3 + options) + 2 * EPISODES_JUDGED + 5 * features + LEVELS + TRACKED
+    outside = SETTINGS + 4 * environments
+    singles = (2 * features + 2 + 1 + options + environments * (3 + options)) * pool
+    buffer = np.zeros(wholes + doubles + outside + -(-singles // 2))
+    buffer.view(np.int64)[:SIZES] = features, options, choices, layers, pool, environments
+    return buffer
 
 
 @inlined
@@ -100,40 +105,44 @@ def take(buffer, start, rows, columns):
     return buffer[start:stop].reshape(rows, columns), stop
 
 
+@inlined
+def take_row(buffer, start, columns):
+    """Return a row of a buffer from a position on, and the position after it."""
+    return buffer[start : start + columns], start + columns
+
+
 @compiled
-def unfold(single, double, whole):
-    """Return the parts of the three arrays by name, as views."""
+def unfold(buffer):
+    """Return the parts of an agent's buffer by name, as views."""
+    whole, single = buffer.view(np.int64), buffer.view(np.float32)
     f, o, d, layers, c, e = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
-    cell, at = take(single, 0, 2 * f + 2, c)
-    strength, at = take(single, at, 1 + o, c)
-    trace = single[at:].reshape(e, 3 + o, c)
-    running, at = take(double, 0, 2, e)
-    recent, at = take(double, at, 2, EPISODES_JUDGED)
-    foretold, at = take(double, at, 1, e)
-    chance, at = take(double, at, e, o)
-    scaler, at = take(double, at, 3, f)
-    rails, at = take(double, at, 1, 2 * f)
-    level, at = take(double, at, 1, LEVELS)
-    tracked = double[at:]
-    born, at = take(whole, SIZES, 1, layers)
-    choices, at = take(whole, at, 1, d + 1)
+    born, at = take_row(whole, SIZES, layers)
+    choices, at = take_row(whole, at, d + 1)
     action, at = take(whole, at, e, d)
+    random, at = take_row(whole, at, 4)
+    running, at = take(buffer, at, 2, e)
+    recent, at = take(buffer, at, 2, EPISODES_JUDGED)
+    foretold, at = take_row(buffer, at, e)
+    chance, at = take(buffer, at, e, o)
+    scaler, at = take(buffer, at, 3, f)
+    rails, at = take_row(buffer, at, 2 * f)
+    level, at = take_row(buffer, at, LEVELS)
+    tracked, at = take_row(buffer, at, TRACKED)
+    settings, at = take_row(buffer, at, SETTINGS)
+    brought, at = take(buffer, at, 4, e)
+    cell, at = take(single, 2 * at, 2 * f + 2, c)
+    strength, at = take(single, at, 1 + o, c)
+    trace = single[at : at + e * (3 + o) * c].reshape(e, 3 + o, c)
     return LiveAgent(
-        cell, born[0], strength, trace, running, recent, foretold[0], chance, choices[0], action, scaler, rails[0],
-        level[0], tracked, whole[at:].view(np.uint64),
+        cell, born, strength, trace, running, recent, foretold, chance, choices, action, scaler, rails, level, tracked,
+        random.view(np.uint64), settings, brought,
     )  # fmt: skip
 
 
-def new_given(settings: LiveSettings, environments: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return an array with the settings and room for what a step brings, and a view (4, e) of that room."""
-    given = np.concatenate([np.array(settings, float), np.zeros(4 * environments)])
-    return given, given[len(settings) :].reshape(4, environments)
-
-
 @inlined
-def named(given):
+def named(numbers):
     """Return the settings by name."""
-    n = given
+    n = numbers
     return LiveSettings(
         n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14], n[15], n[16]
     )  # fmt: skip
@@ -460,14 +469,15 @@ def learn(agent, settings, env, reward, terminated):
 
 
 @compiled
-def begin(single, double, whole, given, starting, observations):
+def begin(buffer, starting, observations):
     """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
     """
     if not all_moderate(observations):
         return False
-    agent, settings = unfold(single, double, whole), named(given)
+    agent = unfold(buffer)
+    settings = named(agent.settings)
     sources = np.empty(agent.rails.size, np.float32)
     for env in range(observations.shape[0]):
         if starting[env]:
@@ -481,20 +491,19 @@ def begin(single, double, whole, given, starting, observations):
 
 
 @compiled
-def observe(single, double, whole, given, observations):
+def observe(buffer, observations):
     """Learn from one step of every environment that stepped, and choose the next actions of those that go on.
 
-    given holds what the step brought, see `new_given`; observations (e, f) is where it led. Returns False, and learns
-    nothing, if an observation or reward is not a number within ±1e30.
+    The agent's `brought` says what the step brought, observations (e, f) where it led. Returns False, and learns nothing,
+    if an observation or reward is not a number within ±1e30.
     """
-    environments = observations.shape[0]
-    brought = given[given.size - 4 * environments :].reshape(4, environments)
+    agent = unfold(buffer)
+    brought, settings = agent.brought, named(agent.settings)
     stepped, rewards, terminated, truncated = brought[0], brought[1], brought[2], brought[3]
     if not (all_moderate(observations) and all_moderate(brought)):
         return False
-    agent, settings = unfold(single, double, whole), named(given)
     sources = np.empty(agent.rails.size, np.float32)
-    for env in range(environments):
+    for env in range(rewards.size):
         if stepped[env] != 0:
             agent.trace[env, BEFORE] = agent.trace[env, NOW]
             notice(agent, observations[env], sources)
@@ -516,9 +525,10 @@ def observe(single, double, whole, given, observations):
 
 
 @compiled
-def predict(single, double, whole, given, observations, deterministic, random, actions):
+def predict(buffer, observations, deterministic, random, actions):
     """Write the policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
-    agent, settings = unfold(single, double, whole), named(given)
+    agent = unfold(buffer)
+    settings = named(agent.settings)
     choices = agent.choices
     sources = np.empty(agent.rails.size, np.float32)
     cells = np.empty(agent.cell.shape[1], np.float32)

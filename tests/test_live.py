@@ -8,6 +8,9 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TransformReward
+from hypothesis import given
+from hypothesis import strategies as st
+from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import DynLiveAgent
@@ -79,6 +82,27 @@ def assert_strengths_are_shares(agent):
 # -- against the slow twin -------------------------------------------------------------------------------------------
 
 QUICK = {"mature": 3.0, "usage_span": 5.0}
+
+
+@njit
+def write_to_every_part(buffer):
+    agent = live.unfolded(buffer)
+    agent.cell[:], agent.born[:], agent.strength[:], agent.trace[:], agent.running[:] = 0, 1, 2, 3, 4
+    agent.recent[:], agent.foretold[:], agent.chance[:], agent.choices[:], agent.action[:] = 5, 6, 7, 8, 9
+    agent.scaler[:], agent.rails[:], agent.level[:], agent.track[:], agent.random[:] = 10, 11, 12, 13, 14
+    agent.settings[:], agent.brought[:] = 15, 16
+
+
+@given(st.tuples(*[st.integers(1, 3)] * 5), st.integers(1, 3))
+def test_the_parts_of_the_buffer_do_not_overlap_and_kernels_find_them_where_others_do(sizes, environments):
+    features, options, choices, layers, pool = sizes
+    buffer = live.new_buffer(features, options, choices, layers, pool * layers, environments)
+    write_to_every_part(buffer)
+    parts = live.unfold(buffer)
+    for number, part in enumerate(parts):
+        assert (part == number).all()
+    assert parts.trace.shape == (environments, 3 + options, pool * layers)
+    assert parts.cell.shape == (2 * features + 2, pool * layers)
 
 
 @pytest.mark.parametrize(

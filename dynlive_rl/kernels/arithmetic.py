@@ -5,7 +5,9 @@ from math import exp
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
+from numba.core.cgutils import pack_array
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import populate_array
 
 from .arrays import CUSTOM, IDENTITY, LINEAR, POWER, RECTIFIER, RELU, SIGMOID
 
@@ -63,6 +65,32 @@ def call_address(typingctx, address, x):
         return builder.call(builder.inttoptr(arguments[0], function.as_pointer()), [arguments[1]])
 
     return types.float64(types.int64, types.float64), codegen
+
+
+@intrinsic
+def borrowed(typingctx, array, start, rows, columns):
+    """View (rows, columns) of a flat array from a position on, as `reshape` of a slice, for callers who hold the array.
+
+    Numba counts the references to every view, again wherever it is handed on: a step that looks at many of them pays more
+    for that than for its arithmetic. These are not counted.
+    """
+    result = types.Array(array.dtype, 2, "C")
+
+    def codegen(context, builder, signature, arguments):
+        whole = context.make_array(array)(context, builder, arguments[0])
+        view = context.make_array(result)(context, builder)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array.dtype)))
+        populate_array(
+            view,
+            data=builder.gep(whole.data, [arguments[1]]),
+            shape=pack_array(builder, arguments[2:]),
+            strides=pack_array(builder, [builder.mul(arguments[3], size), size]),
+            itemsize=size,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return result(array, types.intp, types.intp, types.intp), codegen
 
 
 @inlined

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import compiled, inlined, inner, random_uniform, summing, total
+from .arithmetic import borrowed, compiled, inlined, inner, random_uniform, summing, total
 from .arrays import Integer
 from .policy import MEAN, SCALED, STEP, TERMINATED, TRUNCATED, VARIANCE, all_moderate, encode, log_softmax, pick
 from .track import COLLAPSES, STEPS, SURPRISE, TRACKED, judge_episode
@@ -98,45 +98,51 @@ def new_buffer(
     return buffer
 
 
-@inlined
-def take(buffer, start, rows, columns):
+def _unfold(take):
+    """Make a function that returns the parts of an agent's buffer by name; `take` makes views of it."""
+
+    def unfold(buffer):
+        whole, single = buffer.view(np.int64), buffer.view(np.float32)
+        f, o, d, layers, c, e = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
+        born, at = take(whole, SIZES, 1, layers)
+        choices, at = take(whole, at, 1, d + 1)
+        action, at = take(whole, at, e, d)
+        random, at = take(whole, at, 1, 4)
+        running, at = take(buffer, at, 2, e)
+        recent, at = take(buffer, at, 2, EPISODES_JUDGED)
+        foretold, at = take(buffer, at, 1, e)
+        chance, at = take(buffer, at, e, o)
+        scaler, at = take(buffer, at, 3, f)
+        rails, at = take(buffer, at, 1, 2 * f)
+        level, at = take(buffer, at, 1, LEVELS)
+        tracked, at = take(buffer, at, 1, TRACKED)
+        settings, at = take(buffer, at, 1, SETTINGS)
+        brought, at = take(buffer, at, 4, e)
+        cell, at = take(single, 2 * at, 2 * f + 2, c)
+        strength, at = take(single, at, 1 + o, c)
+        trace, at = take(single, at, e * (3 + o), c)
+        return LiveAgent(
+            cell, born[0], strength, trace.reshape(e, 3 + o, c), running, recent, foretold[0], chance, choices[0], action,
+            scaler, rails[0], level[0], tracked[0], random[0].view(np.uint64), settings[0], brought,
+        )  # fmt: skip
+
+    return unfold
+
+
+def _take(buffer, start, rows, columns):
     """Return rows of a buffer from a position on, and the position after them."""
     stop = start + rows * columns
     return buffer[start:stop].reshape(rows, columns), stop
 
 
 @inlined
-def take_row(buffer, start, columns):
-    """Return a row of a buffer from a position on, and the position after it."""
-    return buffer[start : start + columns], start + columns
+def _borrow(buffer, start, rows, columns):
+    """As `_take`, with views that are counted by nobody."""
+    return borrowed(buffer, start, rows, columns), start + rows * columns
 
 
-@compiled
-def unfold(buffer):
-    """Return the parts of an agent's buffer by name, as views."""
-    whole, single = buffer.view(np.int64), buffer.view(np.float32)
-    f, o, d, layers, c, e = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
-    born, at = take_row(whole, SIZES, layers)
-    choices, at = take_row(whole, at, d + 1)
-    action, at = take(whole, at, e, d)
-    random, at = take_row(whole, at, 4)
-    running, at = take(buffer, at, 2, e)
-    recent, at = take(buffer, at, 2, EPISODES_JUDGED)
-    foretold, at = take_row(buffer, at, e)
-    chance, at = take(buffer, at, e, o)
-    scaler, at = take(buffer, at, 3, f)
-    rails, at = take_row(buffer, at, 2 * f)
-    level, at = take_row(buffer, at, LEVELS)
-    tracked, at = take_row(buffer, at, TRACKED)
-    settings, at = take_row(buffer, at, SETTINGS)
-    brought, at = take(buffer, at, 4, e)
-    cell, at = take(single, 2 * at, 2 * f + 2, c)
-    strength, at = take(single, at, 1 + o, c)
-    trace = single[at : at + e * (3 + o) * c].reshape(e, 3 + o, c)
-    return LiveAgent(
-        cell, born, strength, trace, running, recent, foretold, chance, choices, action, scaler, rails, level, tracked,
-        random.view(np.uint64), settings, brought,
-    )  # fmt: skip
+unfold = _unfold(_take)
+unfolded = inlined(_unfold(_borrow))  # within kernels, as long as their caller holds the buffer
 
 
 @inlined
@@ -500,7 +506,7 @@ def begin(buffer, starting, observations):
     """
     if not all_moderate(observations):
         return False
-    agent = unfold(buffer)
+    agent = unfolded(buffer)
     settings = named(agent.settings)
     strength, born, choices, level = agent.strength, agent.born, agent.choices, agent.level
     sources = np.empty(agent.rails.size, np.float32)
@@ -512,7 +518,16 @@ def begin(buffer, starting, observations):
             notice(agent.scaler, agent.rails, level, observations[env], sources)
             fire_and_recruit(agent.cell, born, strength, agent.trace, settings, level[SPREAD], sources, cells)
             agent.foretold[env] = level[RANGE] * read(strength[0], born, cells)
-            act(strength, born, choices, settings.policy_range, cells, agent.chance[env], agent.action[env], agent.random)
+            act(
+                strength,
+                born,
+                choices,
+                settings.policy_range,
+                cells,
+                agent.chance[env],
+                agent.action[env],
+                agent.random,
+            )
     return True
 
 
@@ -523,7 +538,7 @@ def observe(buffer, observations):
     The agent's `brought` says what the step brought, observations (e, f) where it led. Returns False, and learns nothing,
     if an observation or reward is not a number within ±1e30.
     """
-    agent = unfold(buffer)
+    agent = unfolded(buffer)
     brought, settings = agent.brought, named(agent.settings)
     stepped, rewards, terminated, truncated = brought[0], brought[1], brought[2], brought[3]
     if not (all_moderate(observations) and all_moderate(brought)):
@@ -558,7 +573,7 @@ def observe(buffer, observations):
 @compiled
 def predict(buffer, observations, deterministic, random, actions):
     """Write the policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
-    agent = unfold(buffer)
+    agent = unfolded(buffer)
     settings = named(agent.settings)
     choices = agent.choices
     sources = np.empty(agent.rails.size, np.float32)

@@ -70,8 +70,7 @@ def cell_settings(components: Components, config: AgentConfig) -> Settings:
         value_gain_low=config.value_gain_low * reach,
         value_gain_high=config.value_gain_high * reach,
         target_spread=config.target_spread / reach,
-        rate_half_life=config.cell_rate_half_life,
-        entropy=config.cell_entropy,
+        rate_half_life=np.inf,
         neutral=0.5 / reach,
         cells=True,
     )

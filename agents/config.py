@@ -102,10 +102,10 @@ class AgentConfig:
     cells
         Where observations are one-hot values and bits alone, in at most so many combinations, every value and every
         combination has a hidden neuron of its own instead.
-    cell_rate, cell_rate_half_life, cell_entropy
-        Step size (times the number of cells, and plain: no moments), steps t₀ in its factor 1 / (1 + t / t₀), and weight of
-        the entropy of output neurons that read such cells. What was never tried keeps its value there, which is reason
-        enough to try it where rewards are costs; and where there are many cells, there is much to try.
+    cell_rate
+        Step size of output neurons that read such cells, times the number of cells. It is plain (no moments) and stays:
+        where there are many cells, there is something to try for long. What was never tried keeps its value there, which is
+        reason enough to try it where rewards are costs.
     """
 
     hidden: int = 128
@@ -157,8 +157,6 @@ class AgentConfig:
     connect: float = 1.0
     cells: int = 1024
     cell_rate: float = 5.0
-    cell_rate_half_life: float = 30_000.0
-    cell_entropy: float = 0.03
 
     def __post_init__(self) -> None:
         if isinstance(self.rule, Mapping):  # as a saved agent has it

@@ -167,7 +167,7 @@ def test_a_combination_is_learned_that_no_value_tells():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_cliff_is_walked_along(seed):
     agent = DynLiveAgent(gym.make("CliffWalking-v1", max_episode_steps=200), seed=seed).learn(4000)
-    assert agent.evaluate(5, max_steps=100).mean >= -17
+    assert agent.evaluate(5, max_steps=100).mean >= -15  # -13 at best
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -177,7 +177,7 @@ def test_the_frozen_lake_is_crossed(seed):
 
 
 def test_the_taxi_takes_everyone_home():
-    agent = DynLiveAgent(gym.make("Taxi-v4" if "Taxi-v4" in gym.registry else "Taxi-v3"), seed=0).learn(25_000)
+    agent = DynLiveAgent(gym.make("Taxi-v4" if "Taxi-v4" in gym.registry else "Taxi-v3"), seed=0).learn(15_000)
     assert agent.evaluate(50).mean >= 0  # 7.9 at best, -200 without a single arrival
 
 

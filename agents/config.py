@@ -105,7 +105,7 @@ class AgentConfig:
     cell_rate
         Step size of output neurons that read such cells, times the number of cells. It is plain (no moments) and stays:
         where there are many cells, there is something to try for long. What was never tried keeps its value there, which is
-        reason enough to try it where rewards are costs.
+        reason enough to try it where rewards are costs. Action neurons follow the natural gradient there.
     """
 
     hidden: int = 128

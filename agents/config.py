@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from dynlive_rl.checks import number
 from dynlive_rl.kernels.actor_critic import Settings
-from dynlive_rl.kernels.live import LiveSettings
+from dynlive_rl.kernels.live_arrays import LiveSettings
 from dynlive_rl.rule import LearningRule
 
 RULE = LearningRule(step="adam", growth="signal", mature=1000)

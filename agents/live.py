@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
 from dynlive_rl.kernels import live
-from dynlive_rl.kernels.live import LiveAgent
+from dynlive_rl.kernels.live_arrays import RAILS_SUM, LiveAgent, new_buffer, unfold
 from dynlive_rl.kernels.policy import SCALED, VARIANCE
 from dynlive_rl.network import Network
 from dynlive_rl.topology import random_state
@@ -40,8 +40,8 @@ class LiveLearner:
         size = min(config.cells, max(MOST_STRENGTHS // (2 * features * config.layers), 16))
         pool = size * config.layers
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
-        self._buffer = live.new_buffer(features, outputs, len(options), config.layers, pool, environments)
-        self.state = LiveAgent(*live.unfold(self._buffer))
+        self._buffer = new_buffer(features, outputs, len(options), config.layers, pool, environments)
+        self.state = unfold(self._buffer)
         self.state.settings[:] = config.settings()
         self.brought = Brought(*self.state.brought)
         self.brought.stepped[:] = True
@@ -64,7 +64,7 @@ class LiveLearner:
     def connections(self) -> int:
         """Number of connections: of the living cells, and of the output neurons that read them."""
         state = self.state
-        return int(np.count_nonzero(state.cell[: live.RAILS_SUM]) + np.count_nonzero(state.strength))
+        return int(np.count_nonzero(state.cell[:RAILS_SUM]) + np.count_nonzero(state.strength))
 
     @property
     def cells(self) -> int:

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig, LiveConfig
 from dynlive_rl.agents.live import LiveLearner
-from dynlive_rl.kernels import live
+from dynlive_rl.kernels.live_arrays import NOW, RAILS_SUM, RANGE, TAGS, new_buffer, unfold, unfolded
 from naive import NaiveLive
 from worlds import Bandit, Corridor, Counting
 
@@ -55,7 +55,7 @@ def test_tags_of_cells_that_fell_silent_end_at_0():
     for _ in range(700):
         agent.observe(1.0, spot, False, False)
         agent.act(spot)
-    tags = state(agent).trace[0, live.TAGS :]
+    tags = state(agent).trace[0, TAGS:]
     assert np.any(tags != 0)
     assert np.abs(tags[tags != 0]).min() > np.finfo(np.float32).tiny
 
@@ -71,7 +71,7 @@ def assert_strengths_are_shares(agent):
     assert (s.strength >= 0).all()
     assert (s.strength.sum(axis=1) <= 1 + 1e-4).all()
     assert (s.cell >= 0).all()
-    sums = s.cell[: live.RAILS_SUM].sum(axis=0)
+    sums = s.cell[:RAILS_SUM].sum(axis=0)
     size = s.cell.shape[1] // s.born.size
     living = np.concatenate([np.arange(size) < born for born in s.born])
     assert_allclose(sums[living], 1, atol=1e-5)
@@ -86,7 +86,7 @@ QUICK = {"mature": 3.0, "usage_span": 5.0}
 
 @njit
 def write_to_every_part(buffer):
-    agent = live.unfolded(buffer)
+    agent = unfolded(buffer)
     agent.cell[:], agent.born[:], agent.strength[:], agent.trace[:], agent.running[:] = 0, 1, 2, 3, 4
     agent.recent[:], agent.foretold[:], agent.chance[:], agent.choices[:], agent.action[:] = 5, 6, 7, 8, 9
     agent.scaler[:], agent.rails[:], agent.level[:], agent.track[:], agent.random[:] = 10, 11, 12, 13, 14
@@ -96,9 +96,9 @@ def write_to_every_part(buffer):
 @given(st.tuples(*[st.integers(1, 3)] * 5), st.integers(1, 3))
 def test_the_parts_of_the_buffer_do_not_overlap_and_kernels_find_them_where_others_do(sizes, environments):
     features, options, choices, layers, pool = sizes
-    buffer = live.new_buffer(features, options, choices, layers, pool * layers, environments)
+    buffer = new_buffer(features, options, choices, layers, pool * layers, environments)
     write_to_every_part(buffer)
-    parts = live.unfold(buffer)
+    parts = unfold(buffer)
     for number, part in enumerate(parts):
         assert (part == number).all()
     assert parts.trace.shape == (environments, 3 + options, pool * layers)
@@ -145,12 +145,12 @@ def test_a_live_step_is_the_slow_twins(settings, scale):
         assert s.born.tolist() == [len(layer) for layer in twin.layers]
         size = config.cells
         place = [layer * size + k for layer, born in enumerate(s.born) for k in range(born)]
-        assert_allclose(s.trace[0, live.NOW, place], [cell.says for cell in twin.cells], atol=2e-4)
+        assert_allclose(s.trace[0, NOW, place], [cell.says for cell in twin.cells], atol=2e-4)
         pool = size * config.layers
         assert_allclose(
             2 * pool * s.strength[:, place].T, [[2 * pool * w for w in c.worth] for c in twin.cells], atol=4e-3
         )
-        assert s.level[live.RANGE] == pytest.approx(twin.range)
+        assert s.level[RANGE] == pytest.approx(twin.range)
         assert_allclose(s.chance[0], twin.chances, atol=4e-3)
     assert bool(retired) == ("cells" in settings)
 

@@ -3,7 +3,8 @@
 Read them in this order: `arrays` (what a network is made of), `arithmetic` (activations, random numbers), `update` (how
 one neuron learns), `cycle` (one cycle at a time, live), `errors` (what outputs are rewarded with), `recruit` (new neurons)
 and `rehearsal` (a batch of remembered experience at a time); then the agent: `policy` (from observations to actions),
-`track` (what it keeps track of), `retrace` (what is learned from experience), `actor_critic` and, for live mode, `live`.
+`track` (what it keeps track of), `retrace` (what is learned from experience), `actor_critic` and, for live mode,
+`live_arrays` (what a live agent is made of), `live_cells` and `live`.
 """
 
 from pathlib import Path

@@ -1,0 +1,198 @@
+"""Recruited cells: the neurons that know one place each, of live learning.
+
+Cells are relu neurons that answer where the input is near the one they were born at, squared and divided by their
+layer's sum (divisive normalisation). Every outside value z in [0, 1] reaches them on two rails, sin(πz/2) and cos(πz/2),
+so that the product of two inputs says how near they are. A cell's strengths are the rails at its birth divided by their
+sum. Layers get finer: each has half the radius of the one before. All cells of a layer's pool exist from the start; the
+first `born` of them are alive, the others have no strengths yet.
+
+These functions take rows and not the agent: handing on its many arrays costs more than the arithmetic.
+"""
+
+from math import cos, pi, sin
+
+import numpy as np
+
+from .arithmetic import inlined, inner, total
+from .live_arrays import RAILS_SUM, SEEN, SPREAD, USAGE
+from .policy import MEAN, SCALED, VARIANCE, encode
+
+
+@inlined
+def add_scaled(sums, values, factor):
+    """Add a multiple of a row to another."""
+    for i in range(sums.size):
+        sums[i] += factor * values[i]
+
+
+@inlined
+def answer(outputs, rails_sum, half, steep):
+    """Turn the sums of cells into relu(1 - distance² / radius²) squared, in place."""
+    zero, one = np.float32(0), np.float32(1)
+    for i in range(outputs.size):
+        near = one - steep * (half - rails_sum[i] * outputs[i])
+        near = near if near > zero else zero
+        outputs[i] = near * near
+
+
+@inlined
+def fire_layer(cell, sources, first, stop, square_radius, outputs):
+    """Fire the cells first to stop; their outputs are not yet divided by their sum."""
+    layer = outputs[first:stop]
+    layer[:] = 0
+    for j in range(sources.size):
+        add_scaled(layer, cell[j, first:stop], sources[j])
+    answer(layer, cell[RAILS_SUM, first:stop], np.float32(sources.size // 2), np.float32(2.0 / square_radius))
+
+
+@inlined
+def use(usage, outputs, keep):
+    """Let the usage of cells fade, and add what they say now."""
+    for i in range(usage.size):
+        usage[i] = keep * usage[i] + outputs[i]
+
+
+@inlined
+def divide(outputs):
+    """Divide a layer's outputs by their sum."""
+    whole = total(outputs)
+    if whole > np.float32(0):
+        share = np.float32(1) / whole
+        for i in range(outputs.size):
+            outputs[i] *= share
+
+
+@inlined
+def any_at_least(values, threshold):
+    """Tell whether any value is above 0 and not below a threshold."""
+    count = np.int32(0)
+    for i in range(values.size):
+        count += np.int32((values[i] >= threshold) & (values[i] > np.float32(0)))
+    return count > 0
+
+
+# Numbers that are not negative have the order of their bits read as whole numbers, and for these the compiler vectorises
+# the search: a tenth of the time.
+
+
+@inlined
+def largest(values):
+    """First position of the largest of values ≥ 0, -1 where there is none above 0."""
+    bits, best, where = values.view(np.int32), np.int32(0), 0
+    for i in range(bits.size):
+        best = max(best, bits[i])
+    if best == 0:
+        return -1
+    while bits[where] != best:
+        where += 1
+    return where
+
+
+@inlined
+def smallest(values):
+    """First position of the smallest of values ≥ 0."""
+    bits, where = values.view(np.int32), 0
+    best = bits[0]
+    for i in range(bits.size):
+        best = min(best, bits[i])
+    while bits[where] != best:
+        where += 1
+    return where
+
+
+@inlined
+def sense(scaler, observation, sources):
+    """Put an observation (f,) onto the rails (2 f,), scaled by the running statistics."""
+    f = observation.size
+    encode(scaler, observation, sources)
+    for i in range(f):
+        angle = 0.5 * pi * min(max(sources[i], np.float32(0)), np.float32(1))
+        sources[i] = sin(angle)
+        sources[f + i] = max(cos(angle), 0.0)
+
+
+@inlined
+def notice(scaler, rails, level, observation, sources):
+    """Let the running statistics see an observation, and put it onto the rails."""
+    level[SEEN] += 1
+    for i in range(observation.size):
+        if scaler[SCALED, i] > 0:
+            x = observation[i]
+            distance = x - scaler[MEAN, i]
+            scaler[MEAN, i] += distance / level[SEEN]
+            scaler[VARIANCE, i] += (distance * (x - scaler[MEAN, i]) - scaler[VARIANCE, i]) / level[SEEN]
+    sense(scaler, observation, sources)
+    spread = float(observation.size)
+    for j in range(rails.size):
+        rails[j] += (sources[j] - rails[j]) / level[SEEN]
+        spread -= rails[j] * rails[j]
+    level[SPREAD] = max(spread, 1e-3)
+
+
+@inlined
+def square_radius(radius, spread, layer):
+    """Radius² of a layer's cells: a share of the mean square distance of inputs to their mean, a quarter per layer."""
+    return radius * spread / 4.0**layer
+
+
+@inlined
+def fire_cells(cell, born, radius, spread, sources, outputs):
+    """Compute the outputs (c,) of all cells, for looking only."""
+    size = outputs.size // born.size
+    for layer in range(born.size):
+        first, stop = layer * size, layer * size + born[layer]
+        fire_layer(cell, sources, first, stop, square_radius(radius, spread, layer), outputs)
+        divide(outputs[first:stop])
+
+
+@inlined
+def nearest_is_mature(usage, outputs, mature):
+    """Tell whether the nearest of some cells has been used enough for a finer one to be born beside it."""
+    nearest = largest(outputs)
+    return nearest >= 0 and usage[nearest] >= mature
+
+
+@inlined
+def fire_and_recruit(cell, born, strength, trace, settings, spread, sources, outputs):
+    """Compute the outputs (c,) of all cells; where the input is far from all cells of a layer, one is born there.
+
+    A finer layer waits until the nearest cell of the one before is mature. Where a layer's pool is used up, the least
+    used cell is retired, if it has hardly been used lately.
+    """
+    size = outputs.size // born.size
+    keep = np.float32(1.0 - 1.0 / settings.usage_span)
+    near = np.float32(settings.recruit_below**2)
+    for layer in range(born.size):
+        first = layer * size
+        stop = first + born[layer]
+        square = square_radius(settings.radius, spread, layer)
+        fire_layer(cell, sources, first, stop, square, outputs)
+        before = max(layer - 1, 0)
+        a, b = before * size, before * size + born[before]
+        if not any_at_least(outputs[first:stop], near) and (
+            layer == 0 or nearest_is_mature(cell[USAGE, a:b], outputs[a:b], settings.mature)
+        ):
+            place = stop if born[layer] < size else first + smallest(cell[USAGE, first:stop])
+            if place == stop or cell[USAGE, place] < np.float32(1):
+                born[layer] += place == stop
+                stop = first + born[layer]
+                give_birth(cell, strength, trace, sources, place)
+                fire_layer(cell, sources, first, stop, square, outputs)
+        divide(outputs[first:stop])
+        use(cell[USAGE, first:stop], outputs[first:stop], keep)
+
+
+@inner
+def give_birth(cell, strength, trace, sources, place):
+    """Make a cell the neuron that answers to these sources: strengths in proportion to them, neutral to all who read it."""
+    whole = total(sources)
+    for j in range(sources.size):
+        cell[j, place] = sources[j] / whole
+    cell[RAILS_SUM, place] = whole
+    cell[USAGE, place] = 2
+    neutral = 0.5 / strength.shape[1]
+    for k in range(strength.shape[0]):
+        strength[k, place] = neutral
+    for e in range(trace.shape[0]):
+        for k in range(trace.shape[1]):
+            trace[e, k, place] = 0

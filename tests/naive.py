@@ -399,7 +399,7 @@ class NaiveLive:
         self.layers = [[] for _ in range(config.layers)]
         self.seen, self.mean, self.variance = 0, [0.0] * len(scaled), [1.0] * len(scaled)
         self.rails = [0.0] * (2 * len(scaled))
-        self.range = self.error_square = self.foretold = 0.0
+        self.range = self.error_square = self.shift = 0.0
         self.steps = 0
 
     @property
@@ -451,7 +451,7 @@ class NaiveLive:
         for cell in self.cells:
             cell.tags = [0.0] * len(cell.tags)
         self.look(observation)
-        self.foretold = self.range * self.reading(0)
+        self.shift = 0.0
         self.chances = self.policy()
 
     def observe(self, action, reward, observation, terminated):
@@ -475,7 +475,7 @@ class NaiveLive:
                 cell.worth[0] = 0.5 / pool + (cell.worth[0] - 0.5 / pool) / 2
         if self.range == 0:
             return
-        error, shift = target - value, value - self.foretold
+        error, shift = target - value, self.shift
         self.error_square += (error**2 - self.error_square) * max(1e-3, 1 / self.steps)
         clip = config.advantage_clip
         advantage = min(max(error / sqrt(self.error_square + 1e-30), -clip), clip)
@@ -485,7 +485,7 @@ class NaiveLive:
         rate = config.critic_rate * share
         mark, pace, bonus = rate * (1 - fade * overlap), (error + shift) / self.range, -rate * shift / self.range
         self.move(0, fade, mark, pace, bonus)
-        self.foretold = following
+        self.shift = 0.0 if terminated else self.range * self.reading(0) - following
         rate = config.actor_rate * share / config.policy_range
         entropy = -sum(p * log(p + 1e-12) for p in self.chances)
         for k, p in enumerate(self.chances):

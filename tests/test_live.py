@@ -88,7 +88,7 @@ QUICK = {"mature": 3.0, "usage_span": 5.0}
 def write_to_every_part(buffer):
     agent = unfolded(buffer)
     agent.cell[:], agent.born[:], agent.strength[:], agent.trace[:], agent.running[:] = 0, 1, 2, 3, 4
-    agent.recent[:], agent.foretold[:], agent.chance[:], agent.choices[:], agent.action[:] = 5, 6, 7, 8, 9
+    agent.recent[:], agent.shift[:], agent.chance[:], agent.choices[:], agent.action[:] = 5, 6, 7, 8, 9
     agent.scaler[:], agent.rails[:], agent.level[:], agent.track[:], agent.random[:] = 10, 11, 12, 13, 14
     agent.settings[:], agent.brought[:] = 15, 16
 
@@ -250,6 +250,14 @@ def test_environments_side_by_side(mode):
     assert agent.num_timesteps >= 300
     assert agent.episodes > 50
     assert_strengths_are_shares(agent)
+
+
+@pytest.mark.parametrize("environments", [2, 8])
+def test_environments_side_by_side_teach_the_same_neurons(environments):
+    agent = DynLiveAgent(gym.make_vec("CartPole-v1", num_envs=environments), mode="live", seed=0).learn(16_000)
+    assert all(np.isfinite(array).all() for array in agent.get_state().values())
+    assert agent.worlds == 0
+    assert agent.evaluate(20, seed=0).mean > 300
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1e31])

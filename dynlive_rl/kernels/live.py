@@ -116,14 +116,15 @@ def start_afresh(agent):
         agent.strength[:, layer * size : layer * size + agent.born[layer]] = 0.5 / agent.strength.shape[1]
     agent.trace[:, TAGS:] = 0
     agent.level[RANGE] = 0
-    agent.foretold[:] = 0
+    agent.shift[:] = 0
 
 
 @inlined
-def learn(strength, born, trace, chance, choices, action, foretold, level, track, settings, reward, terminated):
+def learn(strength, born, trace, chance, choices, action, shift, level, track, settings, reward, terminated):
     """Learn from one step of an environment: from BEFORE with its action (d,) to NOW.
 
-    trace (3 + o, c) and chance (o,) are the environment's; foretold (1,) is what the step before said its value was.
+    trace (3 + o, c) and chance (o,) are the environment's; shift (1,) is by how much learning from its
+    last step moved the value of BEFORE; what other environments have taught since is no part of it.
     """
     before = trace[BEFORE]
     expected = read(strength[0], born, before)
@@ -160,10 +161,10 @@ def learn(strength, born, trace, chance, choices, action, foretold, level, track
         stop = first + born[layer]
         overlap += product(trace[TAGS, first:stop], before[first:stop])
     rate = settings.critic_rate * share
-    shift = expected - foretold[0] / level[RANGE]  # by what the last step's learning moved this very value
-    pace = error / level[RANGE] + shift
-    move(strength[0], trace[TAGS], before, born, fade, rate * (1.0 - fade * overlap), pace, -rate * shift)
-    foretold[0] = level[RANGE] * following
+    moved = shift[0] / level[RANGE]
+    pace = error / level[RANGE] + moved
+    move(strength[0], trace[TAGS], before, born, fade, rate * (1.0 - fade * overlap), pace, -rate * moved)
+    shift[0] = 0.0 if terminated else level[RANGE] * (read(strength[0], born, trace[NOW]) - following)
 
     rate = settings.actor_rate * share / settings.policy_range
     for d in range(choices.size - 1):
@@ -197,7 +198,7 @@ def begin(buffer, starting, observations):
             agent.running[:, env] = 0
             notice(agent.scaler, agent.rails, level, observations[env], sources)
             fire_and_recruit(agent.cell, born, strength, agent.trace, settings, level[SPREAD], sources, cells)
-            agent.foretold[env] = level[RANGE] * read(strength[0], born, cells)
+            agent.shift[env] = 0
             chance, action = agent.chance[env], agent.action[env]
             act(strength, born, choices, settings.policy_range, cells, chance, action, agent.random)
     return True
@@ -225,7 +226,7 @@ def observe(buffer, observations):
             fire_and_recruit(agent.cell, born, strength, agent.trace, settings, level[SPREAD], sources, cells)
             agent.track[STEPS] += 1
             learn(
-                strength, born, trace, chance, choices, action, agent.foretold[env : env + 1], level, agent.track,
+                strength, born, trace, chance, choices, action, agent.shift[env : env + 1], level, agent.track,
                 settings, rewards[env], terminated[env] != 0,
             )  # fmt: skip
             agent.running[0, env] += 1

@@ -59,7 +59,7 @@ class LiveAgent(NamedTuple):
     trace: NDArray[np.float32]  # (e, 3 + o, c)
     running: NDArray[np.float64]  # (2, e) steps and return of the episode so far
     recent: NDArray[np.float64]  # (2, EPISODES_JUDGED) steps and returns of the last episodes
-    foretold: NDArray[np.float64]  # (e,) what the last step said the next value was
+    shift: NDArray[np.float64]  # (e,) by what learning from its last step moved the value of where it led
     chance: NDArray[np.float64]  # (e, o) the policy that chose the next action
     choices: Integer  # (d + 1,) where each choice's options start
     action: Integer  # (e, d) the next action
@@ -97,7 +97,7 @@ def _unfold(take):
         random, at = take(whole, at, 1, 4)
         running, at = take(buffer, at, 2, e)
         recent, at = take(buffer, at, 2, EPISODES_JUDGED)
-        foretold, at = take(buffer, at, 1, e)
+        shift, at = take(buffer, at, 1, e)
         chance, at = take(buffer, at, e, o)
         scaler, at = take(buffer, at, 3, f)
         rails, at = take(buffer, at, 1, 2 * f)
@@ -109,7 +109,7 @@ def _unfold(take):
         strength, at = take(single, at, 1 + o, c)
         trace, at = take(single, at, e * (3 + o), c)
         return LiveAgent(
-            cell, born[0], strength, trace.reshape(e, 3 + o, c), running, recent, foretold[0], chance, choices[0], action,
+            cell, born[0], strength, trace.reshape(e, 3 + o, c), running, recent, shift[0], chance, choices[0], action,
             scaler, rails[0], level[0], tracked[0], random[0].view(np.uint64), settings[0], brought,
         )  # fmt: skip
 

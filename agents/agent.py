@@ -8,17 +8,18 @@ from typing import Any, Literal, Self, get_args
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dynlive_rl import checkpoint
-from dynlive_rl.checks import natural
+from dynlive_rl.checks import natural, positive
 from dynlive_rl.kernels import track
 from dynlive_rl.network import Network
 
 from . import evaluation, training
 from .config import AgentConfig, LiveConfig
-from .environments import Environment, check_spaces, make, spaces_of, spec_of
+from .environments import Environment, check_spaces, make, spaces_of, spec_of, to_json
 from .evaluation import Evaluation
 from .learner import Learner
 from .live import LiveLearner
@@ -143,7 +144,8 @@ class DynLiveAgent:
     ) -> Self:
         """Act in the environment and learn for a number of steps.
 
-        Ctrl-C ends it cleanly: what has been learned is kept, and `learn` returns as usual.
+        Ctrl-C ends it cleanly: what has been learned is kept, and `learn` returns as usual. An unfinished episode goes on with
+        the next call: leave the agent's environment alone in between, and look at episodes in another one.
 
         Parameters
         ----------
@@ -170,16 +172,17 @@ class DynLiveAgent:
         """
         if self.env is None:
             raise ValueError("this agent has no environment to learn in: pass env=, or call act and observe yourself")
-        if isinstance(total_timesteps, bool) or total_timesteps != int(total_timesteps) or total_timesteps < 0:
-            raise ValueError(f"total_timesteps must be a whole number ≥ 0, not {total_timesteps!r}")
-        if log_interval is not None and log_interval < 1:
-            raise ValueError(f"log_interval must be a whole number ≥ 1, not {log_interval!r}")
+        # 1e6 is a whole number too: people write it.
+        is_whole = isinstance(total_timesteps, float) and total_timesteps.is_integer()
+        total_timesteps = natural("total_timesteps", int(total_timesteps) if is_whole else total_timesteps)
+        if log_interval is not None:
+            log_interval = positive("log_interval", log_interval)
         if reset_num_timesteps:
             self.num_timesteps = 0
         hidden = None if progress_bar is None else not progress_bar
-        with tqdm(total=int(total_timesteps), unit="step", disable=hidden, dynamic_ncols=True) as bar:
+        with tqdm(total=total_timesteps, unit="step", disable=hidden, dynamic_ncols=True) as bar:
             try:
-                for report in training.run(self, int(total_timesteps)):
+                for report in training.run(self, total_timesteps):
                     bar.update(report.new_steps)
                     if report.finished and not bar.disable:
                         bar.set_postfix(training.summary(report), refresh=False)
@@ -187,7 +190,7 @@ class DynLiveAgent:
                         logger.info(
                             "step %d, %d episodes: %s", self.num_timesteps, self.episodes, training.summary(report)
                         )
-                    if callback is not None and callback(report) is False:
+                    if callback is not None and isinstance(answer := callback(report), (bool, np.bool_)) and not answer:
                         break
                 if not bar.disable:
                     bar.set_postfix(training.summary(None, self))
@@ -255,7 +258,12 @@ class DynLiveAgent:
             raise ValueError(NO_ACTION)
         self._encoder.encode(next_observation, self._rows)
         brought = self._learner.brought
-        brought.rewards[0], brought.terminated[0], brought.truncated[0] = reward, terminated, truncated
+        try:
+            brought.rewards[0], brought.terminated[0], brought.truncated[0] = reward, terminated, truncated
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"reward, terminated and truncated must be numbers, not {(reward, terminated, truncated)}"
+            ) from None
         self._learner.observe(self._rows)
         self._seen, self._rows = self._rows, self._seen
         self._latest = next_observation
@@ -269,8 +277,12 @@ class DynLiveAgent:
         if (self._ended & stepped).any():
             raise ValueError(NO_ACTION)
         self._encoder.encode(next_observations, self._rows)
-        for row, values in zip(self._learner.brought, (stepped, rewards, terminated, truncated), strict=True):
-            row[:] = values
+        brought = self._learner.brought
+        for name, row, values in zip(brought._fields, brought, (stepped, rewards, terminated, truncated), strict=True):
+            array = np.asarray(values)
+            if array.shape != row.shape or array.dtype.kind not in "biuf":
+                raise ValueError(f"{name} must be {row.size} numbers, one for each environment, not {values!r}")
+            row[:] = array
         self._learner.observe(self._rows)
         self._seen, self._rows = self._rows, self._seen
         self._latest = next_observations
@@ -317,7 +329,7 @@ class DynLiveAgent:
         self,
         episodes: int = 100,
         *,
-        env: Environment | str | None = None,
+        env: Environment | EnvSpec | str | None = None,
         seed: int | None = None,
         deterministic: bool = True,
         max_steps: int | None = None,
@@ -329,7 +341,7 @@ class DynLiveAgent:
         episodes
             Number of episodes, ≥ 1, played side by side in fresh copies of the environment.
         env
-            The environment; default: a fresh copy of the agent's own.
+            The environment, its spec or its id; default: a fresh copy of the agent's own.
         seed
             Seed of the episodes' starts.
         deterministic
@@ -402,14 +414,13 @@ class DynLiveAgent:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the agent to one file, with everything it needs to go on learning."""
-        spec = None if self.env is None else spec_of(self.env)
         header = {
             "mode": self.mode,
             "config": asdict(self.config),
             "seed": self.seed,
             "environments": int(self._ended.size),
             "num_timesteps": self.num_timesteps,
-            "env": None if spec is None else spec.id,
+            "env": None if self.env is None else to_json(spec_of(self.env)),
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
         }
@@ -432,27 +443,28 @@ class DynLiveAgent:
             If there is no such file, it is not an agent, or the environment's spaces are not the agent's.
         """
         header, arrays = checkpoint.read(path, "agent")
-        observation_space = space_from_json(header["observation_space"])
-        action_space = space_from_json(header["action_space"])
-        mode = header.get("mode", "rehearsal")  # before there was live mode, files did not say
-        config = _CONFIGS[mode](**header["config"])
+        with checkpoint.understood(path, header):
+            observation_space = space_from_json(header["observation_space"])
+            action_space = space_from_json(header["action_space"])
+            mode, seed, environments = header["mode"], header["seed"], header["environments"]
+            config, num_timesteps = _CONFIGS[mode](**header["config"]), header["num_timesteps"]
         if env is None:
             agent = cls(
-                mode=mode, seed=header["seed"], config=config,
+                mode=mode, seed=seed, config=config,
                 observation_space=observation_space, action_space=action_space,
             )  # fmt: skip
-            agent._start(header["environments"])
+            agent._start(environments)
         else:
             env = make(env)
             check_spaces(env, observation_space, action_space, str(path))
-            agent = cls(env, mode=mode, seed=header["seed"], config=config)
-            if header["environments"] != agent._ended.size:
+            agent = cls(env, mode=mode, seed=seed, config=config)
+            if environments != agent._ended.size:
                 raise ValueError(
-                    f"{path} was trained in {header['environments']} environments side by side, not {agent._ended.size}: "
+                    f"{path} was trained in {environments} environments side by side, not {agent._ended.size}: "
                     "only with as many can it go on learning"
                 )
         agent.set_state(arrays)
-        agent.num_timesteps = header["num_timesteps"]
+        agent.num_timesteps = num_timesteps
         return agent
 
 

@@ -170,7 +170,18 @@ class AgentConfig:
             )
         if self.longest_hold < 1:
             raise ValueError(f"longest_hold must be at least 1, not {self.longest_hold}")
-        for low, high in (("gain_low", "gain_high"), ("discount_low", "discount_high")):
+        if self.stuck_share > 1:
+            raise ValueError(f"stuck_share must be in [0, 1], not {self.stuck_share}")
+        if self.slow_rate * max(self.boost, 1.0) > 1:
+            raise ValueError(f"slow_rate · boost must be at most 1, not {self.slow_rate} · {self.boost}")
+        for name in ("rate_half_life", "prune_half_life", "rehearsal_half_life", "entropy_half_life", "target_spread"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} must be above 0")
+        for low, high in (
+            ("gain_low", "gain_high"),
+            ("discount_low", "discount_high"),
+            ("value_gain_low", "value_gain_high"),
+        ):
             if getattr(self, low) > getattr(self, high):
                 raise ValueError(f"{low} must not be above {high}, but {getattr(self, low)} > {getattr(self, high)}")
         if self.discount_high >= 1 or self.trace_decay > 1:
@@ -246,7 +257,7 @@ class LiveConfig:
 
     def __post_init__(self) -> None:
         _check_numbers(self)
-        for name in ("discount", "trace_decay", "recruit_below"):
+        for name in ("discount", "trace_decay", "recruit_below", "critic_rate"):
             if getattr(self, name) > 1:
                 raise ValueError(f"{name} must be at most 1, not {getattr(self, name)!r}")
         for name, least in (("radius", 1e-6), ("usage_span", 1.0), ("policy_range", 1e-6)):

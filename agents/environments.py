@@ -1,11 +1,13 @@
 """Making environments from ids, with errors that say what would do."""
 
+import json
 from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error as GymnasiumError
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 
@@ -41,9 +43,51 @@ def spaces_of(env: Environment) -> tuple[gym.Space[Any], gym.Space[Any]]:
 
 
 def spec_of(env: Environment) -> EnvSpec | None:
-    """Return how an environment was made, if it knows; of a vector environment made by hand, how its first one was."""
-    parts = getattr(env, "envs", None)
-    return env.spec or (parts[0].spec if isinstance(env, gym.vector.VectorEnv) and parts else None)
+    """Return how to make a single environment like this one, or None where it does not know, or does not know all.
+
+    Of a vector environment made by hand it is how its first one was made. What wraps a vector environment is in no spec: there
+    is none then, unless the wrapper only counts.
+    """
+    while isinstance(env, gym.vector.VectorWrapper):
+        if not isinstance(env, RecordEpisodeStatistics):
+            return None
+        env = env.env
+    parts = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
+    spec = deepcopy(parts[0].spec if parts else env.spec)
+    if spec is None:
+        return None
+    if isinstance(env, gym.vector.VectorEnv):
+        spec.max_episode_steps = spec.kwargs.pop("max_episode_steps", spec.max_episode_steps)
+    for name in ("num_envs", "vectorization_mode", "vector_kwargs", "render_mode"):
+        spec.kwargs.pop(name, None)
+    return spec
+
+
+def to_json(spec: EnvSpec | None) -> dict[str, Any] | None:
+    """Return what `spec_from_json` makes a spec from; None where id, limit and arguments that JSON can hold are not all."""
+    if spec is None or spec.additional_wrappers:
+        return None
+    description = {"id": spec.id, "kwargs": spec.kwargs, "max_episode_steps": spec.max_episode_steps}
+    try:
+        return description if json.loads(json.dumps(description)) == description else None
+    except (TypeError, ValueError):
+        return None
+
+
+def spec_from_json(description: dict[str, Any]) -> EnvSpec:
+    """Return the spec of an environment, of whatever is registered under its id here.
+
+    Raises
+    ------
+    ValueError
+        If nothing is.
+    """
+    name = description["id"]
+    if name not in gym.registry:
+        raise ValueError(f"no environment {name!r} is registered here")
+    spec = deepcopy(gym.spec(name))
+    spec.kwargs, spec.max_episode_steps = description["kwargs"], description["max_episode_steps"]
+    return spec
 
 
 def check_spaces(env: Environment, observation_space: gym.Space[Any], action_space: gym.Space[Any], who: str) -> None:
@@ -54,7 +98,7 @@ def check_spaces(env: Environment, observation_space: gym.Space[Any], action_spa
 
 
 def copies(env: Environment, count: int) -> gym.vector.VectorEnv[Any, Any, Any]:
-    """Make fresh copies of an environment, side by side; those that can run as arrays do.
+    """Make fresh copies of an environment, side by side in this process.
 
     Raises
     ------
@@ -64,9 +108,6 @@ def copies(env: Environment, count: int) -> gym.vector.VectorEnv[Any, Any, Any]:
     spec = spec_of(env)
     if spec is None:
         raise ValueError(f"{env} does not know how it was made, so no copies of it can be: register what it is made of")
-    spec = deepcopy(spec)
-    for name in ("num_envs", "vectorization_mode", "vector_kwargs"):  # those of a vector environment win otherwise
-        spec.kwargs.pop(name, None)
     try:
         return gym.make_vec(spec, num_envs=count, vectorization_mode="sync")
     except (GymnasiumError, ModuleNotFoundError) as error:

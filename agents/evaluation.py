@@ -6,7 +6,9 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .environments import Environment, copies
+from dynlive_rl.checks import positive
+
+from .environments import Environment, copies, spec_of
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
@@ -37,12 +39,12 @@ def evaluate(
     max_steps: int | None,
 ) -> Evaluation:
     """Play one episode in each of `episodes` fresh copies of an environment; see `DynLiveAgent.evaluate`."""
-    for name, value in (("episodes", episodes), ("max_steps", max_steps)):
-        if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
-            raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
-    if max_steps is None and (env.spec is None or env.spec.max_episode_steps is None):
+    episodes = positive("episodes", episodes)
+    max_steps = None if max_steps is None else positive("max_steps", max_steps)
+    spec = spec_of(env)
+    if max_steps is None and (spec is None or spec.max_episode_steps is None):
         max_steps = UNLIMITED
-    environments = copies(env, int(episodes))
+    environments = copies(env, episodes)
     try:
         return play(agent, environments, seed, deterministic, max_steps)
     finally:

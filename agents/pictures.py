@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from dynlive_rl.drawing import (
@@ -19,7 +20,7 @@ from dynlive_rl.drawing import (
     draw_strengths,
 )
 
-from .environments import check_spaces, make
+from .environments import check_spaces, make, spec_of
 from .training import Report
 
 if TYPE_CHECKING:
@@ -225,20 +226,22 @@ def draw_episode(
 def watch(
     agent: "DynLiveAgent",
     *,
-    env: str | None = None,
+    env: EnvSpec | str | None = None,
     gif: str | PathLike[str] | None = None,
     seed: int | None = None,
     episodes: int = 1,
     steps: int = 500,
 ) -> list[float]:
-    """Show the agent acting with its best actions: in a window, or without one in a GIF with its network beside it.
+    """Show the agent acting with its best actions: in a window, or without one in a GIF, with its network beside it.
+
+    A live agent's cells are too many to show: its GIF has the environment alone.
 
     Parameters
     ----------
     agent
         The agent.
     env
-        Environment id; default: the one it was trained in.
+        Environment id or spec; default: the one it was trained in.
     gif
         File to write (.gif, or .mp4 with ffmpeg) instead of opening a window.
     seed
@@ -299,11 +302,15 @@ def _film(
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield pictures of the environment with the actor's network beside it, every `skip` steps; fills `returns`."""
     plt = _pyplot()
-    inputs, outputs = names(agent)
-    picture = NetworkPicture(agent.actor, inputs, outputs)
-    picture.size = (5.5, 4.2)
-    figure = plt.figure(figsize=(10, 4.4), dpi=64, layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(5, 5))
+    picture = None
+    if agent.mode == "live":  # cells by the hundred, and no network of their own: the environment alone
+        figure = plt.figure(figsize=(5, 4.4), dpi=64, layout="constrained")
+        left = figure.subplots()
+    else:
+        picture = NetworkPicture(agent.actor, *names(agent))
+        picture.size = (5.5, 4.2)
+        figure = plt.figure(figsize=(10, 4.4), dpi=64, layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(5, 5))
     left.axis("off")
     screen = None
     try:
@@ -316,12 +323,14 @@ def _film(
                 shown = np.asarray(env.render())
                 if screen is None:
                     screen = left.imshow(shown)
-                    picture.draw(right, agent._learner.activity)
+                    if picture is not None:
+                        picture.draw(right, agent._learner.activity)
                     title = left.set_title(" ")
                     figure.draw_without_rendering()
                     figure.set_layout_engine("none")  # laid out once: it is slow
                 screen.set_data(shown)
-                picture.recolour(agent._learner.activity)
+                if picture is not None:
+                    picture.recolour(agent._learner.activity)
                 title.set_text(f"step {step + 1}, return {returns[-1]:.4g}")
                 yield _pixels(figure)
     finally:
@@ -339,7 +348,7 @@ def _environment(agent: "DynLiveAgent", env: Any, render_mode: str | None) -> gy
     given = agent.env if env is None else env
     if given is None:
         raise ValueError("this agent has no environment to be watched in: pass env=")
-    spec = given if isinstance(given, str) else given.spec
+    spec = given if isinstance(given, (str, EnvSpec)) else spec_of(given)
     if spec is None:
         raise ValueError(f"{given} does not know how it was made: register it with Gymnasium")
     chosen = make(spec)

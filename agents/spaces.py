@@ -66,7 +66,7 @@ class ObservationEncoder:
                 else:
                     part.write(value, rows[:, part.columns])
             except (TypeError, ValueError, IndexError):
-                raise _misfit(value, part.path, part.space) from None
+                raise _misfit(value, part.path, part.space, len(rows)) from None
 
     def examples(self, count: int, random: np.random.Generator) -> NDArray[np.float32]:
         """Draw rows (count, f) as the input neurons may see them: what is scaled lies anywhere from 0.1 to 0.9."""
@@ -86,7 +86,10 @@ class ObservationEncoder:
         """Return how many observations this is a batch of; None if it is a single one."""
         first = self._parts[0]
         value = self._value(observation, first.path)
-        return len(value) if np.ndim(value) > len(first.space.shape or ()) else None
+        try:
+            return len(value) if np.ndim(value) > len(first.space.shape or ()) else None
+        except ValueError:  # rows of different lengths
+            raise _misfit(value, first.path, first.space) from None
 
     def _value(self, observation: Any, path: tuple[Any, ...]) -> Any:
         """Return the part of an observation, single or batched, that stands at a path of keys and positions."""
@@ -176,9 +179,10 @@ def _leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[
         raise ValueError(f"observations must be {kinds}, not {space}: wrap the environment")
 
 
-def _misfit(value: Any, path: tuple[Any, ...], space: gym.Space[Any]) -> ValueError:
+def _misfit(value: Any, path: tuple[Any, ...], space: gym.Space[Any], rows: int = 1) -> ValueError:
     part = "'s part " + "".join(f"[{key!r}]" for key in path) + "," if path else ""
-    return ValueError(f"the observation{part} {value!r} does not fit the space {space}")
+    many = f", of which there must be {rows}, one per row" if rows > 1 else ""
+    return ValueError(f"the observation{part} {value!r} does not fit the space {space}{many}")
 
 
 CONTINUOUS_OPTIONS = 3  # low, middle and high: measured better than finer divisions

@@ -76,7 +76,7 @@ def activation(name: str, *, free: bool = False) -> Activation:
         return _activations[name]
     except (KeyError, TypeError):
         near = difflib.get_close_matches(str(name), _activations, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, _activations))}"
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, _activations))}."
         raise ActivationError(
             f"unknown activation {name!r}: {hint} Your own must be registered first with register_activation"
         ) from None

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from safetensors.numpy import save_file
 
 from ._version import __version__
 
-FORMAT = 1
+FORMAT = 2
 
 
 def write(path: str | PathLike[str], kind: str, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -66,6 +68,18 @@ def read(path: str | PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str
     if header.get("kind") != kind:
         raise ValueError(f"{path} holds no {kind}: it is a file of kind {header.get('kind')!r}")
     return header, arrays
+
+
+@contextmanager
+def understood(path: str | PathLike[str], header: dict[str, Any]) -> Iterator[None]:
+    """Turn what is missing in a checkpoint, or unknown here, into ValueError with one sentence."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is damaged, or this version of DynLive does not understand it, which was written by version "
+            f"{header.get('version')}: {type(error).__name__} {error}"
+        ) from None
 
 
 def kind_of(path: str | PathLike[str]) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
+
     from .agents import DynLiveAgent
     from .agents.pictures import LearningRecord
 
@@ -153,7 +155,11 @@ def _draw(options: argparse.Namespace) -> dict[str, Any]:
     if options.kind == "episode":
         _load_environments()
     what = kind_of(options.file)
-    out = options.out or options.file.with_suffix(".png")
+    out = options.out or options.file
+    if out.is_dir():
+        out /= options.file.name
+    if options.out is None or not out.suffix or out.suffix == options.file.suffix:
+        out = out.with_suffix(".png")
     if not out.parent.is_dir():
         raise ValueError(f"cannot write {out}: there is no folder {out.parent}")
     try:
@@ -172,7 +178,7 @@ def _draw(options: argparse.Namespace) -> dict[str, Any]:
             if options.kind == "strengths":
                 draw_strengths(agent.actor, out)
             elif options.kind == "episode":
-                draw_episode(agent, out, env=_trained_in(options), seed=options.seed)
+                draw_episode(agent, out, env=_environment(options)[1], seed=options.seed)
             else:
                 draw_agent(agent, out, critic=options.kind == "critic")
     except ImportError as error:
@@ -188,7 +194,7 @@ def _watch(options: argparse.Namespace) -> dict[str, Any]:
     from .agents.pictures import watch
 
     _load_environments()
-    env = _trained_in(options)
+    name, env = _environment(options)
     try:
         returns = watch(
             DynLiveAgent.load(options.file), env=env, gif=options.gif, seed=options.seed, episodes=options.episodes,
@@ -198,21 +204,30 @@ def _watch(options: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(str(error)) from None
     if not options.json:
         print(
-            f"{env}: returns {', '.join(f'{one:.4g}' for one in returns)}"
+            f"{name}: returns {', '.join(f'{one:.4g}' for one in returns)}"
             + (f"; wrote {options.gif}" if options.gif else "")
         )
-    return {"env": env, "returns": returns, "gif": None if options.gif is None else str(options.gif)}
+    return {"env": name, "returns": returns, "gif": None if options.gif is None else str(options.gif)}
 
 
-def _trained_in(options: argparse.Namespace) -> str:
-    """Return the environment id given with --env, or the one the agent was trained in."""
+def _environment(options: argparse.Namespace) -> "tuple[str, EnvSpec | str]":
+    """Return the id of the environment given with --env, or of the one the agent was trained in, and what makes it."""
+    from .agents.environments import spec_from_json
     from .checkpoint import read
 
+    if options.env is not None:
+        return options.env, options.env
     header, _ = read(options.file, "agent")
-    env = options.env or header["env"]
-    if env is None:
-        raise ValueError(f"{options.file} was not trained in a registered environment: name one with --env")
-    return str(env)
+    if header.get("env") is None:
+        raise ValueError(
+            f"{options.file} was not trained in an environment that an id and numbers describe: name one with --env"
+        )
+    try:
+        return header["env"]["id"], spec_from_json(header["env"])
+    except ValueError as error:
+        raise ValueError(
+            f"{error}, in which {options.file} was trained: name it with --env, and the module that registers it (module:id)"
+        ) from None
 
 
 def _learn(options: argparse.Namespace) -> dict[str, Any]:
@@ -343,11 +358,11 @@ def _evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from .agents import DynLiveAgent
 
     _load_environments()
-    env = _trained_in(options)
+    name, env = _environment(options)
     evaluation = DynLiveAgent.load(options.file).evaluate(options.episodes, env=env, seed=options.seed)
     if not options.json:
-        print(f"{env}: mean return {evaluation.mean:.2f} ± {evaluation.std:.2f} over {options.episodes} episodes")
-    return {"env": env, "mean": evaluation.mean, "std": evaluation.std, "episodes": options.episodes}
+        print(f"{name}: mean return {evaluation.mean:.2f} ± {evaluation.std:.2f} over {options.episodes} episodes")
+    return {"env": name, "mean": evaluation.mean, "std": evaluation.std, "episodes": options.episodes}
 
 
 if __name__ == "__main__":

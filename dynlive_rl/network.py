@@ -481,12 +481,14 @@ class Network(Plasticity):
             If there is no such file, or it is not a network.
         """
         header, arrays = checkpoint.read(path, "network")
-        custom = tuple(activation(name) for name in header["custom"])
-        remembered = {name: arrays.pop(f"memory.{name}") for name in Memory._fields}
-        net = NetworkArrays(**arrays, custom=addresses(custom))
-        memory = new_memory(net, remembered["output"].shape[0] - 1)._replace(**remembered)
-        layers = tuple(Layer(**{**layer, "ids": tuple(layer["ids"])}) for layer in header["layers"])
-        return on_engine(cls(net, memory, LearningRule(**header["rule"]), layers, custom), engine)
+        with checkpoint.understood(path, header):
+            custom = tuple(activation(name) for name in header["custom"])
+            remembered = {name: arrays.pop(f"memory.{name}") for name in Memory._fields}
+            net = NetworkArrays(**arrays, custom=addresses(custom))
+            memory = new_memory(net, remembered["output"].shape[0] - 1)._replace(**remembered)
+            layers = tuple(Layer(**{**layer, "ids": tuple(layer["ids"])}) for layer in header["layers"])
+            rule = LearningRule(**header["rule"])
+        return on_engine(cls(net, memory, rule, layers, custom), engine)
 
     def draw(self, path: str | PathLike[str]) -> None:
         """Save a picture of the network, see `dynlive_rl.drawing.draw_network`; needs the extra `viz`."""

@@ -123,6 +123,8 @@ class LearningRule:
             value = getattr(self, name)
             if value not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(choices)))}, not {value!r}")
+        if not isinstance(self.reserve, (bool, np.bool_)):
+            raise ValueError(f"reserve must be True or False, not {self.reserve!r}")
         self._check_numbers()
         if self.constraint == "free":
             self._check_free()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .activations import Activation, activation
-from .checks import ids, positive
+from .checks import ids, number, positive
 from .kernels import arrays
 from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
 from .rule import LearningRule
@@ -237,8 +237,8 @@ class NetworkBuilder:
         chosen = activation(name or ("square" if self.rule.kind == "original" else "sigmoid"), free=free)
         if gain is None:
             gain = 1.0 if free else 4.0
-        low, high = gain if isinstance(gain, tuple) else (gain, gain)
-        if not 0 < low <= high < float("inf"):
+        bounds = [number("gain", bound) for bound in (gain if isinstance(gain, (tuple, list)) else (gain, gain))]
+        if len(bounds) != 2 or not 0 < bounds[0] <= bounds[1] < float("inf"):
             raise ValueError(f"gain must be a finite number > 0 or a range (low, high) of them, not {gain!r}")
         if not 1 <= power < float("inf"):
             raise ValueError(f"power must be a finite number ≥ 1, not {power!r}")
@@ -246,7 +246,7 @@ class NetworkBuilder:
             raise ValueError(f"strengths must be 'random' or 'equal', not {strengths!r}")
         if not 0 <= rate < float("inf"):
             raise ValueError(f"rate must be a finite number ≥ 0, not {rate!r}")
-        gains = self._random().uniform(low, high, count)
+        gains = self._random().uniform(*bounds, count)
         return self._add_layer(
             kind,
             chosen.name,

@@ -263,7 +263,8 @@ def main() -> int:
     )
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    if not runs.make_folder(options.out):
+        return 2
     keys = [
         (study, agent, seed)
         for study in options.studies

@@ -1,4 +1,4 @@
-"""The ablation: every variant is made, differs from the default in what it says, and learns."""
+"""The ablation: every variant is made, runs, and is none twice or the default."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 import ablate
 import protocol
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents import AgentConfig
 
 
 @pytest.mark.parametrize("name", ablate.VARIANTS)
@@ -29,4 +30,5 @@ def test_a_single_rail_stays_single():
 
 def test_variants_are_not_the_default():
     configs = [variant.get("config") for variant in ablate.VARIANTS.values()]
+    assert AgentConfig() not in configs
     assert all(config is None or configs.count(config) == 1 for config in configs)

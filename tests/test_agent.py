@@ -4,6 +4,7 @@ import logging
 import re
 import subprocess
 import sys
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -110,6 +111,7 @@ def test_the_callback_can_stop_learning():
     agent.learn(500, callback=lambda report: report.agent.num_timesteps < 37)
     assert agent.num_timesteps == 37
     assert agent.learn(100, callback=lambda report: None).num_timesteps == 100
+    assert agent.learn(100, callback=lambda report: np.bool_(report.agent.num_timesteps < 5)).num_timesteps == 5
 
 
 def test_log_interval_logs_every_so_many_episodes(caplog):
@@ -120,9 +122,14 @@ def test_log_interval_logs_every_so_many_episodes(caplog):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("steps", [-1, 1.5, True])
+@pytest.mark.parametrize("steps", [-1, 1.5, True, None, "abc", np.inf])
 def test_learn_refuses_other_numbers_of_steps(steps):
     refused(f"total_timesteps must be a whole number ≥ 0, not {steps!r}", cart().learn, steps)
+    assert cart().learn(1e1).num_timesteps == 10
+
+
+def test_learn_refuses_other_intervals():
+    refused("log_interval must be a whole number ≥ 1, not 1.5", cart().learn, 10, log_interval=1.5)
 
 
 def test_learn_needs_an_environment():
@@ -380,6 +387,7 @@ def test_evaluate_tells_who_was_broken_off(trained):
 
 def test_evaluate_refuses(trained):
     refused("episodes must be a whole number ≥ 1, not 0", trained.evaluate, 0)
+    refused("episodes must be a whole number ≥ 1, not 'abc'", trained.evaluate, "abc")
     refused("this agent has no environment to be evaluated in: pass env=", own().evaluate)
     with pytest.raises(ValueError, match=r"^this agent was trained with Box.*, but the environment has Box"):
         trained.evaluate(1, env="Acrobot-v1")
@@ -390,8 +398,41 @@ def test_evaluate_refuses(trained):
 def test_a_vector_environment_made_by_hand_is_evaluated_as_what_it_is_made_of(tmp_path):
     agent = DynLiveAgent(gym.vector.SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 2), seed=0)
     assert agent.evaluate(3, seed=0).returns.shape == (3,)
+    assert trained_in(agent, tmp_path) == {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 500}
+
+
+def trained_in(agent, tmp_path):
     agent.save(tmp_path / "agent.dynlive")
-    assert checkpoint.read(tmp_path / "agent.dynlive", "agent")[0]["env"] == "CartPole-v1"
+    return checkpoint.read(tmp_path / "agent.dynlive", "agent")[0]["env"]
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_arguments_and_time_limit_of_an_environment_are_saved(tmp_path, many):
+    make = partial(gym.make_vec, num_envs=2, vectorization_mode="sync") if many else gym.make
+    agent = DynLiveAgent(make("FrozenLake-v1", is_slippery=False, max_episode_steps=9), seed=0)
+    arguments = {"map_name": "4x4", "is_slippery": False}
+    assert trained_in(agent, tmp_path) == {"id": "FrozenLake-v1", "kwargs": arguments, "max_episode_steps": 9}
+
+
+def test_an_environment_that_numbers_do_not_describe_is_not_saved(tmp_path):
+    assert trained_in(own(), tmp_path) is None
+    wrapped = gym.wrappers.TransformReward(gym.make("CartPole-v1"), lambda reward: -reward)
+    assert trained_in(DynLiveAgent(wrapped, seed=0), tmp_path) is None
+    drawn = gym.make("FrozenLake-v1", desc=np.array([["S", "G"]]))
+    assert trained_in(DynLiveAgent(drawn, seed=0), tmp_path) is None
+
+
+def test_a_vector_environment_is_not_evaluated_without_what_wraps_it():
+    plain = gym.make_vec("CartPole-v1", num_envs=2)
+    assert DynLiveAgent(gym.wrappers.vector.RecordEpisodeStatistics(plain), seed=0).evaluate(2).returns.shape == (2,)
+    swapped = gym.wrappers.vector.TransformAction(plain, lambda actions: 1 - actions)
+    with pytest.raises(ValueError, match=r"does not know how it was made, .*: register what it is made of$"):
+        DynLiveAgent(swapped, seed=0).evaluate(2)
+
+
+def test_a_time_limit_of_the_environments_own_holds_side_by_side_too():
+    long = gym.vector.SyncVectorEnv([lambda: gym.make("Endless-v0", max_episode_steps=10_050)])
+    assert DynLiveAgent(long, seed=0).evaluate(1).lengths.tolist() == [10_050]
 
 
 class Plain(gym.Env):
@@ -525,6 +566,15 @@ def test_loading_refuses(tmp_path):
         ValueError, match=rf"^{re.escape(str(file))} was trained with Box.*, but the environment has Box"
     ):
         DynLiveAgent.load(file, env="Acrobot-v1")
+    header, arrays = checkpoint.read(file, "agent")
+    header["config"]["cell_entropy"] = 0.03
+    checkpoint.write(file, "agent", header, arrays)
+    with pytest.raises(ValueError, match=r"does not understand it, which was written by version .*'cell_entropy'$"):
+        DynLiveAgent.load(file)
+    del header["action_space"]
+    checkpoint.write(file, "agent", header, arrays)
+    with pytest.raises(ValueError, match=r"^.* is damaged, or .*'action_space'$"):
+        DynLiveAgent.load(file)
     DynLiveAgent(Corridor(5)).save(file)
     with pytest.raises(ValueError, match=r"was trained with Discrete\(5\), but the environment has Discrete\(6\)$"):
         DynLiveAgent.load(file, env=Corridor(6))
@@ -587,6 +637,10 @@ def test_numbers_of_any_kind_are_kept_as_what_they_are_meant_to_be(tmp_path):
         ({"hidden": 1.5}, "hidden must be a whole number ≥ 1, not 1.5"),
         ({"segments": 1, "segment_length": 32}, "batch must be at most segments · segment_length (32), not 64"),
         ({"longest_hold": 0.0}, "longest_hold must be at least 1, not 0.0"),
+        ({"slow_rate": 0.6}, "slow_rate · boost must be at most 1, not 0.6 · 2.0"),
+        ({"stuck_share": 5.0}, "stuck_share must be in [0, 1], not 5.0"),
+        ({"rehearsal_half_life": 0.0}, "rehearsal_half_life must be above 0"),
+        ({"value_gain_low": 90.0}, "value_gain_low must not be above value_gain_high, but 90.0 > 64.0"),
     ],
 )
 def test_configurations_that_could_not_learn_are_refused(settings, message):

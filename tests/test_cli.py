@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium as gym
 import pytest
 
 import dynlive_rl
 from dynlive_rl import DynLiveAgent, Network
 from dynlive_rl.cli import main
+from worlds import Corridor
 
 TRAIN_KEYS = ["env", "agent", "seed", "steps", "episodes", "wall_s", "compile_s", "connections", "checkpoint"]
 EVALUATE_KEYS = ["env", "mean", "std", "episodes"]
@@ -92,6 +94,28 @@ def test_evaluate(capsys, folder):
     assert result == {"env": "CartPole-v1", "mean": expected.mean, "std": expected.std, "episodes": 6}
     assert main(["evaluate", file, "--episodes", "2", "--env", "CartPole-v1"]) == 0
     assert re.fullmatch(r"CartPole-v1: mean return [\d.]+ ± [\d.]+ over 2 episodes\n", capsys.readouterr().out)
+
+
+def test_an_agent_is_evaluated_in_the_world_it_was_trained_in(capsys, tmp_path):
+    file = str(tmp_path / "short.dynlive")
+    DynLiveAgent(gym.make("CartPole-v1", max_episode_steps=5), seed=0).save(file)
+    assert main(["evaluate", file, "--episodes", "2"]) == 0
+    assert capsys.readouterr().out == "CartPole-v1: mean return 5.00 ± 0.00 over 2 episodes\n"
+
+
+def test_an_environment_that_is_not_here_is_named(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(
+        gym.registry,
+        "Elsewhere-v0",
+        gym.envs.registration.EnvSpec("Elsewhere-v0", entry_point=Corridor, kwargs={"length": 3}),
+    )
+    file = tmp_path / "elsewhere.dynlive"
+    DynLiveAgent("Elsewhere-v0", seed=0).save(file)
+    monkeypatch.undo()
+    said = complaint(capsys, "evaluate", file)
+    assert said.startswith(f"dynlive: no environment 'Elsewhere-v0' is registered here, in which {file} was trained: ")
+    DynLiveAgent(Corridor(3), seed=0).save(file)
+    assert "was not trained in an environment that an id and numbers describe" in complaint(capsys, "evaluate", file)
 
 
 def test_an_unknown_environment_gets_the_near_name(capsys, tmp_path):

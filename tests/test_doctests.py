@@ -5,8 +5,13 @@ import importlib
 
 import pytest
 
+NAMES = [
+    *("activations", "topology", "network", "estimators"),
+    *("agents.agent", "agents.pictures", "envs.schedules", "envs.drift_cartpole"),
+]
 
-@pytest.mark.parametrize("name", ["activations", "topology", "network", "estimators", "agents.agent", "envs.schedules"])
+
+@pytest.mark.parametrize("name", NAMES)
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"dynlive_rl.{name}"))
     assert result.attempted > 0

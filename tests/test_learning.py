@@ -51,6 +51,7 @@ TELLING = [
     (Box(-1, 1, (2,)), lambda seen: seen[0] > 0),
     (Box(0, 255, (2, 2), np.uint8), lambda seen: seen[1, 1] > 127),
     (Box(-1e6, 1e6, (), np.float64), lambda seen: seen < 0),
+    (Box(-1e-7, 1e-7, (2,), np.float64), lambda seen: seen[1] > 0),
     (Discrete(4, start=-1), lambda seen: seen > 0),
     (MultiDiscrete([3, 2]), lambda seen: seen[1] == 0),
     (MultiBinary(3), lambda seen: seen[1]),

@@ -2,6 +2,7 @@
 
 import json
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
@@ -112,6 +113,18 @@ def test_watching_headless(trained, tmp_path):
     assert watch(agent, seed=3, steps=3) == [3.0]  # a window nobody sees
 
 
+def test_a_live_agent_is_filmed_without_a_network(tmp_path):
+    agent = DynLiveAgent("CartPole-v1", mode="live", seed=0)
+    assert len(watch(agent, gif=tmp_path / "live.gif", seed=0, steps=5)) == 1
+    assert opened(tmp_path / "live.gif").width < 400
+
+
+def test_an_agent_of_a_vector_environment_is_watched_in_one(tmp_path):
+    agent = DynLiveAgent(gym.make_vec("CartPole-v1", num_envs=2), seed=0)
+    assert watch(agent, gif=tmp_path / "one.gif", seed=0, steps=5) == [5]
+    draw_episode(agent, tmp_path / "one.png", seed=0)
+
+
 def test_what_cannot_be_watched_is_refused(trained, tmp_path):
     agent, _ = trained
     alone = DynLiveAgent(observation_space=Discrete(20), action_space=Discrete(2), seed=0)
@@ -134,6 +147,11 @@ def test_the_commands(tmp_path, capsys):
     file = str(run / "agent.dynlive")
     assert main(["draw", file]) == 0
     opened(run / "agent.png")
+    capsys.readouterr()
+    for out, written in (("pic", "pic.png"), (".", "agent.png")):
+        assert main(["draw", file, "--out", str(tmp_path / out)]) == 0
+        assert capsys.readouterr().out == f"wrote {tmp_path / written}\n"
+        opened(tmp_path / written)
     for kind in ("critic", "strengths", "episode"):
         out = tmp_path / f"{kind}.png"
         assert main(["draw", file, "--kind", kind, "--out", str(out), "--seed", "0"]) == 0

@@ -1,5 +1,7 @@
 """Vector environments: every environment's experience is its own, in every way of resetting."""
 
+import re
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from gymnasium.wrappers import TransformObservation
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.kernels import track
 from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
 from worlds import Counting
 
@@ -116,3 +119,36 @@ def test_it_learns_is_evaluated_saved_and_loaded(tmp_path, how):
         DynLiveAgent.load(tmp_path / "agent", env="CartPole-v1")
     again = gym.make_vec("CartPole-v1", num_envs=3, vectorization_mode=how)
     assert DynLiveAgent.load(tmp_path / "agent", env=again).learn(60).num_timesteps >= 60
+
+
+@pytest.mark.parametrize("environments", [4, 32])
+def test_many_environments_rehearse_as_often_as_one_for_their_steps(environments):
+    several = DynLiveAgent(gym.make_vec("CartPole-v1", num_envs=environments), seed=0)
+    rehearsals = []
+    several.learn(1280, callback=lambda _: rehearsals.append(several._learner.tracked(track.REHEARSALS)))
+    assert rehearsals[-1] > 1280 / 8  # as often as that while all returns are the same
+    assert rehearsals[-1] - rehearsals[-2] == environments // 2
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ((1.0, [False] * 2, [False] * 2), "rewards must be 2 numbers, one for each environment, not 1.0"),
+        (([1, 2, 3], [False] * 2, [False] * 2), "rewards must be 2 numbers, one for each environment, not [1, 2, 3]"),
+        (([1, 2], False, [False] * 2), "terminated must be 2 numbers, one for each environment, not False"),
+        (
+            ([1, 2], [False] * 2, ["no", "no"]),
+            "truncated must be 2 numbers, one for each environment, not ['no', 'no']",
+        ),
+    ],
+)
+def test_what_a_step_brings_has_a_row_for_every_environment(step, message):
+    agent = DynLiveAgent(SyncVectorEnv([lambda: Counting(3)] * 2), seed=0)
+    agent.act(np.zeros((2, 2), np.float32))
+    before = agent.get_state()
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        agent.observe(step[0], np.zeros((2, 2)), *step[1:])
+    for name, array in agent.get_state().items():
+        assert_array_equal(array, before[name], err_msg=name)
+    with pytest.raises(ValueError, match=r"does not fit the space Box.*, of which there must be 2, one per row$"):
+        agent.act(np.zeros(2, np.float32))

@@ -40,8 +40,10 @@ def encode(scaler, observation, code):
     """Scale an observation (f,) into [0, 1] (f,): ½ + ½ tanh((x - mean) / 2 deviations) where scaled, else as it is."""
     for i in range(observation.size):
         if scaler[SCALED, i] > 0:
-            deviation = sqrt(scaler[VARIANCE, i] + 1e-8)
-            code[i] = logistic(np.float32((observation[i] - scaler[MEAN, i]) / deviation))
+            mean, variance = scaler[MEAN, i], scaler[VARIANCE, i]
+            # Small units are as good as large ones; what varies by no more than single precision rounds is no signal.
+            square = max(variance + min(1e-8, 0.5 * variance), 1e-12 * mean * mean) + 1e-60
+            code[i] = logistic(np.float32((observation[i] - mean) / sqrt(square)))
         else:
             code[i] = observation[i]
 

@@ -29,7 +29,8 @@ class AgentConfig:
     first_rehearsal
         Steps before the first rehearsal.
     rehearse_every
-        Steps between rehearsals once episode returns differ, so that there is a difference to learn.
+        Steps between rehearsals once episode returns differ, so that there is a difference to learn. However many
+        environments step side by side, one rehearsal follows at most: several in a row on one policy's steps learn worse.
     rehearse_every_blind
         Steps between rehearsals until then.
     segments, segment_length

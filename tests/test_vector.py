@@ -11,7 +11,6 @@ from gymnasium.wrappers import TransformObservation
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
-from dynlive_rl.kernels import track
 from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
 from worlds import Counting
 
@@ -119,15 +118,6 @@ def test_it_learns_is_evaluated_saved_and_loaded(tmp_path, how):
         DynLiveAgent.load(tmp_path / "agent", env="CartPole-v1")
     again = gym.make_vec("CartPole-v1", num_envs=3, vectorization_mode=how)
     assert DynLiveAgent.load(tmp_path / "agent", env=again).learn(60).num_timesteps >= 60
-
-
-@pytest.mark.parametrize("environments", [4, 32])
-def test_many_environments_rehearse_as_often_as_one_for_their_steps(environments):
-    several = DynLiveAgent(gym.make_vec("CartPole-v1", num_envs=environments), seed=0)
-    rehearsals = []
-    several.learn(1280, callback=lambda _: rehearsals.append(several._learner.tracked(track.REHEARSALS)))
-    assert rehearsals[-1] > 1280 / 8  # as often as that while all returns are the same
-    assert rehearsals[-1] - rehearsals[-2] == environments // 2
 
 
 @pytest.mark.parametrize(

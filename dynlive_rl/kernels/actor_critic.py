@@ -211,13 +211,10 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     if track[COLLAPSES] > collapses:
         look_again(experience, agent.scaler, world_age(track, experience.rows.size))
         track[RETURN_COUNT] = track[REHEARSALS] = 0
-    every = interval(track, settings)
-    if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= every:
+    if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
         track[SINCE_REHEARSAL] = 0
-        # Many environments side by side bring steps for several rehearsals at once.
-        for _ in range(max(np.count_nonzero(stepped) // np.int64(every), 1)):
-            track[REHEARSALS] += 1
-            rehearse(agent, settings)
+        track[REHEARSALS] += 1
+        rehearse(agent, settings)
     for env in range(rewards.size):
         if stepped[env] and not terminated[env] and not truncated[env]:
             act(agent, settings, env)

@@ -13,8 +13,8 @@ class ObservationEncoder:
     """Turns observations into flat rows of f numbers for the input neurons.
 
     Box values are scaled later, by their running statistics, and kept in single precision: an offset of a hundred thousand
-    times their spread blurs them. Every component of a Discrete or MultiDiscrete observation
-    becomes one-hot, one of a MultiBinary stays as it is. Dict and Tuple are the row of their parts.
+    times their spread blurs them. Every component of a Discrete or MultiDiscrete observation becomes one-hot, one of a
+    MultiBinary stays as it is. Dict and Tuple are the row of their parts.
 
     Parameters
     ----------

@@ -135,7 +135,7 @@ class DynLiveAgent:
 
     def learn(
         self,
-        total_timesteps: int,
+        total_timesteps: float,
         *,
         callback: Callable[[Report], bool | None] | None = None,
         log_interval: int | None = None,
@@ -150,7 +150,7 @@ class DynLiveAgent:
         Parameters
         ----------
         total_timesteps
-            Environment steps, ≥ 0, counted over all environments of a vector environment.
+            Environment steps, a whole number ≥ 0, counted over all environments of a vector environment.
         callback
             Called after every step with a `Report`; returning False ends learning.
         log_interval
@@ -174,15 +174,15 @@ class DynLiveAgent:
             raise ValueError("this agent has no environment to learn in: pass env=, or call act and observe yourself")
         # 1e6 is a whole number too: people write it.
         is_whole = isinstance(total_timesteps, float) and total_timesteps.is_integer()
-        total_timesteps = natural("total_timesteps", int(total_timesteps) if is_whole else total_timesteps)
+        steps = natural("total_timesteps", int(total_timesteps) if is_whole else total_timesteps)
         if log_interval is not None:
             log_interval = positive("log_interval", log_interval)
         if reset_num_timesteps:
             self.num_timesteps = 0
         hidden = None if progress_bar is None else not progress_bar
-        with tqdm(total=total_timesteps, unit="step", disable=hidden, dynamic_ncols=True) as bar:
+        with tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True) as bar:
             try:
-                for report in training.run(self, total_timesteps):
+                for report in training.run(self, steps):
                     bar.update(report.new_steps)
                     if report.finished and not bar.disable:
                         bar.set_postfix(training.summary(report), refresh=False)

@@ -238,7 +238,8 @@ class NetworkBuilder:
         if gain is None:
             gain = 1.0 if free else 4.0
         bounds = [number("gain", bound) for bound in (gain if isinstance(gain, (tuple, list)) else (gain, gain))]
-        if len(bounds) != 2 or not 0 < bounds[0] <= bounds[1] < float("inf"):
+        low, high = bounds if len(bounds) == 2 else (0.0, 0.0)
+        if not 0 < low <= high < float("inf"):
             raise ValueError(f"gain must be a finite number > 0 or a range (low, high) of them, not {gain!r}")
         if not 1 <= power < float("inf"):
             raise ValueError(f"power must be a finite number ≥ 1, not {power!r}")
@@ -246,7 +247,7 @@ class NetworkBuilder:
             raise ValueError(f"strengths must be 'random' or 'equal', not {strengths!r}")
         if not 0 <= rate < float("inf"):
             raise ValueError(f"rate must be a finite number ≥ 0, not {rate!r}")
-        gains = self._random().uniform(*bounds, count)
+        gains = self._random().uniform(low, high, count)
         return self._add_layer(
             kind,
             chosen.name,

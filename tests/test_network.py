@@ -74,6 +74,7 @@ def test_memory_is_a_whole_number(memory):
     [
         ({"gain": 0}, "gain must be a finite number > 0 or a range (low, high) of them, not 0"),
         ({"gain": (3, 2)}, "gain must be a finite number > 0 or a range (low, high) of them, not (3, 2)"),
+        ({"gain": (1, 2, 3)}, "gain must be a finite number > 0 or a range (low, high) of them, not (1, 2, 3)"),
         ({"gain": float("inf")}, "gain must be a finite number > 0 or a range (low, high) of them, not inf"),
         ({"gain": float("nan")}, "gain must be a finite number > 0 or a range (low, high) of them, not nan"),
         ({"power": 0.5}, "power must be a finite number ≥ 1, not 0.5"),
@@ -670,8 +671,20 @@ def test_a_file_of_another_kind_or_format_is_refused(tmp_path, monkeypatch):
     small().save(path)
     monkeypatch.undo()
     with pytest.raises(
-        ValueError, match="has checkpoint format 99, this version of DynLive reads 1: it was written by"
+        ValueError, match="has checkpoint format 99, this version of DynLive reads 2: it was written by"
     ):
+        Network.load(path)
+
+
+def test_a_file_that_lacks_something_is_refused(tmp_path):
+    from dynlive_rl import checkpoint
+
+    path = tmp_path / "net"
+    small().save(path)
+    header, arrays = checkpoint.read(path, "network")
+    del header["rule"]
+    checkpoint.write(path, "network", header, arrays)
+    with pytest.raises(ValueError, match=r"^.* is damaged, or this version of DynLive does not understand it.*'rule'$"):
         Network.load(path)
 
 

@@ -261,6 +261,8 @@ def watch(
     ValueError
         If the environment cannot be rendered.
     """
+    if gif is not None:
+        _pyplot()  # says what is missing
     chosen = _environment(agent, env, "human" if gif is None else "rgb_array")
     returns: list[float] = []
     try:

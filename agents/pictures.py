@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 
 from dynlive_rl.drawing import (
@@ -275,6 +276,8 @@ def watch(
             skip = max(1, round(rate / FRAMES_PER_SECOND))
             shown = _film(agent, chosen, returns, seed, episodes, steps, skip)
             _write(gif, shown, frames_per_second=rate / skip)
+    except DependencyNotInstalled as error:
+        raise ValueError(f"{chosen} cannot be shown: {error}") from None
     finally:
         chosen.close()
     return returns

@@ -1,6 +1,7 @@
 """An agent in pictures: everything is written, names fit, and watching changes nothing."""
 
 import json
+import sys
 
 import gymnasium as gym
 import numpy as np
@@ -138,6 +139,12 @@ def test_what_cannot_be_watched_is_refused(trained, tmp_path):
         watch(agent, env="Acrobot-v1", gif=tmp_path / "pole.gif")
     with pytest.raises(ValueError, match="cannot be shown as 'rgb_array'"):
         watch(alone, env="dynlive_rl.envs:DynLive/Chain-v0", gif=tmp_path / "chain.gif")
+
+
+def test_what_showing_needs_is_named(trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    with pytest.raises(ValueError, match=r"cannot be shown: pygame is not installed, run `pip install"):
+        watch(trained[0], gif=tmp_path / "pole.gif", steps=2)
 
 
 def test_the_commands(tmp_path, capsys):

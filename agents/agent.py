@@ -19,7 +19,7 @@ from dynlive_rl.network import Network
 
 from . import evaluation, training
 from .config import AgentConfig, LiveConfig
-from .environments import Environment, check_spaces, make, spaces_of, spec_of, to_json
+from .environments import Environment, check_spaces, describe, make, spaces_of
 from .evaluation import Evaluation
 from .learner import Learner
 from .live import LiveLearner
@@ -420,7 +420,7 @@ class DynLiveAgent:
             "seed": self.seed,
             "environments": int(self._ended.size),
             "num_timesteps": self.num_timesteps,
-            "env": None if self.env is None else to_json(spec_of(self.env)),
+            "env": None if self.env is None else describe(self.env),
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
         }

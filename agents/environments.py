@@ -1,4 +1,4 @@
-"""Making environments from ids, with errors that say what would do."""
+"""Making environments, from ids or like others, with errors that say what would do; and what a file keeps of them."""
 
 import json
 from copy import deepcopy
@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error as GymnasiumError
+from gymnasium.wrappers import OrderEnforcing
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
@@ -43,39 +44,57 @@ def spaces_of(env: Environment) -> tuple[gym.Space[Any], gym.Space[Any]]:
 
 
 def spec_of(env: Environment) -> EnvSpec | None:
-    """Return how to make a single environment like this one, or None where it does not know, or does not know all.
-
-    Of a vector environment made by hand it is how its first one was made. What wraps a vector environment is in no spec: there
-    is none then, unless the wrapper only counts.
-    """
-    while isinstance(env, gym.vector.VectorWrapper):
-        if not isinstance(env, RecordEpisodeStatistics):
-            return None
-        env = env.env
-    parts = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
-    spec = deepcopy(parts[0].spec if parts else env.spec)
+    """Return how to make a single environment like this one, or None where it does not know, or does not know all."""
+    one = _one_of(env)
+    spec = None if one is None else deepcopy(one.spec)
     if spec is None:
         return None
-    if isinstance(env, gym.vector.VectorEnv):
+    if isinstance(one, gym.vector.VectorEnv):
         spec.max_episode_steps = spec.kwargs.pop("max_episode_steps", spec.max_episode_steps)
     for name in ("num_envs", "vectorization_mode", "vector_kwargs", "render_mode"):
         spec.kwargs.pop(name, None)
     return spec
 
 
-def to_json(spec: EnvSpec | None) -> dict[str, Any] | None:
-    """Return what `spec_from_json` makes a spec from; None where id, limit and arguments that JSON can hold are not all."""
-    if spec is None or spec.additional_wrappers:
+def _one_of(env: Environment) -> Environment | None:
+    """Return the first environment of a vector environment that is made of single ones, and any other itself.
+
+    What wraps a vector environment is in no spec: then it is None, unless the wrapper only counts.
+    """
+    while isinstance(env, gym.vector.VectorWrapper):
+        if not isinstance(env, RecordEpisodeStatistics):
+            return None
+        env = env.env
+    parts: Any = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
+    return parts[0] if parts else env
+
+
+def describe(env: Environment) -> dict[str, Any] | None:
+    """Return what a file keeps of how an environment was made, see `spec_described`.
+
+    Its id, its time limit and the arguments it is not registered with; None where these, as JSON, are not all.
+    """
+    spec = spec_of(env)
+    if spec is None:
         return None
-    description = {"id": spec.id, "kwargs": spec.kwargs, "max_episode_steps": spec.max_episode_steps}
+    made: Any = _one_of(env)
+    while isinstance(made, gym.Wrapper) and not isinstance(made, OrderEnforcing):  # put around it once it was made
+        made = made.env
+    usual = gym.registry.get(spec.id, spec)
     try:
-        return description if json.loads(json.dumps(description)) == description else None
-    except (TypeError, ValueError):
+        kwargs = {
+            name: value for name, value in spec.kwargs.items() if usual is spec or usual.kwargs.get(name) != value
+        }
+        as_made = spec.additional_wrappers == (*made.spec.additional_wrappers, *usual.additional_wrappers)
+        if not as_made or json.loads(json.dumps(kwargs)) != kwargs:
+            return None
+    except (TypeError, ValueError):  # values that cannot be compared, or that JSON cannot hold
         return None
+    return {"id": spec.id, "kwargs": kwargs, "max_episode_steps": spec.max_episode_steps}
 
 
-def spec_from_json(description: dict[str, Any]) -> EnvSpec:
-    """Return the spec of an environment, of whatever is registered under its id here.
+def spec_described(description: dict[str, Any]) -> EnvSpec:
+    """Return the spec of an environment that `describe` described, of whatever is registered under its id here.
 
     Raises
     ------
@@ -86,7 +105,8 @@ def spec_from_json(description: dict[str, Any]) -> EnvSpec:
     if name not in gym.registry:
         raise ValueError(f"no environment {name!r} is registered here")
     spec = deepcopy(gym.spec(name))
-    spec.kwargs, spec.max_episode_steps = description["kwargs"], description["max_episode_steps"]
+    spec.kwargs |= description["kwargs"]
+    spec.max_episode_steps = description["max_episode_steps"]
     return spec
 
 

@@ -155,10 +155,11 @@ def _draw(options: argparse.Namespace) -> dict[str, Any]:
     if options.kind == "episode":
         _load_environments()
     what = kind_of(options.file)
-    out = options.out or options.file
+    picture = options.file.with_suffix(".png")
+    out = options.out or picture
     if out.is_dir():
-        out /= options.file.name
-    if options.out is None or not out.suffix or out.suffix == options.file.suffix:
+        out /= picture.name
+    elif not out.suffix:
         out = out.with_suffix(".png")
     if not out.parent.is_dir():
         raise ValueError(f"cannot write {out}: there is no folder {out.parent}")
@@ -212,7 +213,7 @@ def _watch(options: argparse.Namespace) -> dict[str, Any]:
 
 def _environment(options: argparse.Namespace) -> "tuple[str, EnvSpec | str]":
     """Return the id of the environment given with --env, or of the one the agent was trained in, and what makes it."""
-    from .agents.environments import spec_from_json
+    from .agents.environments import spec_described
     from .checkpoint import read
 
     if options.env is not None:
@@ -220,10 +221,10 @@ def _environment(options: argparse.Namespace) -> "tuple[str, EnvSpec | str]":
     header, _ = read(options.file, "agent")
     if header.get("env") is None:
         raise ValueError(
-            f"{options.file} was not trained in an environment that an id and numbers describe: name one with --env"
+            f"{options.file} was not trained in an environment that an id and plain arguments describe: name one with --env"
         )
     try:
-        return header["env"]["id"], spec_from_json(header["env"])
+        return header["env"]["id"], spec_described(header["env"])
     except ValueError as error:
         raise ValueError(
             f"{error}, in which {options.file} was trained: name it with --env, and the module that registers it (module:id)"

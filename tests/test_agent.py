@@ -410,8 +410,16 @@ def trained_in(agent, tmp_path):
 def test_arguments_and_time_limit_of_an_environment_are_saved(tmp_path, many):
     make = partial(gym.make_vec, num_envs=2, vectorization_mode="sync") if many else gym.make
     agent = DynLiveAgent(make("FrozenLake-v1", is_slippery=False, max_episode_steps=9), seed=0)
-    arguments = {"map_name": "4x4", "is_slippery": False}
-    assert trained_in(agent, tmp_path) == {"id": "FrozenLake-v1", "kwargs": arguments, "max_episode_steps": 9}
+    expected = {"id": "FrozenLake-v1", "kwargs": {"is_slippery": False}, "max_episode_steps": 9}
+    assert trained_in(agent, tmp_path) == expected
+
+
+def test_what_an_environment_is_registered_with_needs_no_description(tmp_path):
+    agent = DynLiveAgent("dynlive_rl.envs:DynLive/ChangingCartPole-v0", seed=0)  # schedules and wrappers of its own
+    expected = {"id": "DynLive/ChangingCartPole-v0", "kwargs": {}, "max_episode_steps": 500}
+    assert trained_in(agent, tmp_path) == expected
+    wrapped = gym.wrappers.TransformReward(agent.env, lambda reward: -reward)
+    assert trained_in(DynLiveAgent(wrapped, seed=0), tmp_path) is None
 
 
 def test_an_environment_that_numbers_do_not_describe_is_not_saved(tmp_path):

@@ -115,7 +115,9 @@ def test_an_environment_that_is_not_here_is_named(capsys, tmp_path, monkeypatch)
     said = complaint(capsys, "evaluate", file)
     assert said.startswith(f"dynlive: no environment 'Elsewhere-v0' is registered here, in which {file} was trained: ")
     DynLiveAgent(Corridor(3), seed=0).save(file)
-    assert "was not trained in an environment that an id and numbers describe" in complaint(capsys, "evaluate", file)
+    assert "was not trained in an environment that an id and plain arguments describe" in complaint(
+        capsys, "evaluate", file
+    )
 
 
 def test_an_unknown_environment_gets_the_near_name(capsys, tmp_path):

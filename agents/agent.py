@@ -14,15 +14,15 @@ from tqdm import tqdm
 
 from dynlive_rl import checkpoint
 from dynlive_rl.checks import natural, positive
-from dynlive_rl.kernels import track
 from dynlive_rl.network import Network
 
 from . import evaluation, training
 from .config import AgentConfig, LiveConfig
 from .environments import Environment, check_spaces, describe, make, spaces_of
 from .evaluation import Evaluation
-from .learner import Learner
-from .live import LiveLearner
+from .kernels import progress
+from .live_learner import LiveLearner
+from .replay_learner import Learner
 from .spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
 from .training import Report
 
@@ -366,17 +366,17 @@ class DynLiveAgent:
     @property
     def episodes(self) -> int:
         """Episodes finished so far."""
-        return int(self._learner.tracked(track.EPISODES))
+        return int(self._learner.tracked(progress.EPISODES))
 
     @property
     def surprise(self) -> float:
         """Mean square error of the value neurons, lately or in the last rehearsal, in units of the scale of returns."""
-        return self._learner.tracked(track.SURPRISE)
+        return self._learner.tracked(progress.SURPRISE)
 
     @property
     def worlds(self) -> int:
         """How often a lasting fall of the returns made the agent start afresh with its rates and its experience."""
-        return int(self._learner.tracked(track.COLLAPSES))
+        return int(self._learner.tracked(progress.COLLAPSES))
 
     @property
     def connections(self) -> int:

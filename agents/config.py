@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from dynlive_rl.checks import number
-from dynlive_rl.kernels.actor_critic import Settings
-from dynlive_rl.kernels.live_arrays import LiveSettings
 from dynlive_rl.rule import LearningRule
+
+from .kernels.actor_critic import Settings
+from .kernels.live_layout import LiveSettings
 
 RULE = LearningRule(step="adam", growth="signal", mature=1000)
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .activations import ActivationError, register_activation
+from .builder import NetworkBuilder
 from .network import Network
 from .rule import LearningRule
-from .topology import NetworkBuilder
 
 if TYPE_CHECKING:
     from .agents import DynLiveAgent

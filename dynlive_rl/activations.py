@@ -10,7 +10,7 @@ import numpy as np
 from numba import cfunc
 from numba.core.errors import NumbaError
 
-from .kernels import arrays
+from .kernels import layout
 
 
 class ActivationError(ValueError):
@@ -43,19 +43,19 @@ class Activation:
 _activations = {
     activation.name: activation
     for activation in (
-        Activation("identity", arrays.IDENTITY),
-        Activation("square", arrays.POWER),
-        Activation("power", arrays.POWER),
-        Activation("relu", arrays.RELU, has_threshold=True),
-        Activation("sigmoid", arrays.SIGMOID, has_threshold=True),
+        Activation("identity", layout.ActivationCode.IDENTITY),
+        Activation("square", layout.ActivationCode.POWER),
+        Activation("power", layout.ActivationCode.POWER),
+        Activation("relu", layout.ActivationCode.RELU, has_threshold=True),
+        Activation("sigmoid", layout.ActivationCode.SIGMOID, has_threshold=True),
     )
 }
 
 
 # What classical neurons use: their identity and relu have no bounds, and identity too has a threshold.
 _free = {
-    "identity": Activation("identity", arrays.LINEAR, has_threshold=True),
-    "relu": Activation("relu", arrays.RECTIFIER, has_threshold=True),
+    "identity": Activation("identity", layout.ActivationCode.LINEAR, has_threshold=True),
+    "relu": Activation("relu", layout.ActivationCode.RECTIFIER, has_threshold=True),
     "sigmoid": _activations["sigmoid"],
 }
 
@@ -136,7 +136,7 @@ def register_activation(
             f"the derivative of activation {name!r} is {slopes[worst]:.4g} at {grid[worst]:.3f}, "
             f"but f changes there by {differences[worst - 1]:.4g}"
         )
-    own = Activation(name, arrays.CUSTOM, function=compiled_function, derivative=compiled_derivative)
+    own = Activation(name, layout.ActivationCode.CUSTOM, function=compiled_function, derivative=compiled_derivative)
     _activations[name] = own
     return own
 

@@ -10,14 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import checkpoint, supervised
 from .activations import Activation, activation
+from .builder import Engine, Layer, NetworkBuilder, addresses, on_engine
 from .checks import ALL_HOPS, hops_limit, ids, numbers, remembered_cycle, sizes
-from .kernels import cycle, rehearsal
-from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
-from .kernels.errors import REWARDS
-from .plasticity import Plasticity
+from .editing import Plasticity
+from .kernels import batch as batch_kernels
+from .kernels import online as online_kernels
+from .kernels.layout import Batch, Memory, NetworkArrays, Workspace, new_batch, new_memory, new_workspace
+from .kernels.losses import LossCode
 from .rule import LearningRule
 from .supervised import History, Loss
-from .topology import Engine, Layer, NetworkBuilder, addresses, new_batch, new_credit, new_memory, on_engine
 
 if TYPE_CHECKING:
     from .messages import MessageNetwork
@@ -210,7 +211,7 @@ class Network(Plasticity):
             If the shape is wrong or a value is not a number (or infinite, where strengths are free).
         """
         values = self._checked("inputs", inputs, (self.input_count,), finite=self.rule.constraint == "free")
-        cycle.propagate(self.arrays, self.memory, self.numbers, values)
+        online_kernels.propagate(self.arrays, self.memory, self.numbers, values)
         return self.outputs
 
     def reinforce(self, rewards: ArrayLike, *, hops: int = ALL_HOPS, cycle: int = 0) -> None:
@@ -234,7 +235,7 @@ class Network(Plasticity):
         values = self._checked("rewards", rewards, (len(self.output_ids),), finite=True)
         remembered = min(self.cycles, self.memory.output.shape[0] - 1)
         ago = remembered_cycle(cycle, remembered)
-        _cycle_reinforce(self.arrays, self.memory, self._scratch, self.numbers, values, hops_limit(hops), ago)
+        online_kernels.reinforce(self.arrays, self.memory, self._scratch, self.numbers, values, hops_limit(hops), ago)
 
     def rehearse(self, inputs: ArrayLike, rewards: ArrayLike, *, hops: int = ALL_HOPS) -> NDArray[np.floating]:
         """Learn once from a batch of remembered experience, with the outputs of the current strengths.
@@ -276,14 +277,14 @@ class Network(Plasticity):
             raise ValueError(f"rewards must have shape {' or '.join(map(str, sorted(shapes)))}, not {r.shape}")
         r = r if r.ndim == 3 else r[:, None, :]
         batch, scratch = self._room(t, b)
-        rehearsal.rehearse(
+        batch_kernels.rehearse(
             self.arrays,
             batch,
             scratch,
             self.numbers,
             np.ascontiguousarray(self._clamped(sequences).transpose(1, 2, 0)),
             np.ascontiguousarray(r.transpose(1, 2, 0)),
-            REWARDS,
+            LossCode.REWARDS,
             1.0,
             self.rule.learning_rate,
             hops_limit(hops),
@@ -404,7 +405,9 @@ class Network(Plasticity):
             raise ValueError("cannot mark anything: nothing has been propagated yet")
         if not 0 <= decay <= 1:
             raise ValueError(f"decay must be in [0, 1], not {decay!r}")
-        cycle.mark(self.arrays, self.memory, self._scratch, self.numbers, values, hops_limit(hops), float(decay))
+        online_kernels.update_traces(
+            self.arrays, self.memory, self._scratch, self.numbers, values, hops_limit(hops), float(decay)
+        )
 
     def surprise(self, delta: float, *, bound: float = 2.0) -> None:
         """Move every strength and threshold by delta · tag, in a step bounded over the whole network.
@@ -420,11 +423,11 @@ class Network(Plasticity):
             raise ValueError(f"delta must be finite, not {delta!r}")
         if not 0 < bound < float("inf"):
             raise ValueError(f"bound must be a finite number > 0, not {bound!r}")
-        cycle.surprise(self.arrays, self.numbers, float(delta), float(bound))
+        online_kernels.apply_td_error(self.arrays, self.numbers, float(delta), float(bound))
 
     def reset(self) -> None:
         """Forget all remembered cycles and tags. Strengths stay."""
-        cycle.reset(self.arrays, self.memory)
+        online_kernels.reset(self.arrays, self.memory)
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -513,8 +516,8 @@ class Network(Plasticity):
     # -- private -----------------------------------------------------------------------------------------------------
 
     def _resize(self) -> None:
-        self._scratch = new_credit(self.arrays, self.memory.output.shape[0] - 1)
-        self._batch: tuple[Batch, Credit] | None = None
+        self._scratch = new_workspace(self.arrays, self.memory.output.shape[0] - 1)
+        self._batch: tuple[Batch, Workspace] | None = None
 
     def _row(self, neuron: int) -> slice:
         (j,) = ids([neuron])
@@ -531,11 +534,10 @@ class Network(Plasticity):
     def _clamped(self, inputs: NDArray[Any]) -> NDArray[Any]:
         return inputs if self.rule.constraint == "free" else np.clip(inputs, 0, 1)
 
-    def _room(self, cycles: int, size: int) -> tuple[Batch, Credit]:
+    def _room(self, cycles: int, size: int) -> tuple[Batch, Workspace]:
         if self._batch is None or self._batch[0].drive.shape[::2] != (cycles, size):
-            self._batch = new_batch(self.arrays, cycles, size), new_credit(self.arrays, cycles, size)
+            self._batch = new_batch(self.arrays, cycles, size), new_workspace(self.arrays, cycles, size)
         return self._batch
 
 
 _LEARNED = ("table", "neuron", "link", "connection", "random")
-_cycle_reinforce = cycle.reinforce  # the method's own parameter is called cycle

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from .builder import NetworkBuilder
 from .rule import Constraint, LearningRule
 from .supervised import probabilities, sharpness
-from .topology import NetworkBuilder
 
 if TYPE_CHECKING:
     from .messages import MessageNetwork

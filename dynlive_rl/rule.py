@@ -6,8 +6,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from .checks import natural, number, positive
-from .kernels import arrays
-from .kernels.arrays import Rule
+from .kernels import layout
+from .kernels.layout import Rule
 
 Kind = Literal["simplex", "original"]
 Constraint = Literal["simplex", "free"]
@@ -17,18 +17,18 @@ Aggregation = Literal["sum", "mean"]
 Growth = Literal["none", "random", "signal"]
 
 _CODES = {
-    "simplex": arrays.SIMPLEX,
-    "original": arrays.ORIGINAL,
-    "free": arrays.FREE,
-    "sgd": arrays.SGD,
-    "adam": arrays.ADAM,
-    "contribution": arrays.CONTRIBUTION,
-    "uniform": arrays.UNIFORM,
-    "sum": arrays.SUM,
-    "mean": arrays.MEAN,
-    "none": arrays.NONE,
-    "random": arrays.RANDOM,
-    "signal": arrays.SIGNAL,
+    "simplex": layout.RuleKind.SIMPLEX,
+    "original": layout.RuleKind.ORIGINAL,
+    "free": layout.RuleKind.FREE,
+    "sgd": layout.StepRule.SGD,
+    "adam": layout.StepRule.ADAM,
+    "contribution": layout.CreditShare.CONTRIBUTION,
+    "uniform": layout.CreditShare.UNIFORM,
+    "sum": layout.Aggregation.SUM,
+    "mean": layout.Aggregation.MEAN,
+    "none": layout.Growth.NONE,
+    "random": layout.Growth.RANDOM,
+    "signal": layout.Growth.SIGNAL,
 }
 _NUMBERS = (
     "learning_rate", "credit_gain", "prune_floor", "prune_fraction", "growth_probability", "growth_strength", "recruit_below",

@@ -8,16 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from .checks import ALL_HOPS, hops_limit, number, numbers, positive
-from .kernels import errors, rehearsal
-from .kernels.arrays import Batch, Credit
+from .kernels import batch as kernels
+from .kernels import losses
+from .kernels.layout import Batch, Workspace, new_batch, new_workspace
 from .rule import LearningRule
-from .topology import new_batch, new_credit
 
 if TYPE_CHECKING:
     from .network import Network
 
 Loss = Literal["mse", "cross-entropy"]
-_CODES = {"mse": errors.SQUARED_ERROR, "cross-entropy": errors.CROSS_ENTROPY}
+_CODES = {"mse": losses.LossCode.SQUARED_ERROR, "cross-entropy": losses.LossCode.CROSS_ENTROPY}
 # Outputs on the simplex differ by at most 1, and mostly by little: a plain softmax of them could not be sure of anything.
 _SHARPNESS = {"simplex": 20.0, "free": 1.0}
 _RECALL_BATCH = 64
@@ -80,7 +80,7 @@ def fit(
     held, order = order[:aside], order[aside:]
     code, beta, limit = _CODES[loss], sharpness(net.rule), hops_limit(hops)
     rate, cycles = net.rule.learning_rate, inputs.shape[0]
-    rooms: dict[int, tuple[Batch, Credit]] = {}
+    rooms: dict[int, tuple[Batch, Workspace]] = {}
     history, best = History([], [], 0), net.get_state()
     hidden = None if progress_bar is None else not progress_bar
     with tqdm(total=epochs, unit="epoch", disable=hidden, dynamic_ncols=True) as bar:
@@ -93,10 +93,10 @@ def fit(
                 if chosen.size not in rooms:  # the last batch may be smaller
                     rooms[chosen.size] = (
                         new_batch(net.arrays, cycles, chosen.size),
-                        new_credit(net.arrays, cycles, chosen.size),
+                        new_workspace(net.arrays, cycles, chosen.size),
                     )
                 x, wanted = inputs.take(chosen, axis=2), targets.take(chosen, axis=2)
-                total += rehearsal.rehearse(
+                total += kernels.rehearse(
                     net.arrays, *rooms[chosen.size], net.numbers, x, wanted, code, beta, pace, limit
                 )
             history.loss.append(total / order.size)
@@ -144,7 +144,7 @@ def _recall(net: "Network", inputs: NDArray[Any]) -> NDArray[np.floating]:
     for begin in range(0, count, _RECALL_BATCH):
         part = np.ascontiguousarray(inputs[:, :, begin : begin + _RECALL_BATCH])
         batch = new_batch(net.arrays, cycles, part.shape[2])
-        rehearsal.recall(net.arrays, batch, net.numbers, part)
+        kernels.recall(net.arrays, batch, net.numbers, part)
         parts.append(batch.output[1:, net.arrays.outputs])
     return np.concatenate(parts, axis=2)
 

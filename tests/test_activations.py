@@ -6,7 +6,7 @@ from numba import njit
 from numpy.testing import assert_allclose
 
 from dynlive_rl import ActivationError, Network, NetworkBuilder, register_activation
-from dynlive_rl.kernels.arithmetic import logistic
+from dynlive_rl.kernels.numerics import logistic
 
 
 @njit

@@ -15,8 +15,8 @@ from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network, checkpoint
 from dynlive_rl.agents import AgentConfig
-from dynlive_rl.kernels import actor_critic
-from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
+from dynlive_rl.agents.kernels import actor_critic
+from dynlive_rl.agents.kernels.experience import RowKind
 from worlds import Broken, Corridor, Counting
 
 
@@ -161,7 +161,7 @@ def test_ctrl_c_ends_learn_and_learning_can_go_on(what, at, caplog):
     for observation, kind, following in zip(
         kept.observation[0, : rows - 1], kept.kind[0, : rows - 1], kept.observation[0, 1:rows], strict=True
     ):
-        if kind == STEP:
+        if kind == RowKind.STEP:
             assert_array_equal(following, [observation[0], observation[1] + 1])
 
 
@@ -245,7 +245,15 @@ def test_a_time_limit_is_no_end():
         agent.act([0.1, 0.1])
         agent.observe(1.0, [0.1, 0.1], terminated, truncated)
     # Rows: two steps and how they ended, then a step each and how it ended.
-    assert experience(agent).kind[0, :7].tolist() == [STEP, STEP, TERMINATED, STEP, TRUNCATED, STEP, TERMINATED]
+    assert experience(agent).kind[0, :7].tolist() == [
+        RowKind.STEP,
+        RowKind.STEP,
+        RowKind.TERMINATED,
+        RowKind.STEP,
+        RowKind.TRUNCATED,
+        RowKind.STEP,
+        RowKind.TERMINATED,
+    ]
 
 
 def test_another_observation_starts_an_episode():
@@ -255,7 +263,7 @@ def test_another_observation_starts_an_episode():
     agent.act([0.2, 0.2])
     agent.act([0.9, 0.9])  # the user reset
     agent.observe(1.0, [0.8, 0.8], False, False)
-    assert experience(agent).kind[0, :4].tolist() == [STEP, TRUNCATED, STEP, STEP]
+    assert experience(agent).kind[0, :4].tolist() == [RowKind.STEP, RowKind.TRUNCATED, RowKind.STEP, RowKind.STEP]
     assert experience(agent).reward[0, :3].tolist() == [1, 0, 1]
 
 
@@ -600,7 +608,7 @@ def test_the_remembered_probability_of_a_choice_is_the_true_one_while_choices_ar
         agent.act(observation)
         agent.observe(-1.0, observation, False, step % 200 == 199)
     state = agent.get_state()
-    acted = state["experience.kind"][0] == STEP
+    acted = state["experience.kind"][0] == RowKind.STEP
     action, probability = state["experience.action"][0, acted, 0], state["experience.probability"][0, acted, 0]
     action, probability = action[:20_000], probability[:20_000]
     assert (action[1:] == action[:-1]).mean() > 0.7  # held

@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
+from dynlive_rl.agents.kernels.retrace import share_steps
 from dynlive_rl.agents.spaces import ObservationEncoder
-from dynlive_rl.kernels.retrace import share_steps
 from worlds import Bandit, Corridor
 
 

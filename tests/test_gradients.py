@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from dynlive_rl import LearningRule, Network
-from dynlive_rl.kernels.arrays import RELU, SIGMOID
+from dynlive_rl.kernels.layout import ActivationCode
 from graphs import fill, random_network
 
 TINY = 1e-7  # a step so small that it shows the signal and moves nothing
@@ -46,7 +46,7 @@ def assert_exact(net, objective, learn):
     for j in learners(net):
         slots = range(net.arrays.first[j], net.arrays.first[j] + net.arrays.degree[j])
         expected[j] = [slope_along(net.arrays.strength, a, b, objective) for a, b in pairwise(slots)]
-        if net.arrays.activation[j] in (RELU, SIGMOID):
+        if net.arrays.activation[j] in (ActivationCode.RELU, ActivationCode.SIGMOID):
             thresholds[j] = slope_along(net.arrays.threshold, j, None, objective)
     objective()  # fills the memory with the cycles to learn from
     before = net.arrays.strength.copy(), net.arrays.threshold.copy()
@@ -102,7 +102,9 @@ def test_rehearse_follows_the_gradient_summed_over_batch_and_cycles(rule, cycles
 @pytest.mark.parametrize("seed", range(4))
 def test_relu_follows_the_gradient_between_its_kinks(seed):
     net = random_network(seed, RULES["sum"], activations=("relu", "identity"), connect=1.0)
-    net.arrays.threshold[:] -= 0.1 / net.arrays.gain * np.isin(net.arrays.activation, (RELU, SIGMOID))
+    net.arrays.threshold[:] -= (
+        0.1 / net.arrays.gain * np.isin(net.arrays.activation, (ActivationCode.RELU, ActivationCode.SIGMOID))
+    )
     rng = np.random.default_rng(seed)
     inputs, rewards = rng.random((3, net.input_count)), np.ones(len(net.output_ids))
 

@@ -12,9 +12,9 @@ from numba import njit
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
+from dynlive_rl.agents.kernels import progress
+from dynlive_rl.agents.kernels.experience import RowKind
 from dynlive_rl.envs import Cycle, changing_cartpole
-from dynlive_rl.kernels import track
-from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
 from worlds import Bandit, Corridor, Telling
 
 
@@ -114,13 +114,13 @@ class Swapped(gym.ActionWrapper):
 @njit
 def judge_all(tracked, recent, returns, chosen):
     for episode_return in returns:
-        tracked[track.STEPS] += 100
-        track.judge_episode(tracked, recent, 100.0, episode_return, TERMINATED, chosen)
+        tracked[progress.STEPS] += 100
+        progress.judge_episode(tracked, recent, 100.0, episode_return, RowKind.TERMINATED, chosen)
 
 
 def judged(returns, **settings):
     """What is tracked after episodes of 100 steps each with these returns."""
-    tracked = np.zeros(track.TRACKED)
+    tracked = np.zeros(progress.TRACKED)
     judge_all(tracked, np.zeros((2, 5)), np.array(returns, float), AgentConfig(**settings).settings())
     return tracked
 
@@ -130,30 +130,30 @@ MASTERED = [10, 20, 30, 40, 50, *[500] * 5]
 
 def test_a_part_lost_after_contentment_makes_rates_start_again_once():
     tracked = judged([*MASTERED, 440, 430, 500])  # one of them was as good as ever
-    assert tracked[track.SETBACKS] == 0
-    assert tracked[track.WORLD] == 0
+    assert tracked[progress.SETBACKS] == 0
+    assert tracked[progress.WORLD] == 0
     tracked = judged([*MASTERED, *[440] * 5])
-    assert tracked[track.SETBACKS] == 1
-    assert tracked[track.COLLAPSES] == 0
-    assert tracked[track.WORLD] == 1_000  # when the first of the five began
-    assert judged([*MASTERED, *[440] * 12])[track.SETBACKS] == 1
-    assert judged([*MASTERED, *[440] * 5, *[500] * 5, *[440] * 5])[track.SETBACKS] == 2
-    assert judged([*range(10, 510, 10), *[440] * 5])[track.SETBACKS] == 0  # was never content
+    assert tracked[progress.SETBACKS] == 1
+    assert tracked[progress.COLLAPSES] == 0
+    assert tracked[progress.WORLD] == 1_000  # when the first of the five began
+    assert judged([*MASTERED, *[440] * 12])[progress.SETBACKS] == 1
+    assert judged([*MASTERED, *[440] * 5, *[500] * 5, *[440] * 5])[progress.SETBACKS] == 2
+    assert judged([*range(10, 510, 10), *[440] * 5])[progress.SETBACKS] == 0  # was never content
 
 
 def test_what_is_not_made_good_in_time_is_another_world():
-    assert judged([*MASTERED, *[440] * 15], established_steps=1_500)[track.COLLAPSES] == 0
-    assert judged([*MASTERED, *[440] * 16], established_steps=1_500)[track.COLLAPSES] == 1
-    assert judged([*MASTERED, *[440] * 8, *[500] * 20], established_steps=1_500)[track.COLLAPSES] == 0
+    assert judged([*MASTERED, *[440] * 15], established_steps=1_500)[progress.COLLAPSES] == 0
+    assert judged([*MASTERED, *[440] * 16], established_steps=1_500)[progress.COLLAPSES] == 1
+    assert judged([*MASTERED, *[440] * 8, *[500] * 20], established_steps=1_500)[progress.COLLAPSES] == 0
 
 
 def test_most_of_what_was_mastered_lost_is_another_world_at_once():
     tracked = judged([*MASTERED, 300, 9, 9, 9, 9])
-    assert tracked[track.SETBACKS] == 1  # the first of them had begun in the world before
-    assert tracked[track.COLLAPSES] == 0
+    assert tracked[progress.SETBACKS] == 1  # the first of them had begun in the world before
+    assert tracked[progress.COLLAPSES] == 0
     tracked = judged([*MASTERED, 300, 9, 9, 9, 9, 9])
-    assert tracked[track.COLLAPSES] == 1
-    assert tracked[track.HIGHEST] == 9
+    assert tracked[progress.COLLAPSES] == 1
+    assert tracked[progress.HIGHEST] == 9
 
 
 @njit
@@ -165,37 +165,39 @@ def live_through(tracked, episodes, chosen):
         for step in range(int(length)):
             last = step == int(length) - 1
             reward = episode_return if last else 0.0
-            track.keep_track(tracked, running, recent, reward, int(ending) if last else STEP, chosen)
+            progress.keep_track(tracked, running, recent, reward, int(ending) if last else RowKind.STEP, chosen)
 
 
 def tracked_through(*episodes):
-    tracked = np.zeros(track.TRACKED)
+    tracked = np.zeros(progress.TRACKED)
     live_through(tracked, np.array(episodes, float), AgentConfig().settings())
     return tracked
 
 
 @njit
 def discount_of(tracked):
-    return track.discount(tracked, 0.99, 0.998)
+    return progress.discount(tracked, 0.99, 0.998)
 
 
 def test_much_is_tried_again_while_episodes_are_broken_off_below_the_best():
-    crash, flight, best = (100, -100, TERMINATED), (200, -50, TRUNCATED), (200, 100, TRUNCATED)
-    assert tracked_through(crash, crash)[track.TRIED] == 200
-    assert tracked_through(crash, crash, best, crash)[track.TRIED] == 500  # as good as ever
-    assert tracked_through(crash, crash, best, flight, crash)[track.TRIED] == 600 - 100
-    assert tracked_through(crash, best, flight, flight, flight)[track.TRIED] == 100
-    assert tracked_through(crash, best, *[flight] * 5)[track.TRIED] == 0
-    assert tracked_through(best, *[flight] * 5)[track.TRIED] == 1_200  # where none ever ends by itself
+    crash, flight, best = (100, -100, RowKind.TERMINATED), (200, -50, RowKind.TRUNCATED), (200, 100, RowKind.TRUNCATED)
+    assert tracked_through(crash, crash)[progress.TRIED] == 200
+    assert tracked_through(crash, crash, best, crash)[progress.TRIED] == 500  # as good as ever
+    assert tracked_through(crash, crash, best, flight, crash)[progress.TRIED] == 600 - 100
+    assert tracked_through(crash, best, flight, flight, flight)[progress.TRIED] == 100
+    assert tracked_through(crash, best, *[flight] * 5)[progress.TRIED] == 0
+    assert tracked_through(best, *[flight] * 5)[progress.TRIED] == 1_200  # where none ever ends by itself
 
 
 def test_discount_reaches_as_far_as_episodes_that_end_by_themselves():
-    long, short = (1_000, -1, TRUNCATED), (250, 1, TERMINATED)
+    long, short = (1_000, -1, RowKind.TRUNCATED), (250, 1, RowKind.TERMINATED)
     assert discount_of(tracked_through(long, long)) == 0.99
     assert discount_of(tracked_through(long, short, long)) == pytest.approx(1 - 2 / 250)
-    assert discount_of(tracked_through((10, 0, TERMINATED))) == 0.99
-    assert discount_of(tracked_through(*[(5_000, 0, TERMINATED)] * 2)) == 0.998
-    assert discount_of(tracked_through((1_000, 0, TERMINATED), *[short] * 30)) == pytest.approx(1 - 2 / 250, abs=1e-4)
+    assert discount_of(tracked_through((10, 0, RowKind.TERMINATED))) == 0.99
+    assert discount_of(tracked_through(*[(5_000, 0, RowKind.TERMINATED)] * 2)) == 0.998
+    assert discount_of(tracked_through((1_000, 0, RowKind.TERMINATED), *[short] * 30)) == pytest.approx(
+        1 - 2 / 250, abs=1e-4
+    )
 
 
 def test_live_mode_notices_another_world():

@@ -15,8 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig, LiveConfig
-from dynlive_rl.agents.live import LiveLearner
-from dynlive_rl.kernels.live_arrays import NOW, RAILS_SUM, RANGE, TAGS, new_buffer, unfold, unfolded
+from dynlive_rl.agents.kernels.live_layout import NOW, RAILS_SUM, RANGE, TAGS, new_buffer, unfold, unfolded
+from dynlive_rl.agents.live_learner import LiveLearner
 from naive import NaiveLive
 from worlds import Bandit, Corridor, Counting
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import LearningRule, Network, NetworkBuilder
-from dynlive_rl.kernels.arrays import STRENGTH, THRESHOLD
+from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow
 from graphs import fill, random_network
 
 
@@ -339,13 +339,13 @@ def test_nothing_can_be_marked_before_the_first_cycle():
 
 
 def test_read_only_and_strided_arrays_use_the_kernels_already_compiled():
-    from dynlive_rl.kernels import cycle, rehearsal
+    from dynlive_rl.kernels import batch, online
 
     net = small(dtype="float64")
     net.propagate([0.1, 0.2])
     net.reinforce([1.0, 0.0])
     net.rehearse([[0.1, 0.2]], [[1.0, 0.0]])
-    kernels = (cycle.propagate, cycle.reinforce, rehearsal.rehearse)
+    kernels = (online.propagate, online.reinforce, batch.rehearse)
     versions = [len(kernel.signatures) for kernel in kernels]
     fixed = np.array([0.1, 0.2])
     fixed.flags.writeable = False
@@ -395,9 +395,9 @@ def test_a_frozen_layer_keeps_its_strengths_and_thresholds():
         net.reinforce([1.0])
     for j in frozen:
         row = slice(net.arrays.first[j], net.arrays.first[j + 1])
-        assert_allclose(net.arrays.strength[row], before["connection"][STRENGTH][row], rtol=1e-5)
-    assert_array_equal(net.arrays.threshold, before["neuron"][THRESHOLD])
-    assert np.abs(net.arrays.strength[-4:] - before["connection"][STRENGTH][-4:]).max() > 1e-3
+        assert_allclose(net.arrays.strength[row], before["connection"][ConnectionRow.STRENGTH][row], rtol=1e-5)
+    assert_array_equal(net.arrays.threshold, before["neuron"][NeuronRow.THRESHOLD])
+    assert np.abs(net.arrays.strength[-4:] - before["connection"][ConnectionRow.STRENGTH][-4:]).max() > 1e-3
 
 
 def test_surprise_without_tags_changes_nothing_and_reset_forgets_tags():
@@ -408,8 +408,8 @@ def test_surprise_without_tags_changes_nothing_and_reset_forgets_tags():
     before = net.get_state()
     net.surprise(10.0)
     assert net.cycles == 0
-    assert_allclose(net.arrays.strength, before["connection"][STRENGTH], rtol=0, atol=1e-15)
-    assert_array_equal(net.arrays.threshold, before["neuron"][THRESHOLD])
+    assert_allclose(net.arrays.strength, before["connection"][ConnectionRow.STRENGTH], rtol=0, atol=1e-15)
+    assert_array_equal(net.arrays.threshold, before["neuron"][NeuronRow.THRESHOLD])
 
 
 def test_tags_of_what_fell_silent_end_at_0():

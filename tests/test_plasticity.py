@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network, NetworkBuilder
-from dynlive_rl.kernels import cycle, rehearsal
+from dynlive_rl.kernels import batch, online
 from graphs import fill, random_network
 
 
@@ -149,7 +149,7 @@ def test_nothing_is_compiled_again():
         net.rehearse(np.ones((2, 3)), np.ones((2, len(net.output_ids))))
 
     use()
-    compiled = [len(kernel.signatures) for kernel in (cycle.propagate, cycle.reinforce, rehearsal.rehearse)]
+    compiled = [len(kernel.signatures) for kernel in (online.propagate, online.reinforce, batch.rehearse)]
     new = net.add_neuron(1, net.layers[0].ids)
     net.add_connection(net.output_ids[0], new)
     net.add_neuron(2, net.layers[1].ids)
@@ -157,7 +157,7 @@ def test_nothing_is_compiled_again():
     net.kill(net.layers[1].ids[0])
     net.cut(0.3, seed=0)
     use()
-    assert [len(kernel.signatures) for kernel in (cycle.propagate, cycle.reinforce, rehearsal.rehearse)] == compiled
+    assert [len(kernel.signatures) for kernel in (online.propagate, online.reinforce, batch.rehearse)] == compiled
 
 
 # -- what each edit does -------------------------------------------------------------------------------------------

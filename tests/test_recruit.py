@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import LearningRule, Network
-from dynlive_rl.kernels import rehearsal
+from dynlive_rl.kernels import batch
 from graphs import random_network
 from naive import NaiveNetwork
 from test_plasticity import assert_sound, rows
@@ -123,12 +123,12 @@ def test_recruiting_compiles_nothing():
     net = layered(dtype="float32")
     x = np.random.default_rng(0).random((30, 3))
     net.rehearse(x, np.zeros((30, 2)))
-    compiled = len(rehearsal.rehearse.signatures)
+    compiled = len(batch.rehearse.signatures)
     net.retire(3, mature=0)
     was = busy(net)
     net.rehearse(x, np.zeros((30, 2)))
     assert busy(net) != was
-    assert len(rehearsal.rehearse.signatures) == compiled
+    assert len(batch.rehearse.signatures) == compiled
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig
-from dynlive_rl.kernels import retrace, track
-from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED, Experience
+from dynlive_rl.agents.kernels import progress, retrace
+from dynlive_rl.agents.kernels.experience import Experience, RowKind
 
 LAYOUTS = {"one choice": (3,), "two choices": (2, 3)}
 
@@ -49,7 +49,9 @@ def random_experience(rng, rows, options):
         action=np.stack([rng.integers(0, n, (1, rows)) for n in options], axis=2).astype(np.int32),
         probability=rng.uniform(0.05, 1.0, (1, rows, d)).astype(np.float32),
         reward=rng.normal(size=(1, rows)).astype(np.float32),
-        kind=rng.choice([STEP, STEP, STEP, STEP, TERMINATED, TRUNCATED], (1, rows)).astype(np.int8),
+        kind=rng.choice(
+            [RowKind.STEP, RowKind.STEP, RowKind.STEP, RowKind.STEP, RowKind.TERMINATED, RowKind.TRUNCATED], (1, rows)
+        ).astype(np.int8),
         rows=np.array([rows]),
     )
 
@@ -79,10 +81,10 @@ def retrace_by_hand(experience, starts, width, options, values, policy, gamma, t
 
         for t in reversed(range(width - 1)):
             row = start + t
-            if experience.kind[0, row] != STEP:
+            if experience.kind[0, row] != RowKind.STEP:
                 continue
             following = experience.kind[0, row + 1]
-            future = 0.0 if following == TERMINATED else worth(t + 1)
+            future = 0.0 if following == RowKind.TERMINATED else worth(t + 1)
             if (s, t + 1) in found:
                 ratio = np.prod(
                     [
@@ -117,7 +119,7 @@ def test_retrace_agrees_with_its_equations(options, seed):
         np.zeros(columns, np.float32), np.zeros((sum(options), columns), np.float32),
         np.zeros((len(options), columns), np.int64), np.zeros(columns, np.int64),
     )  # fmt: skip
-    tracked = np.zeros(track.TRACKED)
+    tracked = np.zeros(progress.TRACKED)
     where = np.array([[0] * 3, starts])
     choices = np.cumsum([0, *options])
     count = call_retrace(experience, choices, where, width, values, policy, 0.97, settings, out, tracked)
@@ -135,8 +137,8 @@ def test_retrace_agrees_with_its_equations(options, seed):
         for d, part in enumerate(advantages):
             chance = policy[choices[d] : choices[d + 1], column]
             square += chance @ (part - chance @ part) ** 2 / len(options) / len(expected)
-    assert tracked[track.ADVANTAGE_SCALE] == pytest.approx(sqrt(square), rel=1e-4)
-    assert tracked[track.TARGET_VARIANCE] == pytest.approx(np.var([pair[0] for pair in expected.values()]), rel=1e-3)
+    assert tracked[progress.ADVANTAGE_SCALE] == pytest.approx(sqrt(square), rel=1e-4)
+    assert tracked[progress.TARGET_VARIANCE] == pytest.approx(np.var([pair[0] for pair in expected.values()]), rel=1e-3)
 
 
 @pytest.mark.parametrize("cells", [False, True], ids=["gradient", "natural gradient"])
@@ -190,8 +192,8 @@ def test_value_neurons_are_rewarded_with_the_clipped_error_of_what_was_chosen():
     ("rewards", "least", "most"), [((1.0, 1.0), 0, 20), ((-1.0, 0.0), -20, 0), ((-2.0, 3.0), -40, 60)]
 )
 def test_no_value_is_beyond_what_the_rewards_seen_could_add_up_to(rewards, least, most):
-    tracked = np.zeros(track.TRACKED)
-    tracked[track.LEAST_REWARD], tracked[track.MOST_REWARD] = min(0, *rewards), max(0, *rewards)
+    tracked = np.zeros(progress.TRACKED)
+    tracked[progress.LEAST_REWARD], tracked[progress.MOST_REWARD] = min(0, *rewards), max(0, *rewards)
     output = np.zeros((2, 1, 3), np.float32)
     output[1, 0] = [0.0, 0.51, 1.0]
     values = np.zeros((1, 3))
@@ -201,5 +203,5 @@ def test_no_value_is_beyond_what_the_rewards_seen_could_add_up_to(rewards, least
 
 def test_the_range_of_rewards_is_kept_track_of():
     agent = DynLiveAgent(TransformReward(gym.make("CartPole-v1"), lambda reward: reward - 3.0), seed=0).learn(50)
-    assert agent._learner.tracked(track.LEAST_REWARD) == -2.0
-    assert agent._learner.tracked(track.MOST_REWARD) == 0.0
+    assert agent._learner.tracked(progress.LEAST_REWARD) == -2.0
+    assert agent._learner.tracked(progress.MOST_REWARD) == 0.0

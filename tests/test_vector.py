@@ -11,7 +11,7 @@ from gymnasium.wrappers import TransformObservation
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
-from dynlive_rl.kernels.policy import STEP, TERMINATED, TRUNCATED
+from dynlive_rl.agents.kernels.experience import RowKind
 from worlds import Counting
 
 LENGTHS = (3, 4, 7)
@@ -28,7 +28,7 @@ def expected(length, stride, steps):
     sequence, episode, time = [], 1000 * stride, 0
     for _ in range(steps):
         time += 1
-        kind = STEP if time < length else (TERMINATED if episode % 3 == 0 else TRUNCATED)
+        kind = RowKind.STEP if time < length else (RowKind.TERMINATED if episode % 3 == 0 else RowKind.TRUNCATED)
         sequence.append(((episode, time - 1), 100 * episode + time, (episode, time), kind))
         if time == length:
             episode, time = episode + 1, 0
@@ -42,7 +42,7 @@ def remembered(agent, env):
     return [
         (tuple(kept.observation[env, i]), kept.reward[env, i], tuple(kept.observation[env, i + 1]), kept.kind[env, i + 1])
         for i in range(rows - 1)
-        if kept.kind[env, i] == STEP
+        if kept.kind[env, i] == RowKind.STEP
     ]  # fmt: skip
 
 

@@ -1,29 +1,29 @@
-"""Compiled kernels: plain arrays in, plain arrays out. They know neurons, strengths and credit, and nothing of Python objects.
+"""Compiled kernels of the network: plain arrays in, plain arrays out. They know neurons, strengths and credit.
 
-Read them in this order: `arrays` (what a network is made of), `arithmetic` (activations, random numbers), `update` (how
-one neuron learns), `cycle` (one cycle at a time, live), `errors` (what outputs are rewarded with), `recruit` (new neurons)
-and `rehearsal` (a batch of remembered experience at a time); then the agent: `policy` (from observations to actions),
-`track` (what it keeps track of), `retrace` (what is learned from experience), `actor_critic` and, for live mode,
-`live_arrays` (what a live agent is made of), `live_cells` and `live`.
+Read them in this order: `layout` (what a network is made of), `jit` (how kernels are compiled), `numerics` (activations,
+sums), `rng` (random numbers), `update` (how one neuron learns), `structure` (how connections come and go), `online` (one
+cycle at a time), `losses` (what outputs are rewarded with), `recruit` (new neurons) and `batch` (a batch of remembered
+experience at a time). An agent's own kernels stand in `dynlive_rl.agents.kernels`.
+
+Letters
+-------
+n neurons, c allowed connections (or a slot among them), i outside values, o output neurons, m remembered cycles,
+t cycles of a sequence, b sequences of a batch; j a neuron, k a position in a list.
+
+Words
+-----
+credit
+    ρ, the reward that reaches a neuron.
+signal
+    Per connection, the gradient that credit asks of its strength: credit · slope · input.
+error
+    Per neuron, the gradient that credit asks of its drive: credit · slope.
+reached
+    Per neuron, whether any credit reached it.
 """
 
 from pathlib import Path
 
+from .jit import drop_stale_caches
 
-def _drop_stale_caches() -> None:
-    """Delete compiled code older than the newest kernel source.
-
-    Numba looks only at the file in which a function is defined, but a kernel compiles its callees from the other
-    modules into itself: after an edit there it would go on running the old code.
-    """
-    here = Path(__file__).parent
-    newest = max(source.stat().st_mtime for source in here.glob("*.py"))
-    for index in (here / "__pycache__").glob("*.nbi"):
-        try:
-            if index.stat().st_mtime < newest:
-                index.unlink()
-        except OSError:
-            pass  # another process was faster, or the installation is read-only and not being edited
-
-
-_drop_stale_caches()
+drop_stale_caches(Path(__file__).parent)

@@ -6,29 +6,13 @@ afresh, so nothing is compiled again.
 
 import numpy as np
 
-from .arithmetic import inner
-from .arrays import (
-    DEGREE,
-    DELAY,
-    FIRST,
-    GAIN,
-    MEAN_SIGNAL,
-    SLOW_STRENGTH,
-    SLOW_THRESHOLD,
-    SOURCE,
-    SQUARE_SIGNAL,
-    STRENGTH,
-    TAG,
-    THRESHOLD,
-    THRESHOLD_MEAN,
-    THRESHOLD_SQUARE,
-    THRESHOLD_TAG,
-    UPDATES,
-)
-from .update import connect, disconnect, normalise, room_for_connections
+from .jit import jit_internal
+from .layout import ConnectionRow, LinkRow, NeuronRow, TableRow
+from .structure import connect, disconnect, room_for_connections
+from .update import normalise
 
 
-@inner
+@jit_internal
 def hidden_neurons(net):
     """Ids of all neurons that are neither inputs nor outputs."""
     hidden = np.empty(net.order.size, np.int64)
@@ -40,18 +24,18 @@ def hidden_neurons(net):
     return hidden[:count]
 
 
-@inner
+@jit_internal
 def listened(net):
     """How much every neuron is listened to, (n,): the sum of its readers' strengths."""
-    first, degree, source = net.table[FIRST], net.table[DEGREE], net.link[SOURCE]
+    first, degree, source = net.table[TableRow.FIRST], net.table[TableRow.DEGREE], net.link[LinkRow.SOURCE]
     heard = np.zeros(net.neuron.shape[1])
     for k in net.order:
         for c in range(first[k], first[k] + degree[k]):
-            heard[source[c]] += net.connection[STRENGTH, c]
+            heard[source[c]] += net.connection[ConnectionRow.STRENGTH, c]
     return heard
 
 
-@inner
+@jit_internal
 def least_known(net, batch, hidden):
     """Find the sequence whose last input is told apart by nobody, and what is said about it.
 
@@ -60,30 +44,34 @@ def least_known(net, batch, hidden):
     output = batch.output[-1]
     known = np.zeros(output.shape[1])
     for j in hidden:
-        if net.table[DEGREE, j] > 0:
+        if net.table[TableRow.DEGREE, j] > 0:
             mean = output[j].mean()
             for b in range(known.size):
                 known[b] = max(known[b], output[j, b] - mean)
     return known.argmin(), known.min()
 
 
-@inner
+@jit_internal
 def can_judge(net, mature):
     """Whether the output neurons have learned so often that whom they do not read has had its chance."""
     learned = 0
     for j in net.outputs:
-        learned = max(learned, net.table[UPDATES, j])
+        learned = max(learned, net.table[TableRow.UPDATES, j])
     return learned >= mature
 
 
-@inner
+@jit_internal
 def free_place(net, hidden, heard, mature):
     """Return a free hidden neuron, or one that nobody reads and that becomes free for it; else -1."""
     table = net.table
     found, judged = -1, can_judge(net, mature)
     for j in hidden:
-        if net.neuron[GAIN, j] > 0 and heard[j] == 0 and table[FIRST, j + 1] > table[FIRST, j]:
-            if table[DEGREE, j] == 0:
+        if (
+            net.neuron[NeuronRow.GAIN, j] > 0
+            and heard[j] == 0
+            and table[TableRow.FIRST, j + 1] > table[TableRow.FIRST, j]
+        ):
+            if table[TableRow.DEGREE, j] == 0:
                 return j
             if found < 0 and judged:
                 found = j
@@ -92,14 +80,14 @@ def free_place(net, hidden, heard, mature):
     return found
 
 
-@inner
+@jit_internal
 def release(net, neuron):
     """Take a neuron's connections; it stays alive and free."""
-    while net.table[DEGREE, neuron] > 0:
-        disconnect(net.table, net.link, net.connection, neuron, net.table[FIRST, neuron])
+    while net.table[TableRow.DEGREE, neuron] > 0:
+        disconnect(net.table, net.link, net.connection, neuron, net.table[TableRow.FIRST, neuron])
 
 
-@inner
+@jit_internal
 def release_unread(net, mature):
     """Free all hidden neurons that nobody reads, once the outputs have learned `mature` times."""
     if not can_judge(net, mature):
@@ -108,23 +96,23 @@ def release_unread(net, mature):
     for j in net.outputs:
         heard[j] = 1
     for j in net.order:
-        if heard[j] == 0 and net.table[DEGREE, j] > 0:
+        if heard[j] == 0 and net.table[TableRow.DEGREE, j] > 0:
             release(net, j)
 
 
-@inner
+@jit_internal
 def settle_in(net, batch, neuron, place, room):
     """Connect a free neuron to the sources that are higher than usual at one input, in proportion; returns how many.
 
     Its threshold lies halfway between what it sums there and what it sums on average.
     """
     table, link, connection, own = net.table, net.link, net.connection, net.neuron
-    start, stop = table[FIRST, neuron], table[FIRST, neuron + 1]
+    start, stop = table[TableRow.FIRST, neuron], table[TableRow.FIRST, neuron + 1]
     now = batch.output.shape[0] - 1
     excess, usual = np.zeros(stop - start), np.zeros(stop - start)
     for c in range(start, stop):
-        if own[GAIN, link[SOURCE, c]] > 0:
-            row = batch.output[now - link[DELAY, c], link[SOURCE, c]]
+        if own[NeuronRow.GAIN, link[LinkRow.SOURCE, c]] > 0:
+            row = batch.output[now - link[LinkRow.DELAY, c], link[LinkRow.SOURCE, c]]
             usual[c - start] = row.mean()
             excess[c - start] = row[place] - usual[c - start]
     least = excess.max() / 2
@@ -141,37 +129,45 @@ def settle_in(net, batch, neuron, place, room):
             on_average += excess[k] * usual[k]
             count += 1
     for c in range(start, stop):
-        connection[STRENGTH, c] /= whole
-        connection[SLOW_STRENGTH, c] = connection[STRENGTH, c]
-        connection[MEAN_SIGNAL, c] = connection[SQUARE_SIGNAL, c] = connection[TAG, c] = 0
+        connection[ConnectionRow.STRENGTH, c] /= whole
+        connection[ConnectionRow.TARGET_STRENGTH, c] = connection[ConnectionRow.STRENGTH, c]
+        connection[ConnectionRow.MEAN_SIGNAL, c] = connection[ConnectionRow.SQUARE_SIGNAL, c] = connection[
+            ConnectionRow.TRACE, c
+        ] = 0
     threshold = (there + on_average) / (2 * whole)
-    own[THRESHOLD, neuron] = own[SLOW_THRESHOLD, neuron] = threshold
-    own[THRESHOLD_MEAN, neuron] = own[THRESHOLD_SQUARE, neuron] = own[THRESHOLD_TAG, neuron] = 0
-    table[UPDATES, neuron] = 0
+    own[NeuronRow.THRESHOLD, neuron] = own[NeuronRow.TARGET_THRESHOLD, neuron] = threshold
+    own[NeuronRow.THRESHOLD_MEAN, neuron] = own[NeuronRow.THRESHOLD_SQUARE, neuron] = own[
+        NeuronRow.THRESHOLD_TRACE, neuron
+    ] = 0
+    table[TableRow.UPDATES, neuron] = 0
     return count
 
 
-@inner
+@jit_internal
 def introduce(net, neuron, rule, room):
     """Let all who may and have connections read a neuron, at strengths near 0."""
     table, link, connection = net.table, net.link, net.connection
     for k in net.order:
-        start, free, stop = table[FIRST, k], table[FIRST, k] + table[DEGREE, k], table[FIRST, k + 1]
+        start, free, stop = (
+            table[TableRow.FIRST, k],
+            table[TableRow.FIRST, k] + table[TableRow.DEGREE, k],
+            table[TableRow.FIRST, k + 1],
+        )
         if k == neuron or free == start:
             continue
         for c in range(free, stop):
-            if link[SOURCE, c] != neuron:
+            if link[LinkRow.SOURCE, c] != neuron:
                 continue
-            if connection[SLOW_STRENGTH, c] > 0:  # what it said before it became free
-                connection[SLOW_STRENGTH, c] = 0
-                normalise(connection[SLOW_STRENGTH, start:stop], rule.reserve)
+            if connection[ConnectionRow.TARGET_STRENGTH, c] > 0:  # what it said before it became free
+                connection[ConnectionRow.TARGET_STRENGTH, c] = 0
+                normalise(connection[ConnectionRow.TARGET_STRENGTH, start:stop], rule.reserve)
             if room > 0:
                 connect(table, link, connection, k, c, rule.growth_strength / (stop - start))
-                normalise(connection[STRENGTH, start : free + 1], rule.reserve)
+                normalise(connection[ConnectionRow.STRENGTH, start : free + 1], rule.reserve)
                 room -= 1
 
 
-@inner
+@jit_internal
 def recruit(net, batch, rule):
     """Recruit a hidden neuron for the input of the batch that is known least; returns it, or -1.
 
@@ -191,7 +187,7 @@ def recruit(net, batch, rule):
     if neuron < 0:
         return -1
     room -= settle_in(net, batch, neuron, place, room - readers)
-    if table[DEGREE, neuron] == 0:
+    if table[TableRow.DEGREE, neuron] == 0:
         return -1
     introduce(net, neuron, rule, room)
     return neuron

@@ -4,45 +4,17 @@ The batch comes last in every array, [cycle][neuron][sequence], so that the loop
 graph. Four connections share a loop: that is what makes short batches fast.
 """
 
-import numpy as np
-
-from .arithmetic import (
-    compiled,
-    dot,
-    eight_dots,
-    fire_other,
-    fire_sigmoid,
-    four_dots,
-    inlined,
-    inner,
-    random_integer,
-    random_uniform,
-    slope_other,
-    slope_sigmoid,
-    total,
-)
-from .arrays import (
-    ACTIVATION,
-    DEGREE,
-    DELAY,
-    FIRST,
-    GAIN,
-    MEAN,
-    POWER_OF,
-    SIGMOID,
-    SIGNAL,
-    SOURCE,
-    STRENGTH,
-    THRESHOLD,
-    UNIFORM,
-)
-from .cycle import row_ends
-from .errors import reward_outputs
+from .jit import jit_entry, jit_inline, jit_internal
+from .layout import ActivationCode, Aggregation, ConnectionRow, CreditShare, Growth, LinkRow, NeuronRow, TableRow
+from .losses import reward_outputs
+from .numerics import dot, eight_dots, fire_other, fire_sigmoid, four_dots, slope_other, slope_sigmoid, total
+from .online import row_ends
 from .recruit import recruit, release_unread
-from .update import connect, room_for_connections, update_all
+from .structure import grow_by_signal
+from .update import update_all
 
 
-@inlined
+@jit_inline
 def prime_row(strength, source, delay, start, stop, output, drive, t, j):
     """Sum a row's sources for a batch: drive[t - 1, j, :] = Σ_c strength_c · output of the source at its reference.
 
@@ -71,16 +43,21 @@ def prime_row(strength, source, delay, start, stop, output, drive, t, j):
                 drive[t - 1, j, b] += near + (w2 * output[t2, i2, b] + w3 * output[t3, i3, b])
 
 
-@inner
+@jit_internal
 def forward(net, batch, rule, strength, stop, threshold):
     """All cycles of a batch whose input neurons are already set: overwrite output and drive of all other neurons.
 
     strength, stop (n,) and threshold are either the current ones (rows end at their degree) or the slow ones.
     """
-    first, code, source, delay = net.table[FIRST], net.table[ACTIVATION], net.link[SOURCE], net.link[DELAY]
-    power, gain, custom, order = net.neuron[POWER_OF], net.neuron[GAIN], net.custom, net.order
+    first, code, source, delay = (
+        net.table[TableRow.FIRST],
+        net.table[TableRow.ACTIVATION],
+        net.link[LinkRow.SOURCE],
+        net.link[LinkRow.DELAY],
+    )
+    power, gain, custom, order = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.custom, net.order
     output, drive = batch.output, batch.drive
-    mean_of_products = rule.aggregation == MEAN
+    mean_of_products = rule.aggregation == Aggregation.MEAN
     for t in range(1, output.shape[0]):
         for position in range(order.size):
             j = order[position]
@@ -89,13 +66,13 @@ def forward(net, batch, rule, strength, stop, threshold):
                 n = type(power[0])(stop[j] - first[j])
                 for b in range(drive.shape[2]):
                     drive[t - 1, j, b] /= n
-            if code[j] == SIGMOID:
+            if code[j] == ActivationCode.SIGMOID:
                 fire_sigmoid(drive, output, t, j, gain[j], threshold[j])
             else:
                 fire_other(code[j], drive, output, t, j, power[j], gain[j], threshold[j], custom)
 
 
-@inlined
+@jit_inline
 def form_row(signal, source, delay, start, stop, output, credit, t, j):
     """Add what a batch of errors credit[t, j, :] asks of a row's connections, Σ_b e x, to signal, eight at a time."""
     last = stop - 1
@@ -129,7 +106,7 @@ def form_row(signal, source, delay, start, stop, output, credit, t, j):
             signal[c3] += s3
 
 
-@inlined
+@jit_inline
 def pass_on(strength, source, delay, first, start, stop, credit, t, j, share, uniform, distance, hop):
     """Send a batch of errors credit[t, j, :] down a row's connections: share · error, times strength or alike."""
     for c in range(start, stop):
@@ -142,21 +119,21 @@ def pass_on(strength, source, delay, first, start, stop, credit, t, j, share, un
             distance[back, i] = min(distance[back, i], hop)
 
 
-@inner
+@jit_internal
 def backward(net, batch, scratch, rule, hops):
     """Credit of the output neurons, set beforehand in scratch.credit with distance 0, back through all cycles.
 
     Leaves what the batch asks of every connection and neuron in scratch.signal and scratch.error, and marks who has
     something to learn in scratch.reached. See `start_credit` for how it must begin.
     """
-    first, degree, code = net.table[FIRST], net.table[DEGREE], net.table[ACTIVATION]
-    source, delay, strength = net.link[SOURCE], net.link[DELAY], net.connection[STRENGTH]
-    power, gain, threshold = net.neuron[POWER_OF], net.neuron[GAIN], net.neuron[THRESHOLD]
+    first, degree, code = net.table[TableRow.FIRST], net.table[TableRow.DEGREE], net.table[TableRow.ACTIVATION]
+    source, delay, strength = net.link[LinkRow.SOURCE], net.link[LinkRow.DELAY], net.connection[ConnectionRow.STRENGTH]
+    power, gain, threshold = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.neuron[NeuronRow.THRESHOLD]
     order, custom, drive, output = net.order, net.custom, batch.drive, batch.output
     credit, distance, signal = scratch.credit, scratch.distance, scratch.signal
     error, reached = scratch.error, scratch.reached
     real = type(strength[0])
-    mean_of_products, uniform = rule.aggregation == MEAN, rule.share == UNIFORM
+    mean_of_products, uniform = rule.aggregation == Aggregation.MEAN, rule.share == CreditShare.UNIFORM
     for t in range(output.shape[0] - 1, 0, -1):
         for position in range(order.size - 1, -1, -1):
             j = order[position]
@@ -164,7 +141,7 @@ def backward(net, batch, scratch, rule, hops):
             hop = distance[t, j] + 1
             if hop > hops or stop == start:
                 continue
-            if code[j] == SIGMOID:
+            if code[j] == ActivationCode.SIGMOID:
                 slope_sigmoid(output, credit, t, j, gain[j])
             else:
                 slope_other(code[j], drive, output, credit, t, j, power[j], gain[j], threshold[j], custom)
@@ -188,7 +165,7 @@ def backward(net, batch, scratch, rule, hops):
                 signal[c] /= real(degree[j])
 
 
-@inner
+@jit_internal
 def start_credit(outputs, scratch, hops):
     """Clear all credit, with the output neurons of every cycle at distance 0 and all others out of reach."""
     credit, distance, signal, error = scratch.credit, scratch.distance, scratch.signal, scratch.error
@@ -206,52 +183,14 @@ def start_credit(outputs, scratch, hops):
             distance[t, j] = 0
 
 
-@inner
-def grow_by_signal(net, batch, scratch, rule):
-    """Connect missing sources that a batch asks more of than of the average connection, at a strength near 0.
-
-    After `backward` and before the update. A neuron looks at as many missing connections, drawn at random, as the rule's
-    growth probability makes of those it misses or of those it has, whichever are fewer: thousands of allowed sources cost
-    no more than a share of what the connections cost already.
-    Nothing grows from the dead (gain 0) or the free (no connections), nor beyond the rule's number of connections.
-    """
-    table, link, connection, gain = net.table, net.link, net.connection, net.neuron[GAIN]
-    room = room_for_connections(table, rule)
-    output, credit, signal = batch.output, scratch.credit, scratch.signal
-    real = type(connection[0, 0])
-    for j in net.order:
-        start, free, stop = table[FIRST, j], table[FIRST, j] + table[DEGREE, j], table[FIRST, j + 1]
-        if not (start < free < stop and scratch.reached[j]):
-            continue
-        looks = np.int64(min(stop - free, free - start) * rule.growth_probability + random_uniform(net.random))
-        if looks == 0:
-            continue
-        centre = real(0) if rule.reserve else total(signal[start:free]) / real(free - start)
-        while looks > 0 and free < stop and room > 0:
-            looks -= 1
-            slot = free + random_integer(net.random, stop - free)
-            source = link[SOURCE, slot]
-            free_neuron = table[DEGREE, source] == 0 and table[FIRST, source + 1] > table[FIRST, source]
-            if gain[source] == 0 or free_neuron:
-                continue
-            asked = real(0)
-            for t in range(1, output.shape[0]):
-                asked += dot(credit[t, j], output[t - link[DELAY, slot], source])
-            if asked > centre:
-                connect(table, link, connection, j, slot, real(rule.growth_strength / (stop - start)))
-                signal[free] = asked
-                free += 1
-                room -= 1
-
-
-@inner
+@jit_internal
 def learn(net, batch, scratch, rule, learning_rate, hops, prune_fraction):
     """Credit back, growth, one update of every neuron in reach; then the unread are released and others recruited.
 
     `forward`, `start_credit` and the rewards come before. learning_rate and prune_fraction replace the rule's.
     """
     backward(net, batch, scratch, rule, hops)
-    if rule.growth == SIGNAL:
+    if rule.growth == Growth.SIGNAL:
         grow_by_signal(net, batch, scratch, rule)
     update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.error, learning_rate, prune_fraction)
     if rule.prune_fraction > 0:
@@ -260,7 +199,7 @@ def learn(net, batch, scratch, rule, learning_rate, hops, prune_fraction):
         recruit(net, batch, rule)
 
 
-@inner
+@jit_internal
 def lay_inputs(inputs, values, output):
     """Lay a batch's outside values (t, i, b) on the input neurons, directly and as complements."""
     direct, complements = inputs[0], inputs[1]
@@ -272,21 +211,25 @@ def lay_inputs(inputs, values, output):
                     output[t + 1, complements[k], b] = type(values[t, k, b])(1) - values[t, k, b]
 
 
-@compiled
+@jit_entry
 def recall(net, batch, rule, inputs):
     """Run sequences through the current strengths: inputs (t, i, b); leaves the outputs in the batch."""
     lay_inputs(net.inputs, inputs, batch.output)
-    forward(net, batch, rule, net.connection[STRENGTH], row_ends(net.table), net.neuron[THRESHOLD])
+    forward(
+        net, batch, rule, net.connection[ConnectionRow.STRENGTH], row_ends(net.table), net.neuron[NeuronRow.THRESHOLD]
+    )
 
 
-@compiled
+@jit_entry
 def rehearse(net, batch, scratch, rule, inputs, wanted, meaning, sharpness, learning_rate, hops):
     """Rehearse sequences: inputs (t, i, b), and what is wanted of the output neurons in the last r cycles (r, o, b).
 
     Returns the sum of the sequences' losses before learning, see `reward_outputs`.
     """
     lay_inputs(net.inputs, inputs, batch.output)
-    forward(net, batch, rule, net.connection[STRENGTH], row_ends(net.table), net.neuron[THRESHOLD])
+    forward(
+        net, batch, rule, net.connection[ConnectionRow.STRENGTH], row_ends(net.table), net.neuron[NeuronRow.THRESHOLD]
+    )
     start_credit(net.outputs, scratch, hops)
     losses = reward_outputs(net.outputs, batch.output, scratch.credit, wanted, meaning, sharpness)
     learn(net, batch, scratch, rule, learning_rate, hops, rule.prune_fraction)

@@ -3,11 +3,16 @@
 from typing import NamedTuple
 
 import numpy as np
+from numba import types
+from numba.core.cgutils import pack_array
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
-from .arithmetic import borrowed, inlined
-from .arrays import Integer
-from .track import TRACKED
+from dynlive_rl.kernels.jit import jit_inline
+from dynlive_rl.kernels.layout import Integer
+
+from .progress import TRACKED
 
 # Rows of LiveAgent.cell after its strengths, counted from the end.
 RAILS_SUM, USAGE = -2, -1
@@ -122,20 +127,46 @@ def _take(buffer, start, rows, columns):
     return buffer[start:stop].reshape(rows, columns), stop
 
 
-@inlined
+@jit_inline
 def _borrow(buffer, start, rows, columns):
     """As `_take`, with views that are counted by nobody."""
     return borrowed(buffer, start, rows, columns), start + rows * columns
 
 
 unfold = _unfold(_take)
-unfolded = inlined(_unfold(_borrow))  # within kernels, as long as their caller holds the buffer
+unfolded = jit_inline(_unfold(_borrow))  # within kernels, as long as their caller holds the buffer
 
 
-@inlined
+@jit_inline
 def named(numbers):
     """Return the settings by name."""
     n = numbers
     return LiveSettings(
         n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14], n[15], n[16]
     )  # fmt: skip
+
+
+@intrinsic
+def borrowed(typingctx, array, start, rows, columns):
+    """View (rows, columns) of a flat array from a position on, as `reshape` of a slice, for callers who hold the array.
+
+    Numba counts the references to every view, again wherever it is handed on: a step that looks at many of them pays more
+    for that than for its arithmetic. These are not counted.
+    """
+    result = types.Array(array.dtype, 2, "C")
+
+    def codegen(context, builder, signature, arguments):
+        whole = context.make_array(array)(context, builder, arguments[0])
+        view = context.make_array(result)(context, builder)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array.dtype)))
+        populate_array(
+            view,
+            data=builder.gep(whole.data, [arguments[1]]),
+            shape=pack_array(builder, arguments[2:]),
+            strides=pack_array(builder, [builder.mul(arguments[3], size), size]),
+            itemsize=size,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return result(array, types.intp, types.intp, types.intp), codegen

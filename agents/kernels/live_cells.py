@@ -13,19 +13,21 @@ from math import cos, pi, sin
 
 import numpy as np
 
-from .arithmetic import inlined, inner, total
-from .live_arrays import RAILS_SUM, SEEN, SPREAD, USAGE
-from .policy import MEAN, SCALED, VARIANCE, encode
+from dynlive_rl.kernels.jit import jit_inline, jit_internal
+from dynlive_rl.kernels.numerics import total
+
+from .live_layout import RAILS_SUM, SEEN, SPREAD, USAGE
+from .scaling import ScalerRow, encode
 
 
-@inlined
+@jit_inline
 def add_scaled(sums, values, factor):
     """Add a multiple of a row to another."""
     for i in range(sums.size):
         sums[i] += factor * values[i]
 
 
-@inlined
+@jit_inline
 def answer(outputs, rails_sum, half, steep):
     """Turn the sums of cells into relu(1 - distance² / radius²) squared, in place."""
     zero, one = np.float32(0), np.float32(1)
@@ -35,7 +37,7 @@ def answer(outputs, rails_sum, half, steep):
         outputs[i] = near * near
 
 
-@inlined
+@jit_inline
 def fire_layer(cell, sources, first, stop, square_radius, outputs):
     """Fire the cells first to stop; their outputs are not yet divided by their sum."""
     layer = outputs[first:stop]
@@ -45,14 +47,14 @@ def fire_layer(cell, sources, first, stop, square_radius, outputs):
     answer(layer, cell[RAILS_SUM, first:stop], np.float32(sources.size // 2), np.float32(2.0 / square_radius))
 
 
-@inlined
+@jit_inline
 def use(usage, outputs, keep):
     """Let the usage of cells fade, and add what they say now."""
     for i in range(usage.size):
         usage[i] = keep * usage[i] + outputs[i]
 
 
-@inlined
+@jit_inline
 def divide(outputs):
     """Divide a layer's outputs by their sum."""
     whole = total(outputs)
@@ -62,7 +64,7 @@ def divide(outputs):
             outputs[i] *= share
 
 
-@inlined
+@jit_inline
 def any_at_least(values, threshold):
     """Tell whether any value is above 0 and not below a threshold."""
     count = np.int32(0)
@@ -75,7 +77,7 @@ def any_at_least(values, threshold):
 # the search: a tenth of the time.
 
 
-@inlined
+@jit_inline
 def largest(values):
     """First position of the largest of values ≥ 0, -1 where there is none above 0."""
     bits, best, where = values.view(np.int32), np.int32(0), 0
@@ -88,7 +90,7 @@ def largest(values):
     return where
 
 
-@inlined
+@jit_inline
 def smallest(values):
     """First position of the smallest of values ≥ 0."""
     bits, where = values.view(np.int32), 0
@@ -100,7 +102,7 @@ def smallest(values):
     return where
 
 
-@inlined
+@jit_inline
 def sense(scaler, observation, sources):
     """Put an observation (f,) onto the rails (2 f,), scaled by the running statistics."""
     f = observation.size
@@ -111,16 +113,18 @@ def sense(scaler, observation, sources):
         sources[f + i] = max(cos(angle), 0.0)
 
 
-@inlined
+@jit_inline
 def notice(scaler, rails, level, observation, sources):
     """Let the running statistics see an observation, and put it onto the rails."""
     level[SEEN] += 1
     for i in range(observation.size):
-        if scaler[SCALED, i] > 0:
+        if scaler[ScalerRow.SCALED, i] > 0:
             x = observation[i]
-            distance = x - scaler[MEAN, i]
-            scaler[MEAN, i] += distance / level[SEEN]
-            scaler[VARIANCE, i] += (distance * (x - scaler[MEAN, i]) - scaler[VARIANCE, i]) / level[SEEN]
+            distance = x - scaler[ScalerRow.MEAN, i]
+            scaler[ScalerRow.MEAN, i] += distance / level[SEEN]
+            scaler[ScalerRow.VARIANCE, i] += (
+                distance * (x - scaler[ScalerRow.MEAN, i]) - scaler[ScalerRow.VARIANCE, i]
+            ) / level[SEEN]
     sense(scaler, observation, sources)
     spread = float(observation.size)
     for j in range(rails.size):
@@ -129,13 +133,13 @@ def notice(scaler, rails, level, observation, sources):
     level[SPREAD] = max(spread, 1e-3)
 
 
-@inlined
+@jit_inline
 def square_radius(radius, spread, layer):
     """Radius² of a layer's cells: a share of the mean square distance of inputs to their mean, a quarter per layer."""
     return radius * spread / 4.0**layer
 
 
-@inlined
+@jit_inline
 def fire_cells(cell, born, radius, spread, sources, outputs):
     """Compute the outputs (c,) of all cells, for looking only."""
     size = outputs.size // born.size
@@ -145,14 +149,14 @@ def fire_cells(cell, born, radius, spread, sources, outputs):
         divide(outputs[first:stop])
 
 
-@inlined
+@jit_inline
 def nearest_is_mature(usage, outputs, mature):
     """Tell whether the nearest of some cells has been used enough for a finer one to be born beside it."""
     nearest = largest(outputs)
     return nearest >= 0 and usage[nearest] >= mature
 
 
-@inlined
+@jit_inline
 def fire_and_recruit(cell, born, strength, trace, settings, spread, sources, outputs):
     """Compute the outputs (c,) of all cells; where the input is far from all cells of a layer, one is born there.
 
@@ -182,7 +186,7 @@ def fire_and_recruit(cell, born, strength, trace, settings, spread, sources, out
         use(cell[USAGE, first:stop], outputs[first:stop], keep)
 
 
-@inner
+@jit_internal
 def give_birth(cell, strength, trace, sources, place):
     """Make a cell the neuron that answers to these sources: strengths in proportion to them, neutral to all who read it."""
     whole = total(sources)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from .activations import Activation, activation
 from .checks import ids, number, positive
-from .kernels import arrays
-from .kernels.arrays import Batch, Credit, Memory, NetworkArrays
+from .kernels import layout
+from .kernels.layout import NetworkArrays, new_memory
+from .kernels.rng import random_state
 from .rule import LearningRule
 
 if TYPE_CHECKING:
@@ -326,17 +327,17 @@ class NetworkBuilder:
         codes = [0 if neuron.activation is None else neuron.activation.code for neuron in neurons]
         for j, neuron in enumerate(neurons):
             if neuron.activation is not None and neuron.activation.function is not None:
-                codes[j] = arrays.CUSTOM + [own.name for own in custom].index(neuron.activation.name)
+                codes[j] = layout.ActivationCode.CUSTOM + [own.name for own in custom].index(neuron.activation.name)
         table = np.zeros((4, n + 1), np.int64)
-        table[arrays.FIRST] = first
-        table[arrays.DEGREE, :n], table[arrays.ACTIVATION, :n] = degree, codes
+        table[layout.TableRow.FIRST] = first
+        table[layout.TableRow.DEGREE, :n], table[layout.TableRow.ACTIVATION, :n] = degree, codes
         properties = np.zeros((8, n), real)
-        properties[arrays.POWER_OF] = [neuron.power for neuron in neurons]
-        properties[arrays.GAIN] = [neuron.gain for neuron in neurons]
-        properties[arrays.RATE] = [neuron.rate for neuron in neurons]
-        properties[arrays.THRESHOLD] = properties[arrays.SLOW_THRESHOLD] = threshold
+        properties[layout.NeuronRow.POWER] = [neuron.power for neuron in neurons]
+        properties[layout.NeuronRow.GAIN] = [neuron.gain for neuron in neurons]
+        properties[layout.NeuronRow.RATE] = [neuron.rate for neuron in neurons]
+        properties[layout.NeuronRow.THRESHOLD] = properties[layout.NeuronRow.TARGET_THRESHOLD] = threshold
         connection = np.zeros((5, c), real)
-        connection[arrays.STRENGTH] = connection[arrays.SLOW_STRENGTH] = strength
+        connection[layout.ConnectionRow.STRENGTH] = connection[layout.ConnectionRow.TARGET_STRENGTH] = strength
         return NetworkArrays(
             inputs=np.array([self._direct, self._complements], np.int64),
             order=np.array([j for layer in self._layers if layer.kind != "input" for j in layer.ids], np.int64),
@@ -361,38 +362,6 @@ def on_engine(net: "AnyNetwork", engine: str) -> "AnyNetwork | MessageNetwork":
     return MessageNetwork(net)
 
 
-def random_state(seed: np.random.SeedSequence) -> NDArray[np.uint64]:
-    """Return the first state (4,) of the kernels' random number generator."""
-    return seed.generate_state(4, np.uint64).astype(np.uint64)
-
-
 def addresses(custom: Sequence[Activation]) -> NDArray[np.int64]:
     """Return the addresses (k, 2) of user activations and their derivatives."""
     return np.array([(own.function.address, own.derivative.address) for own in custom], np.int64).reshape(-1, 2)
-
-
-def new_memory(net: NetworkArrays, cycles: int) -> Memory:
-    """Return an empty memory of a number of cycles for a network."""
-    n, real = net.degree.size, net.strength.dtype
-    return Memory(
-        cycles=np.zeros(1, np.int64), output=np.zeros((cycles + 1, n), real), drive=np.zeros((cycles + 1, n), real)
-    )
-
-
-def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
-    """Return room for `size` sequences of a number of cycles at once."""
-    n, real = net.degree.size, net.strength.dtype
-    return Batch(output=np.zeros((cycles + 1, n, size), real), drive=np.zeros((cycles, n, size), real))
-
-
-def new_credit(net: NetworkArrays, *shape: int) -> Credit:
-    """Return scratch for credit through `shape` = (cycles,) remembered cycles, or (cycles, size) of a batch."""
-    n, real = net.degree.size, net.strength.dtype
-    cycles, *size = shape
-    return Credit(
-        credit=np.zeros((cycles + 1, n, *size), real),
-        distance=np.zeros((cycles + 1, n), np.int64),
-        signal=np.zeros(net.strength.size, real),
-        error=np.zeros(n, real),
-        reached=np.zeros(n, np.int8),
-    )

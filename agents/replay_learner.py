@@ -6,15 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
-from dynlive_rl.kernels import actor_critic, policy, track
-from dynlive_rl.kernels.actor_critic import Agent
-from dynlive_rl.kernels.arrays import GAIN, SLOW_THRESHOLD, THRESHOLD
-from dynlive_rl.kernels.policy import SCALED, Experience
+from dynlive_rl.builder import NetworkBuilder
+from dynlive_rl.kernels.layout import NeuronRow, new_batch, new_workspace
+from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
-from dynlive_rl.topology import NetworkBuilder, new_batch, new_credit, random_state
 
-from . import cells
+from . import one_hot
 from .config import AgentConfig
+from .kernels import acting, actor_critic, progress
+from .kernels.actor_critic import Agent
+from .kernels.experience import Experience
+from .kernels.scaling import ScalerRow
 
 FIRST_ROWS = 1024
 FEW_FEATURES = 4
@@ -71,12 +73,12 @@ class Learner:
         config: AgentConfig,
         seed: int | None,
         examples: NDArray[np.float32] | None = None,
-        components: cells.Components = (),
+        components: one_hot.Components = (),
     ) -> None:
         self.config = config
         self._scaled, self._options, self._examples, self._components = scaled, options, examples, components
-        self._celled = cells.fit(components, config)
-        self._settings = cells.cell_settings(components, config) if self._celled else config.settings()
+        self._celled = one_hot.fit(components, config)
+        self._settings = one_hot.cell_settings(components, config) if self._celled else config.settings()
         features = scaled.size
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic, self.actor = self._networks(seeds[:2])
@@ -90,11 +92,11 @@ class Learner:
             memory=self.actor.memory,
             wide=new_batch(self.actor.arrays, 1, rows),
             narrow=new_batch(self.actor.arrays, 1, config.batch),
-            scratch=new_credit(self.actor.arrays, 1, config.batch),
+            scratch=new_workspace(self.actor.arrays, 1, config.batch),
             experience=_experience(environments, min(FIRST_ROWS, self._capacity), features, len(options)),
             choices=np.cumsum([0, *options]),
             scaler=np.stack([scaled, np.zeros(features), np.ones(features), np.zeros(features)]).astype(float),
-            track=np.zeros(track.TRACKED),
+            track=np.zeros(progress.TRACKED),
             recent=np.zeros((2, 5)),
             outcomes=np.zeros((2, 256)),
             running=np.zeros((3, environments)),
@@ -115,7 +117,7 @@ class Learner:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
         environments = self.state.action.shape[0]
         options = tuple(np.diff(self.state.choices).tolist())
-        scaled = self.state.scaler[SCALED].astype(np.int8)
+        scaled = self.state.scaler[ScalerRow.SCALED].astype(np.int8)
         twin = Learner(scaled, options, environments, self.config, seed=0, components=self._components)
         observations = np.zeros((environments, self.state.scaler.shape[1]), np.float32)
         twin.begin(np.ones(environments, np.bool_), observations)
@@ -140,18 +142,18 @@ class Learner:
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Learn from what a step `brought`, and where it led; the next actions of those that go on are in `state.action`."""
         self._make_room()
-        collapses = self.state.track[track.COLLAPSES]
+        collapses = self.state.track[progress.COLLAPSES]
         stepped, rewards, terminated, truncated = self.brought
         if not actor_critic.observe(self.state, self._settings, stepped, rewards, observations, terminated, truncated):
             refuse(observations, rewards)
-        if self.state.track[track.COLLAPSES] > collapses:
+        if self.state.track[progress.COLLAPSES] > collapses:
             self._be_born_again()
 
     def _networks(self, seeds: list[np.random.SeedSequence]) -> list[Network]:
         """Make a critic and an actor."""
         features, outputs = self._scaled.size, sum(self._options)
         if self._celled:
-            return [cells.cell_network(features, self._components, outputs, self.config, seed) for seed in seeds]
+            return [one_hot.cell_network(features, self._components, outputs, self.config, seed) for seed in seeds]
         networks = [_network(features, outputs, self.config, seed) for seed in seeds]
         if self._examples is not None and not self._scaled.all():
             for network in networks:
@@ -162,7 +164,7 @@ class Learner:
         """Give both networks the neurons of a newborn agent: what old ones tell apart is another world."""
         seed = np.random.SeedSequence(self.state.random.tolist())
         for network, newborn in zip((self.critic, self.actor), self._networks(seed.spawn(2)), strict=True):
-            dead = np.flatnonzero(network.arrays.neuron[GAIN] == 0)
+            dead = np.flatnonzero(network.arrays.neuron[NeuronRow.GAIN] == 0)
             network.set_state(newborn.get_state())
             network.kill(dead)
 
@@ -173,7 +175,7 @@ class Learner:
             self._few = new_batch(self.actor.arrays, 1, count)
         choices = np.empty((count, self.state.action.shape[1]), np.int64)
         state = self.state
-        policy.predict(
+        acting.predict(
             state.actor,
             self._few,
             state.rule,
@@ -265,8 +267,10 @@ def _tell_apart(network: Network, examples: NDArray[np.float32]) -> None:
         row = slice(arrays.first[j], arrays.first[j] + arrays.degree[j])
         drive = seen[:, arrays.source[row]] @ arrays.strength[row]
         if drive.std() > 1e-5:  # otherwise there is nothing to tell apart
-            arrays.neuron[THRESHOLD, j] = arrays.neuron[SLOW_THRESHOLD, j] = drive[count % len(drive)]
-            arrays.neuron[GAIN, j] *= max(1.0, USUAL_SPREAD / float(drive.std()))
+            arrays.neuron[NeuronRow.THRESHOLD, j] = arrays.neuron[NeuronRow.TARGET_THRESHOLD, j] = drive[
+                count % len(drive)
+            ]
+            arrays.neuron[NeuronRow.GAIN, j] *= max(1.0, USUAL_SPREAD / float(drive.std()))
 
 
 def _experience(environments: int, rows: int, features: int, choices: int) -> Experience:

@@ -4,30 +4,11 @@ from math import exp
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.core.cgutils import pack_array
+from numba import types
 from numba.extending import intrinsic, overload
-from numba.np.arrayobj import populate_array
 
-from .arrays import CUSTOM, IDENTITY, LINEAR, POWER, RECTIFIER, RELU, SIGMOID
-
-
-class _Flags(set[str]):
-    """A set with one spelling: Numba keys its cache with it, and a plain set's order changes from process to process."""
-
-    def __repr__(self) -> str:
-        return repr(sorted(self))
-
-
-# Arithmetic is exact (IEEE): whatever the compiler does, in whichever process, gives the same bits.
-compiled = njit(cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True)
-# For functions that only other kernels call: no wrapper to call them from Python, which takes long to compile.
-inner = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-# For functions called once per neuron: as a call costs more than a short row, they become part of their callers.
-inlined = njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-# For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.
-# Always inlined: a separately compiled copy might choose another order.
-summing = njit(error_model="numpy", fastmath=_Flags({"reassoc", "contract"}), forceinline=True)
+from .jit import jit_inline, jit_reduction
+from .layout import ActivationCode
 
 
 def logistic(x):
@@ -67,55 +48,29 @@ def call_address(typingctx, address, x):
     return types.float64(types.int64, types.float64), codegen
 
 
-@intrinsic
-def borrowed(typingctx, array, start, rows, columns):
-    """View (rows, columns) of a flat array from a position on, as `reshape` of a slice, for callers who hold the array.
-
-    Numba counts the references to every view, again wherever it is handed on: a step that looks at many of them pays more
-    for that than for its arithmetic. These are not counted.
-    """
-    result = types.Array(array.dtype, 2, "C")
-
-    def codegen(context, builder, signature, arguments):
-        whole = context.make_array(array)(context, builder, arguments[0])
-        view = context.make_array(result)(context, builder)
-        size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array.dtype)))
-        populate_array(
-            view,
-            data=builder.gep(whole.data, [arguments[1]]),
-            shape=pack_array(builder, arguments[2:]),
-            strides=pack_array(builder, [builder.mul(arguments[3], size), size]),
-            itemsize=size,
-            meminfo=None,
-        )
-        return view._getvalue()
-
-    return result(array, types.intp, types.intp, types.intp), codegen
-
-
-@inlined
+@jit_inline
 def fire(code, drive, power, gain, threshold, custom):
     """Output of one neuron: activation of its drive s, in [0, 1] (LINEAR and RECTIFIER have no such bounds)."""
     real = type(drive)
     zero, one = real(0), real(1)
-    if code == SIGMOID:
+    if code == ActivationCode.SIGMOID:
         return logistic(gain * (drive - threshold))
-    if code == LINEAR:
+    if code == ActivationCode.LINEAR:
         return gain * (drive - threshold)
-    if code == RECTIFIER:
+    if code == ActivationCode.RECTIFIER:
         return max(gain * (drive - threshold), zero)
-    if code == IDENTITY:
+    if code == ActivationCode.IDENTITY:
         a = drive
-    elif code == POWER:
+    elif code == ActivationCode.POWER:
         a = drive * drive if power == real(2) else drive**power
-    elif code == RELU:
+    elif code == ActivationCode.RELU:
         a = gain * (drive - threshold)
     else:
-        a = real(call_address(custom[code - CUSTOM, 0], np.float64(drive)))
+        a = real(call_address(custom[code - ActivationCode.CUSTOM, 0], np.float64(drive)))
     return min(max(a, zero), one)
 
 
-@inlined
+@jit_inline
 def slope(code, drive, output, power, gain, threshold, custom):
     """Return the derivative of `fire` with respect to the drive, as it was when it fired.
 
@@ -123,43 +78,43 @@ def slope(code, drive, output, power, gain, threshold, custom):
     moved since.
     """
     real = type(drive)
-    if code == SIGMOID:
+    if code == ActivationCode.SIGMOID:
         return gain * output * (real(1) - output)
-    if code == IDENTITY:
+    if code == ActivationCode.IDENTITY:
         return real(1)
-    if code == POWER:
+    if code == ActivationCode.POWER:
         return power * drive if power == real(2) else power * drive ** (power - real(1))
-    if code == RELU:
+    if code == ActivationCode.RELU:
         return gain if real(0) < output < real(1) else real(0)
-    if code == LINEAR:
+    if code == ActivationCode.LINEAR:
         return gain
-    if code == RECTIFIER:
+    if code == ActivationCode.RECTIFIER:
         return gain if output > real(0) else real(0)
-    return real(call_address(custom[code - CUSTOM, 1], np.float64(drive)))
+    return real(call_address(custom[code - ActivationCode.CUSTOM, 1], np.float64(drive)))
 
 
-@inlined
+@jit_inline
 def fire_sigmoid(drive, output, t, j, gain, threshold):
     """`fire` a sigmoid neuron for a batch: drive[t - 1, j, :] is read, output[t, j, :] overwritten."""
     for b in range(drive.shape[2]):
         output[t, j, b] = logistic(gain * (drive[t - 1, j, b] - threshold))
 
 
-@inlined
+@jit_inline
 def fire_other(code, drive, output, t, j, power, gain, threshold, custom):
     """`fire` any other neuron for a batch: drive[t - 1, j, :] is read, output[t, j, :] overwritten."""
     for b in range(drive.shape[2]):
         output[t, j, b] = fire(code, drive[t - 1, j, b], power, gain, threshold, custom)
 
 
-@inlined
+@jit_inline
 def bounded(error):
     """Keep an error so small that its square is a number, even where credit explodes on its way through the cycles."""
     limit = type(error)(1e12)
     return min(max(error, -limit), limit)
 
 
-@inlined
+@jit_inline
 def slope_sigmoid(output, credit, t, j, gain):
     """Turn a batch of a sigmoid neuron's credit, credit[t, j, :], into errors, credit · slope, in place."""
     one = type(gain)(1)
@@ -168,7 +123,7 @@ def slope_sigmoid(output, credit, t, j, gain):
         credit[t, j, b] = bounded(credit[t, j, b] * gain * a * (one - a))
 
 
-@inlined
+@jit_inline
 def slope_other(code, drive, output, credit, t, j, power, gain, threshold, custom):
     """Turn a batch of any other neuron's credit, credit[t, j, :], into errors, credit · slope, in place."""
     for b in range(credit.shape[2]):
@@ -176,7 +131,7 @@ def slope_other(code, drive, output, credit, t, j, power, gain, threshold, custo
         credit[t, j, b] = bounded(credit[t, j, b] * slant)
 
 
-@summing
+@jit_reduction
 def total(values):
     """Sum of a row."""
     result = type(values[0])(0)
@@ -185,7 +140,7 @@ def total(values):
     return result
 
 
-@summing
+@jit_reduction
 def dot(a, b):
     """Sum of the products of two rows."""
     result = type(a[0])(0)
@@ -194,7 +149,7 @@ def dot(a, b):
     return result
 
 
-@inlined
+@jit_inline
 def count_at_most(values, limit):
     """Count the values of a row that are at most `limit`."""
     count = 0
@@ -203,7 +158,7 @@ def count_at_most(values, limit):
     return count
 
 
-@summing
+@jit_reduction
 def four_dots(credit, t, j, output, t0, t1, t2, t3, i0, i1, i2, i3):
     """Return the sums of the products of credit[t, j, :] with four rows output[t_k, i_k, :]."""
     s0 = s1 = s2 = s3 = type(credit[0, 0, 0])(0)
@@ -216,7 +171,7 @@ def four_dots(credit, t, j, output, t0, t1, t2, t3, i0, i1, i2, i3):
     return s0, s1, s2, s3
 
 
-@summing
+@jit_reduction
 def eight_dots(credit, t, j, output, t0, t1, t2, t3, t4, t5, t6, t7, i0, i1, i2, i3, i4, i5, i6, i7):
     """Return the sums of the products of credit[t, j, :] with eight rows output[t_k, i_k, :]."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = type(credit[0, 0, 0])(0)
@@ -231,30 +186,3 @@ def eight_dots(credit, t, j, output, t0, t1, t2, t3, t4, t5, t6, t7, i0, i1, i2,
         s6 += e * output[t6, i6, b]
         s7 += e * output[t7, i7, b]
     return s0, s1, s2, s3, s4, s5, s6, s7
-
-
-@inlined
-def random_bits(state):
-    """Advance a xoshiro256++ state of shape (4,) (Blackman & Vigna, 2019) and return 64 random bits."""
-    total = state[0] + state[3]
-    result = ((total << np.uint64(23)) | (total >> np.uint64(41))) + state[0]
-    shifted = state[1] << np.uint64(17)
-    state[2] ^= state[0]
-    state[3] ^= state[1]
-    state[1] ^= state[2]
-    state[0] ^= state[3]
-    state[2] ^= shifted
-    state[3] = (state[3] << np.uint64(45)) | (state[3] >> np.uint64(19))
-    return result
-
-
-@inlined
-def random_uniform(state):
-    """Random number in [0, 1), advancing the generator's state."""
-    return np.float64(random_bits(state) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@inlined
-def random_integer(state, high):
-    """Random integer in [0, high), advancing the generator's state."""
-    return np.int64(random_uniform(state) * high)

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
-from dynlive_rl.kernels import live
-from dynlive_rl.kernels.live_arrays import RAILS_SUM, LiveAgent, new_buffer, unfold
-from dynlive_rl.kernels.policy import SCALED, VARIANCE
+from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
-from dynlive_rl.topology import random_state
 
 from .config import LiveConfig
-from .learner import Brought, refuse
+from .kernels import live
+from .kernels.live_layout import RAILS_SUM, LiveAgent, new_buffer, unfold
+from .kernels.scaling import ScalerRow
+from .replay_learner import Brought, refuse
 
 MOST_STRENGTHS = 2**23  # of all cells together: where observations are large, there are fewer cells
 
@@ -46,7 +46,7 @@ class LiveLearner:
         self.brought = Brought(*self.state.brought)
         self.brought.stepped[:] = True
         self.state.choices[:] = np.cumsum([0, *options])
-        self.state.scaler[SCALED], self.state.scaler[VARIANCE] = scaled, 1
+        self.state.scaler[ScalerRow.SCALED], self.state.scaler[ScalerRow.VARIANCE] = scaled, 1
         self.state.random[:] = random_state(acting)
         self._predict_random = random_state(predicting)
 
@@ -54,7 +54,9 @@ class LiveLearner:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
         environments = self.state.action.shape[0]
         options = tuple(np.diff(self.state.choices).tolist())
-        twin = LiveLearner(self.state.scaler[SCALED].astype(np.int8), options, environments, self.config, seed=0)
+        twin = LiveLearner(
+            self.state.scaler[ScalerRow.SCALED].astype(np.int8), options, environments, self.config, seed=0
+        )
         observations = np.zeros((environments, self.state.scaler.shape[1]), np.float32)
         twin.begin(np.ones(environments, np.bool_), observations)
         twin.observe(observations)

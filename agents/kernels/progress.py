@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .arithmetic import inner
-from .policy import STEP, TERMINATED, TRUNCATED
+from dynlive_rl.kernels.jit import jit_internal
+
+from .experience import RowKind
 
 # What the agent keeps track of, by position in `Agent.track`. A "world" begins with the first step, and again whenever
 # surprise says that what was learned no longer holds.
@@ -22,7 +23,7 @@ TRACKED = 32
 UNLIKELY, SELDOM = 1e-6, 0.05
 
 
-@inner
+@jit_internal
 def look_for_structure(experience, env, outcomes, track, reward, kind, share):
     """Decide whether the rewards so far are more than a price of actions.
 
@@ -42,11 +43,11 @@ def look_for_structure(experience, env, outcomes, track, reward, kind, share):
     track[WITHIN_SQUARE] += distance * (reward - outcomes[1, slot])
     track[REWARD_SQUARE] += reward * reward
     varied = track[RETURN_COUNT] >= 20 and track[WITHIN_SQUARE] > share * track[REWARD_SQUARE]
-    if kind == TERMINATED or varied:
+    if kind == RowKind.TERMINATED or varied:
         track[STRUCTURE] = 1
 
 
-@inner
+@jit_internal
 def keep_track(track, running, recent, reward, kind, settings):
     """Count a step: returns, their scale, episodes as they end, and whether the world still is what it was."""
     track[STEPS] += 1
@@ -61,12 +62,12 @@ def keep_track(track, running, recent, reward, kind, settings):
     running[2] = settings.discount_low * running[2] + reward
     track[RETURN_COUNT] += 1
     track[RETURN_SQUARE] += (running[2] * running[2] - track[RETURN_SQUARE]) / track[RETURN_COUNT]
-    if kind != STEP:
+    if kind != RowKind.STEP:
         lost = judge_episode(track, recent, running[0], running[1], kind, settings)
         track[BOOST] = settings.boost if lost > settings.fall else 1.0
 
 
-@inner
+@jit_internal
 def judge_episode(track, recent, steps, episode_return, kind, settings):
     """Count an episode, decide whether the world still is what it was, and return the share of the gain lost lately."""
     episodes = recent.shape[1]
@@ -81,10 +82,10 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
     track[HIGHEST] = max(track[HIGHEST], episode_return)
     track[CONTENT] = 0
     spread = track[HIGHEST] - track[LOWEST]
-    if kind == TERMINATED:
+    if kind == RowKind.TERMINATED:
         track[ENDINGS] += 1
         track[ENDING_LENGTH] += (steps - track[ENDING_LENGTH]) / min(track[ENDINGS], float(episodes))
-    track[BROKEN_OFF] = kind == TRUNCATED and episode_return < track[HIGHEST] - settings.content_within * spread
+    track[BROKEN_OFF] = kind == RowKind.TRUNCATED and episode_return < track[HIGHEST] - settings.content_within * spread
     if track[WORLD_EPISODES] < episodes:
         return 0.0
     lately, age, worst, top = 0.0, 0.0, recent[1, 0], recent[1, 0]
@@ -93,7 +94,7 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
         lately += recent[1, k] / episodes
         worst, top = min(worst, recent[1, k]), max(top, recent[1, k])
     # An episode that was broken off and only cost something could at least have been shorter.
-    costly = kind == TRUNCATED and episode_return < 0
+    costly = kind == RowKind.TRUNCATED and episode_return < 0
     track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread and not costly
     if track[CONTENT] and track[MASTERED] != 1:
         track[MASTERED] = 1
@@ -131,7 +132,7 @@ def judge_episode(track, recent, steps, episode_return, kind, settings):
     return (track[BEST] - lately) / gained if gained > 0 else 0.0
 
 
-@inner
+@jit_internal
 def count_failures(track, failed):
     """Count episodes that failed in a row, and the share of episodes, older ones half-forgotten, that failed before them."""
     if failed:
@@ -143,7 +144,7 @@ def count_failures(track, failed):
     track[FAILURES] = 0
 
 
-@inner
+@jit_internal
 def interval(track, settings):
     """Return the steps between rehearsals: more as the world gets old, and while the agent is blind or content."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
@@ -154,7 +155,7 @@ def interval(track, settings):
     return np.round(every * (1.0 + (track[STEPS] - track[WORLD]) / settings.rehearsal_half_life))
 
 
-@inner
+@jit_internal
 def discount(track, low, high):
     """1 - 2 / mean length of the last episodes that ended by themselves, between low and high: as far-sighted as these."""
     return low if track[ENDINGS] == 0 else min(max(1.0 - 2.0 / track[ENDING_LENGTH], low), high)

@@ -8,16 +8,20 @@ from math import log, sqrt
 
 import numpy as np
 
-from .arithmetic import compiled, inlined, inner, random_uniform, summing, total
-from .live_arrays import BEFORE, ERROR_SQUARE, NOW, RANGE, SPREAD, TAGS, named, unfolded
+from dynlive_rl.kernels.jit import jit_entry, jit_inline, jit_internal, jit_reduction
+from dynlive_rl.kernels.numerics import total
+from dynlive_rl.kernels.rng import random_uniform
+
+from .acting import log_softmax, sample_categorical
+from .experience import RowKind, all_moderate
 from .live_cells import fire_and_recruit, fire_cells, notice, sense
-from .policy import STEP, TERMINATED, TRUNCATED, all_moderate, log_softmax, pick
-from .track import COLLAPSES, STEPS, SURPRISE, judge_episode
+from .live_layout import BEFORE, ERROR_SQUARE, NOW, RANGE, SPREAD, TAGS, named, unfolded
+from .progress import COLLAPSES, STEPS, SURPRISE, judge_episode
 
 MARGIN = 8.0  # values and targets stay below the range of the value neuron divided by this
 
 
-@summing
+@jit_reduction
 def product(a, b):
     """Return the sum of the products of two rows."""
     result = np.float32(0)
@@ -26,7 +30,7 @@ def product(a, b):
     return result
 
 
-@summing
+@jit_reduction
 def follow_tag(strength, tag, cells, fade, mark, pace, bonus):
     """Renew a tag, move the strengths along it (and by a bonus where cells are active), and return the strengths' sum.
 
@@ -44,7 +48,7 @@ def follow_tag(strength, tag, cells, fade, mark, pace, bonus):
     return whole
 
 
-@inlined
+@jit_inline
 def read(strength, born, cells):
     """Return an output neuron's reading: Σ x (2 · pool · strength - 1) over all living cells."""
     size = cells.size // born.size
@@ -56,7 +60,7 @@ def read(strength, born, cells):
     return result
 
 
-@inlined
+@jit_inline
 def policy_of(strength, born, choices, policy_range, cells, chance, log_chance):
     """Probability of every option, and its logarithm: softmax of the action neurons' readings, choice by choice."""
     readings = np.empty(chance.size)
@@ -66,17 +70,17 @@ def policy_of(strength, born, choices, policy_range, cells, chance, log_chance):
         log_softmax(readings, choices[d], choices[d + 1], policy_range, chance, log_chance)
 
 
-@inlined
+@jit_inline
 def act(strength, born, choices, policy_range, cells, chance, action, random):
     """Choose the next action (d,) of an environment from what its cells say now, and note with which chances (o,)."""
     log_chance = np.empty(chance.size)
     policy_of(strength, born, choices, policy_range, cells, chance, log_chance)
     for d in range(choices.size - 1):
         number = random_uniform(random)
-        action[d] = pick(chance, choices[d], choices[d + 1], number) - choices[d]
+        action[d] = sample_categorical(chance, choices[d], choices[d + 1], number) - choices[d]
 
 
-@inner
+@jit_internal
 def move(strength, tag, cells, born, fade, mark, pace, bonus):
     """Let an output neuron learn: tags (c,), strengths (c,), and their sum at most 1."""
     pool = strength.size
@@ -94,7 +98,7 @@ def move(strength, tag, cells, born, fade, mark, pace, bonus):
             strength[i] *= share
 
 
-@inner
+@jit_internal
 def widen(level, strength, born, size):
     """Widen the value neuron's range until values up to `size` are small in it; what the cells stand for stays."""
     shrink = 1.0
@@ -108,7 +112,7 @@ def widen(level, strength, born, size):
             strength[i] = neutral + np.float32(shrink) * (strength[i] - neutral)
 
 
-@inner
+@jit_internal
 def start_afresh(agent):
     """Let all output neurons read the cells as at their birth, and forget how large values are."""
     size = agent.strength.shape[1] // agent.born.size
@@ -119,7 +123,7 @@ def start_afresh(agent):
     agent.shift[:] = 0
 
 
-@inlined
+@jit_inline
 def learn(strength, born, trace, chance, choices, action, shift, level, track, settings, reward, terminated):
     """Learn from one step of an environment: from BEFORE with its action (d,) to NOW.
 
@@ -179,7 +183,7 @@ def learn(strength, born, trace, chance, choices, action, shift, level, track, s
             move(strength[1 + k], tag, before, born, fade, rate * mark, advantage, bonus)
 
 
-@compiled
+@jit_entry
 def begin(buffer, starting, observations):
     """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
 
@@ -204,7 +208,7 @@ def begin(buffer, starting, observations):
     return True
 
 
-@compiled
+@jit_entry
 def observe(buffer, observations):
     """Learn from one step of every environment that stepped, and choose the next actions of those that go on.
 
@@ -231,8 +235,12 @@ def observe(buffer, observations):
             )  # fmt: skip
             agent.running[0, env] += 1
             agent.running[1, env] += rewards[env]
-            kind = TERMINATED if terminated[env] != 0 else (TRUNCATED if truncated[env] != 0 else STEP)
-            if kind == STEP:
+            kind = (
+                RowKind.TERMINATED
+                if terminated[env] != 0
+                else (RowKind.TRUNCATED if truncated[env] != 0 else RowKind.STEP)
+            )
+            if kind == RowKind.STEP:
                 act(strength, born, choices, settings.policy_range, cells, chance, action, agent.random)
             else:
                 collapses = agent.track[COLLAPSES]
@@ -243,7 +251,7 @@ def observe(buffer, observations):
     return True
 
 
-@compiled
+@jit_entry
 def predict(buffer, observations, deterministic, random, actions):
     """Write the policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
     agent = unfolded(buffer)
@@ -261,4 +269,4 @@ def predict(buffer, observations, deterministic, random, actions):
             if deterministic:
                 actions[b, d] = np.argmax(chance[start:stop])
             else:
-                actions[b, d] = pick(chance, start, stop, random_uniform(random)) - start
+                actions[b, d] = sample_categorical(chance, start, stop, random_uniform(random)) - start

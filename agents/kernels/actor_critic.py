@@ -6,44 +6,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import compiled, inner, random_integer
-from .arrays import (
-    FIRST,
-    SLOW_STRENGTH,
-    SLOW_THRESHOLD,
-    STRENGTH,
-    THRESHOLD,
+from dynlive_rl.kernels.batch import forward, learn, start_credit
+from dynlive_rl.kernels.jit import jit_entry, jit_internal
+from dynlive_rl.kernels.layout import (
     Batch,
-    Credit,
+    ConnectionRow,
     Integer,
     Memory,
     NetworkArrays,
+    NeuronRow,
     Rule,
+    TableRow,
+    Workspace,
 )
-from .cycle import propagate, row_ends
-from .policy import (
-    STEP,
-    TERMINATED,
-    TRUNCATED,
-    Experience,
-    all_moderate,
-    append_row,
-    choose,
-    encode,
-    lay,
-    look_again,
-)
-from .rehearsal import forward, learn, start_credit
-from .retrace import (
-    credit_policy,
-    credit_values,
-    gather_inputs,
-    read_policies,
-    read_values,
-    retrace,
-    share_steps,
-)
-from .track import (
+from dynlive_rl.kernels.online import propagate, row_ends
+from dynlive_rl.kernels.rng import random_integer
+from dynlive_rl.kernels.update import update_target
+
+from .acting import lay, sample_action
+from .experience import Experience, RowKind, all_moderate, append_row
+from .progress import (
     ADVANTAGE_SCALE,
     BOOST,
     BROKEN_OFF,
@@ -70,7 +52,8 @@ from .track import (
     keep_track,
     look_for_structure,
 )
-from .update import follow_slowly
+from .retrace import credit_policy, credit_values, gather_inputs, read_policies, read_values, retrace, share_steps
+from .scaling import encode, refit_scaler
 
 EVERYWHERE = 2**31  # hops without limit
 MOST_STEPS = 4.0  # steps that the samples of a batch take together where they are alike
@@ -131,7 +114,7 @@ class Agent(NamedTuple):
     memory: Memory  # of the actor's cycles
     wide: Batch  # all segments at once, for targets
     narrow: Batch  # one minibatch, for learning
-    scratch: Credit
+    scratch: Workspace
     experience: Experience
     choices: Integer  # (d + 1,) where each choice's output neurons start
     scaler: NDArray[np.float64]  # (4, f) whether scaled, running mean, running variance, count
@@ -144,7 +127,7 @@ class Agent(NamedTuple):
     random: NDArray[np.uint64]  # (4,)
 
 
-@inner
+@jit_internal
 def act(agent, settings, env):
     """Choose the next action of an environment from its newest row."""
     experience, memory = agent.experience, agent.memory
@@ -163,13 +146,13 @@ def act(agent, settings, env):
     elif agent.track[BROKEN_OFF] > 0 and agent.track[ENDINGS] == 0:
         # Where episodes end by themselves, random choices would mostly make them end badly.
         uniform = settings.stuck_share
-    choose(
+    sample_action(
         output, agent.choices, settings.policy_gain, uniform, searching, settings.longest_hold,
         experience, env, agent.hold, agent.action, agent.random,
     )  # fmt: skip
 
 
-@compiled
+@jit_entry
 def begin(agent, settings, starting, observations):
     """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
 
@@ -181,16 +164,18 @@ def begin(agent, settings, starting, observations):
     for env in range(observations.shape[0]):
         if starting[env]:
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
-            if experience.rows[env] > 0 and experience.kind[env, last] == STEP:
-                experience.kind[env, last] = TRUNCATED  # the episode was broken off: its last action led nowhere
-            append_row(experience, agent.scaler, env, observations[env], STEP)
+            if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
+                experience.kind[env, last] = (
+                    RowKind.TRUNCATED
+                )  # the episode was broken off: its last action led nowhere
+            append_row(experience, agent.scaler, env, observations[env], RowKind.STEP)
             for k in range(agent.running.shape[0]):
                 agent.running[k, env] = 0.0
             act(agent, settings, env)
     return True
 
 
-@compiled
+@jit_entry
 def observe(agent, settings, stepped, rewards, observations, terminated, truncated):
     """Learn from one step of every environment e where stepped[e], and choose the next actions of those that go on.
 
@@ -204,12 +189,12 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     for env in range(rewards.size):
         if stepped[env]:
             experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = rewards[env]
-            kind = TERMINATED if terminated[env] else (TRUNCATED if truncated[env] else STEP)
+            kind = RowKind.TERMINATED if terminated[env] else (RowKind.TRUNCATED if truncated[env] else RowKind.STEP)
             look_for_structure(experience, env, agent.outcomes, track, rewards[env], kind, settings.structure)
             append_row(experience, agent.scaler, env, observations[env], kind)
             keep_track(track, agent.running[:, env], agent.recent, rewards[env], kind, settings)
     if track[COLLAPSES] > collapses:
-        look_again(experience, agent.scaler, world_age(track, experience.rows.size))
+        refit_scaler(experience, agent.scaler, world_age(track, experience.rows.size))
         track[RETURN_COUNT] = track[REHEARSALS] = 0
     if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
         track[SINCE_REHEARSAL] = 0
@@ -221,13 +206,13 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     return True
 
 
-@inner
+@jit_internal
 def world_age(track, environments):
     """Return how many rows an environment has of the present world, about; an episode has one row more than steps."""
     return np.int64((track[STEPS] - track[WORLD]) / environments) + np.int64(track[WORLD_EPISODES] / environments) + 1
 
 
-@inner
+@jit_internal
 def sample_segments(experience, segments, length, age, random):
     """Choose stretches of `length` steps: environment and first row of each (2, segments), the first one the newest.
 
@@ -246,7 +231,7 @@ def sample_segments(experience, segments, length, age, random):
     return where
 
 
-@inner
+@jit_internal
 def rehearse(agent, settings):
     """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
     critic, actor, wide, narrow, track = agent.critic, agent.actor, agent.wide, agent.narrow, agent.track
@@ -276,12 +261,33 @@ def rehearse(agent, settings):
     values = np.empty((choices[-1], rows), np.float32)
     policy, log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
     slow_policy, slow_log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
-    forward(critic, wide, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
+    forward(
+        critic,
+        wide,
+        rule,
+        critic.connection[ConnectionRow.STRENGTH],
+        row_ends(critic.table),
+        critic.neuron[NeuronRow.THRESHOLD],
+    )
     read_values(wide.output, critic.outputs[0], scale * gain, settings.neutral, track, gamma, values)
-    ends = actor.table[FIRST, 1:]
-    forward(actor, wide, rule, actor.connection[SLOW_STRENGTH], ends, actor.neuron[SLOW_THRESHOLD])
+    ends = actor.table[TableRow.FIRST, 1:]
+    forward(
+        actor,
+        wide,
+        rule,
+        actor.connection[ConnectionRow.TARGET_STRENGTH],
+        ends,
+        actor.neuron[NeuronRow.TARGET_THRESHOLD],
+    )
     read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, slow_policy, slow_log_policy)
-    forward(actor, wide, rule, actor.connection[STRENGTH], row_ends(actor.table), actor.neuron[THRESHOLD])
+    forward(
+        actor,
+        wide,
+        rule,
+        actor.connection[ConnectionRow.STRENGTH],
+        row_ends(actor.table),
+        actor.neuron[NeuronRow.THRESHOLD],
+    )
     read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, policy, log_policy)
 
     target = np.empty(rows, np.float32)
@@ -315,7 +321,14 @@ def rehearse(agent, settings):
         for first in range(0, count - size + 1, size):
             batch = sampled[first : first + size]
             gather_inputs(critic.inputs, wide.output, narrow.output, batch)
-            forward(critic, narrow, rule, critic.connection[STRENGTH], row_ends(critic.table), critic.neuron[THRESHOLD])
+            forward(
+                critic,
+                narrow,
+                rule,
+                critic.connection[ConnectionRow.STRENGTH],
+                row_ends(critic.table),
+                critic.neuron[NeuronRow.THRESHOLD],
+            )
             start_credit(critic.outputs, agent.scratch, hops)
             square += credit_values(
                 narrow.output,
@@ -333,7 +346,14 @@ def rehearse(agent, settings):
                 share_steps(critic, narrow.output, MOST_STEPS, agent.scratch.credit)
             learn(critic, narrow, agent.scratch, rule, critic_pace, hops, prune_fraction)
 
-            forward(actor, narrow, rule, actor.connection[STRENGTH], row_ends(actor.table), actor.neuron[THRESHOLD])
+            forward(
+                actor,
+                narrow,
+                rule,
+                actor.connection[ConnectionRow.STRENGTH],
+                row_ends(actor.table),
+                actor.neuron[NeuronRow.THRESHOLD],
+            )
             start_credit(actor.outputs, agent.scratch, hops)
             credit_policy(
                 narrow.output, actor.outputs[0], batch, choices, advantage, slow_log_policy, settings,
@@ -342,7 +362,7 @@ def rehearse(agent, settings):
             if settings.cells:
                 share_steps(actor, narrow.output, MOST_STEPS, agent.scratch.credit)
             learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, hops, prune_fraction)
-            follow_slowly(actor, slow_pace)
+            update_target(actor, slow_pace)
             batches += 1
     if batches > 0:
         track[SURPRISE] = square / batches

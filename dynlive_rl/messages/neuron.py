@@ -20,11 +20,11 @@ from collections.abc import Iterable
 from math import exp, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .activations import Activation
-from .kernels.arrays import GAIN, MOST_WEAK, POWER_OF, RATE, THRESHOLD, THRESHOLD_MEAN, THRESHOLD_SQUARE
+from ..activations import Activation
+from ..kernels.layout import MOST_WEAK, NeuronRow
 
 if TYPE_CHECKING:
-    from .network import Network
+    from ..network import Network
 
 OUTSIDE = -1  # the sender of inputs and rewards
 BIAS = -1  # the threshold's place among the moments
@@ -106,14 +106,14 @@ class Neuron(InputNeuron):
         row = slice(int(arrays.first[number]), int(arrays.first[number] + arrays.degree[number]))
         connected = arrays.source[row].tolist()
         self.function, self.rule, self.is_output = function, net.rule, number in net.output_ids
-        numbers = arrays.neuron[[POWER_OF, GAIN, RATE, THRESHOLD], number]
+        numbers = arrays.neuron[[NeuronRow.POWER, NeuronRow.GAIN, NeuronRow.RATE, NeuronRow.THRESHOLD], number]
         self.power, self.gain, self.rate, self.threshold = map(float, numbers)
         self.strengths: dict[int, float] = dict(zip(connected, arrays.strength[row].tolist(), strict=True))
         self.sources: dict[int, InputNeuron] = {}  # all allowed ones; strengths has the connected ones only
         self.recurrent: set[int] = set()  # sources that are read in the cycle before
         self.memory: deque[Cycle] = deque(maxlen=net.memory.output.shape[0] - 1)
         self.moments: dict[int, list[float]] = dict(zip(connected, arrays.moments[:, row].T.tolist(), strict=True))
-        self.moments[BIAS] = arrays.neuron[[THRESHOLD_MEAN, THRESHOLD_SQUARE], number].tolist()
+        self.moments[BIAS] = arrays.neuron[[NeuronRow.THRESHOLD_MEAN, NeuronRow.THRESHOLD_SQUARE], number].tolist()
         self.updates = int(arrays.updates[number])
         super().__init__(number)
 

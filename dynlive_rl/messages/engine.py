@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .activations import activation
-from .checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
-from .reference import OUTSIDE, Activity, Answer, InputNeuron, Neuron
+from ..activations import activation
+from ..checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
+from .neuron import OUTSIDE, Activity, Answer, InputNeuron, Neuron
 
 if TYPE_CHECKING:
-    from .network import Network
+    from ..network import Network
 
 
 class MessageNetwork:

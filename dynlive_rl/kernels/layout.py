@@ -1,5 +1,6 @@
 """What the kernels work on: a network, its memory and its learning rule as tuples of arrays and numbers."""
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -8,31 +9,96 @@ from numpy.typing import NDArray
 Real = NDArray[np.floating]
 Integer = NDArray[np.int64]
 
-# Activation codes. From CUSTOM on, the code minus CUSTOM indexes the addresses of user functions.
-# RELU to RECTIFIER have a threshold; LINEAR and RECTIFIER are identity and relu without bounds, of free strengths.
-IDENTITY, POWER, RELU, SIGMOID, LINEAR, RECTIFIER, CUSTOM = 0, 1, 2, 3, 4, 5, 6
-# Learning rules, steps, shares, aggregations and ways to grow.
-SIMPLEX, ORIGINAL, FREE = 0, 1, 2
-SGD, ADAM = 0, 1
-CONTRIBUTION, UNIFORM = 0, 1
-SUM, MEAN = 0, 1
-NONE, RANDOM, SIGNAL = 0, 1, 2
+
+class ActivationCode(IntEnum):
+    """Activations. From CUSTOM on, the code minus CUSTOM indexes the addresses of user functions.
+
+    RELU to RECTIFIER have a threshold; LINEAR and RECTIFIER are identity and relu without bounds, of free strengths.
+    """
+
+    IDENTITY = 0
+    POWER = 1
+    RELU = 2
+    SIGMOID = 3
+    LINEAR = 4
+    RECTIFIER = 5
+    CUSTOM = 6
 
 
-# Rows of NetworkArrays.table, .neuron, .link and .connection.
-FIRST, DEGREE, ACTIVATION, UPDATES = 0, 1, 2, 3
-POWER_OF, GAIN, RATE, THRESHOLD, SLOW_THRESHOLD, THRESHOLD_TAG, THRESHOLD_MEAN, THRESHOLD_SQUARE = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-)
-SOURCE, DELAY = 0, 1
-STRENGTH, SLOW_STRENGTH, MEAN_SIGNAL, SQUARE_SIGNAL, TAG = 0, 1, 2, 3, 4
+class RuleKind(IntEnum):
+    """What strengths may be: a simplex, as the original rule has them, or any number."""
+
+    SIMPLEX = 0
+    ORIGINAL = 1
+    FREE = 2
+
+
+class StepRule(IntEnum):
+    """Steps along the signal, or along its moments."""
+
+    SGD = 0
+    ADAM = 1
+
+
+class CreditShare(IntEnum):
+    """How a neuron's credit is shared among its sources."""
+
+    CONTRIBUTION = 0
+    UNIFORM = 1
+
+
+class Aggregation(IntEnum):
+    """Whether a neuron's drive is the sum or the mean of the products."""
+
+    SUM = 0
+    MEAN = 1
+
+
+class Growth(IntEnum):
+    """How missing connections form."""
+
+    NONE = 0
+    RANDOM = 1
+    SIGNAL = 2
+
+
+class TableRow(IntEnum):
+    """Rows of `NetworkArrays.table`."""
+
+    FIRST = 0
+    DEGREE = 1
+    ACTIVATION = 2
+    UPDATES = 3
+
+
+class NeuronRow(IntEnum):
+    """Rows of `NetworkArrays.neuron`."""
+
+    POWER = 0
+    GAIN = 1
+    RATE = 2
+    THRESHOLD = 3
+    TARGET_THRESHOLD = 4
+    THRESHOLD_TRACE = 5
+    THRESHOLD_MEAN = 6
+    THRESHOLD_SQUARE = 7
+
+
+class LinkRow(IntEnum):
+    """Rows of `NetworkArrays.link`."""
+
+    SOURCE = 0
+    DELAY = 1
+
+
+class ConnectionRow(IntEnum):
+    """Rows of `NetworkArrays.connection`."""
+
+    STRENGTH = 0
+    TARGET_STRENGTH = 1
+    MEAN_SIGNAL = 2
+    SQUARE_SIGNAL = 3
+    TRACE = 4
 
 
 class NetworkArrays(NamedTuple):
@@ -59,72 +125,72 @@ class NetworkArrays(NamedTuple):
     @property
     def first(self) -> Integer:
         """(n + 1,) where each neuron's row of allowed sources starts."""
-        return self.table[FIRST]
+        return self.table[TableRow.FIRST]
 
     @property
     def degree(self) -> Integer:
         """(n,) number of connections."""
-        return self.table[DEGREE, :-1]
+        return self.table[TableRow.DEGREE, :-1]
 
     @property
     def activation(self) -> Integer:
         """(n,) activation code."""
-        return self.table[ACTIVATION, :-1]
+        return self.table[TableRow.ACTIVATION, :-1]
 
     @property
     def updates(self) -> Integer:
         """(n,) updates so far, for Adam's bias correction."""
-        return self.table[UPDATES, :-1]
+        return self.table[TableRow.UPDATES, :-1]
 
     @property
     def power(self) -> Real:
         """(n,) exponent, for POWER."""
-        return self.neuron[POWER_OF]
+        return self.neuron[NeuronRow.POWER]
 
     @property
     def gain(self) -> Real:
         """(n,) slope before the activation, 1 where the activation has none; 0 marks a neuron that is dead or removed."""
-        return self.neuron[GAIN]
+        return self.neuron[NeuronRow.GAIN]
 
     @property
     def rate(self) -> Real:
         """(n,) step size relative to the rule's learning rate."""
-        return self.neuron[RATE]
+        return self.neuron[NeuronRow.RATE]
 
     @property
     def threshold(self) -> Real:
         """(n,) learned threshold, of RELU to RECTIFIER."""
-        return self.neuron[THRESHOLD]
+        return self.neuron[NeuronRow.THRESHOLD]
 
     @property
     def threshold_tag(self) -> Real:
         """(n,) eligibility trace of the threshold."""
-        return self.neuron[THRESHOLD_TAG]
+        return self.neuron[NeuronRow.THRESHOLD_TRACE]
 
     @property
     def source(self) -> NDArray[np.int32]:
         """(c,) id of the source."""
-        return self.link[SOURCE]
+        return self.link[LinkRow.SOURCE]
 
     @property
     def delay(self) -> NDArray[np.int32]:
         """(c,) 0: read in the same cycle, 1: read in the cycle before."""
-        return self.link[DELAY]
+        return self.link[LinkRow.DELAY]
 
     @property
     def strength(self) -> Real:
         """(c,) strength of every allowed connection, 0 where there is none."""
-        return self.connection[STRENGTH]
+        return self.connection[ConnectionRow.STRENGTH]
 
     @property
     def moments(self) -> Real:
         """(2, c) Adam's running mean and mean square of each connection's own signal."""
-        return self.connection[MEAN_SIGNAL : SQUARE_SIGNAL + 1]
+        return self.connection[ConnectionRow.MEAN_SIGNAL : ConnectionRow.SQUARE_SIGNAL + 1]
 
     @property
     def tag(self) -> Real:
         """(c,) eligibility trace."""
-        return self.connection[TAG]
+        return self.connection[ConnectionRow.TRACE]
 
 
 class Memory(NamedTuple):
@@ -142,7 +208,7 @@ class Batch(NamedTuple):
     drive: Real  # (t, n, b)
 
 
-class Credit(NamedTuple):
+class Workspace(NamedTuple):
     """Scratch for credit on its way back, through m remembered cycles (newest first) or through a batch."""
 
     credit: Real  # (m + 1, n) or (t + 1, n, b)
@@ -175,3 +241,30 @@ class Rule(NamedTuple):
     mature: int
     decay1: float
     decay2: float
+
+
+def new_memory(net: NetworkArrays, cycles: int) -> Memory:
+    """Return an empty memory of a number of cycles for a network."""
+    n, real = net.degree.size, net.strength.dtype
+    return Memory(
+        cycles=np.zeros(1, np.int64), output=np.zeros((cycles + 1, n), real), drive=np.zeros((cycles + 1, n), real)
+    )
+
+
+def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
+    """Return room for `size` sequences of a number of cycles at once."""
+    n, real = net.degree.size, net.strength.dtype
+    return Batch(output=np.zeros((cycles + 1, n, size), real), drive=np.zeros((cycles, n, size), real))
+
+
+def new_workspace(net: NetworkArrays, *shape: int) -> Workspace:
+    """Return scratch for credit through `shape` = (cycles,) remembered cycles, or (cycles, size) of a batch."""
+    n, real = net.degree.size, net.strength.dtype
+    cycles, *size = shape
+    return Workspace(
+        credit=np.zeros((cycles + 1, n, *size), real),
+        distance=np.zeros((cycles + 1, n), np.int64),
+        signal=np.zeros(net.strength.size, real),
+        error=np.zeros(n, real),
+        reached=np.zeros(n, np.int8),
+    )

@@ -4,13 +4,16 @@ from math import sqrt
 
 import numpy as np
 
-from .arithmetic import inner, total
-from .arrays import FIRST, SOURCE
-from .policy import STEP, TERMINATED, log_softmax
-from .track import ADVANTAGE_SCALE, LEAST_REWARD, MOST_REWARD, REHEARSALS, TARGET_VARIANCE
+from dynlive_rl.kernels.jit import jit_internal
+from dynlive_rl.kernels.layout import LinkRow, TableRow
+from dynlive_rl.kernels.numerics import total
+
+from .acting import log_softmax
+from .experience import RowKind
+from .progress import ADVANTAGE_SCALE, LEAST_REWARD, MOST_REWARD, REHEARSALS, TARGET_VARIANCE
 
 
-@inner
+@jit_internal
 def read_values(output, first_value, gain, neutral, track, gamma, values):
     """Values (k, b) from the value neurons' outputs in a batch: no more than the best reward for ever, no less than the worst.
 
@@ -22,7 +25,7 @@ def read_values(output, first_value, gain, neutral, track, gamma, values):
             values[k, b] = min(max(gain * (output[1, first_value + k, b] - neutral), least), most)
 
 
-@inner
+@jit_internal
 def read_policies(output, first_action, choices, gain, policy, log_policy):
     """Policies (k, b) and their logarithms from the action neurons' outputs in a batch."""
     options = choices[-1]
@@ -38,7 +41,7 @@ def read_policies(output, first_action, choices, gain, policy, log_policy):
             log_policy[k, b] = log_one[k]
 
 
-@inner
+@jit_internal
 def retrace(
     experience, choices, where, width, values, policy, gamma, settings, target, advantage, chosen, sampled, track
 ):
@@ -56,7 +59,7 @@ def retrace(
         for t in range(width - 1, -1, -1):
             r = s * width + t
             row = (where[1, s] + t) % capacity
-            acted = t < width - 1 and experience.kind[env, row] == STEP
+            acted = t < width - 1 and experience.kind[env, row] == RowKind.STEP
             value = predicted = 0.0
             ratio = 1.0
             for k in range(choices[-1]):
@@ -89,7 +92,7 @@ def retrace(
                 count += 1
             else:
                 carry = 0.0
-            next_value = 0.0 if experience.kind[env, row] == TERMINATED else value / dimensions
+            next_value = 0.0 if experience.kind[env, row] == RowKind.TERMINATED else value / dimensions
     spread = sqrt(sum_advantage / count) + 1e-6
     variance = max(sum_square / count - (sum_target / count) ** 2, 0.0)
     if track[REHEARSALS] <= 1:
@@ -99,7 +102,7 @@ def retrace(
     return count
 
 
-@inner
+@jit_internal
 def gather_inputs(inputs, wide, narrow, batch):
     """Copy the input neurons of some columns of the wide batch into the narrow one."""
     for i in range(inputs.shape[1]):
@@ -109,7 +112,7 @@ def gather_inputs(inputs, wide, narrow, batch):
                 destination[b] = source[batch[b]]
 
 
-@inner
+@jit_internal
 def credit_values(output, first_value, batch, chosen, target, scale, gain, clip, neutral, credit):
     """Give the chosen value neurons their clipped temporal-difference error; returns its mean square before clipping."""
     dimensions = chosen.shape[0]
@@ -126,14 +129,14 @@ def credit_values(output, first_value, batch, chosen, target, scale, gain, clip,
     return square / batch.size
 
 
-@inner
+@jit_internal
 def share_steps(net, output, most, credit):
     """Let the samples of a batch that excite the same cells take at most `most` full steps together, by less credit each.
 
     The cells are the sources of the output neurons. Without it a plain step overshoots where one place fills the batch.
     """
     first = net.outputs[0]
-    cells = net.link[SOURCE, net.table[FIRST, first] : net.table[FIRST, first + 1]]
+    cells = net.link[LinkRow.SOURCE, net.table[TableRow.FIRST, first] : net.table[TableRow.FIRST, first + 1]]
     crowd, active = np.zeros(credit.shape[2]), np.zeros(credit.shape[2])
     for i in cells:
         usage = total(output[1, i])
@@ -147,7 +150,7 @@ def share_steps(net, output, most, credit):
             credit[1, k, b] *= share
 
 
-@inner
+@jit_internal
 def credit_policy(
     output, first_action, batch, choices, advantage, slow_log_policy, settings, entropy, advantage_scale, credit
 ):

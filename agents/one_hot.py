@@ -5,13 +5,13 @@ from math import prod
 
 import numpy as np
 
-from dynlive_rl.kernels.actor_critic import Settings
-from dynlive_rl.kernels.arrays import SLOW_STRENGTH, SLOW_THRESHOLD, STRENGTH, THRESHOLD
+from dynlive_rl.builder import NetworkBuilder
+from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow
 from dynlive_rl.network import Network
 from dynlive_rl.rule import LearningRule
-from dynlive_rl.topology import NetworkBuilder
 
 from .config import AgentConfig
+from .kernels.actor_critic import Settings
 
 Components = tuple[tuple[int, ...], ...]
 """Of every component of an observation, the columns that are 1 for each of its values; -1 - column: for a 0 there."""
@@ -49,10 +49,10 @@ def cell_network(
     build.allow(out, sources=cells)
     network = build.build()
     arrays = network.arrays
-    arrays.neuron[[THRESHOLD, SLOW_THRESHOLD]] = 0
-    for row in (THRESHOLD, SLOW_THRESHOLD):
+    arrays.neuron[[NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD]] = 0
+    for row in (NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD):
         arrays.neuron[row, conjunctions] = 1 - 1 / together
-    arrays.connection[[STRENGTH, SLOW_STRENGTH], arrays.first[out[0]] :] *= 0.5
+    arrays.connection[[ConnectionRow.STRENGTH, ConnectionRow.TARGET_STRENGTH], arrays.first[out[0]] :] *= 0.5
     network.shape_is_fixed = True
     return network
 

@@ -1,13 +1,20 @@
 """What the output neurons are rewarded with: rewards as they are, or the errors of what they should have put out."""
 
+from enum import IntEnum
 from math import exp, log
 
-from .arithmetic import inner
-
-REWARDS, SQUARED_ERROR, CROSS_ENTROPY = 0, 1, 2
+from .jit import jit_internal
 
 
-@inner
+class LossCode(IntEnum):
+    """What is wanted of the output neurons: rewards as they are, or targets of a loss."""
+
+    REWARDS = 0
+    SQUARED_ERROR = 1
+    CROSS_ENTROPY = 2
+
+
+@jit_internal
 def reward_outputs(outputs, output, credit, wanted, meaning, sharpness):
     """Add a batch's rewards to the credit of the output neurons in the last r cycles, and return the sum of its losses.
 
@@ -21,10 +28,10 @@ def reward_outputs(outputs, output, credit, wanted, meaning, sharpness):
     for r in range(cycles):
         t = output.shape[0] - cycles + r
         for b in range(size):
-            if meaning == REWARDS:
+            if meaning == LossCode.REWARDS:
                 for k in range(o):
                     credit[t, outputs[k], b] += wanted[r, k, b]
-            elif meaning == SQUARED_ERROR:
+            elif meaning == LossCode.SQUARED_ERROR:
                 for k in range(o):
                     missing = wanted[r, k, b] - output[t, outputs[k], b]
                     credit[t, outputs[k], b] += share * missing

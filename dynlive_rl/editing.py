@@ -9,26 +9,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from .builder import Layer
 from .checks import ids, natural, number
-from .kernels.arrays import (
-    ACTIVATION,
-    CUSTOM,
-    DEGREE,
-    FIRST,
-    GAIN,
-    IDENTITY,
-    MEAN_SIGNAL,
-    RELU,
-    SLOW_STRENGTH,
-    SLOW_THRESHOLD,
-    STRENGTH,
-    TAG,
-    THRESHOLD,
-    Memory,
-    NetworkArrays,
-)
+from .kernels.layout import ActivationCode, ConnectionRow, Memory, NetworkArrays, NeuronRow, TableRow
 from .rule import LearningRule
-from .topology import Layer
 
 FAINT = 1e-3
 
@@ -143,14 +127,16 @@ class Plasticity:
             raise ValueError(f"gain must be a finite number > 0, not {gain!r}")
         old, n, neighbour = self.arrays, self.arrays.degree.size, living[0]
         table = np.insert(old.table, n, 0, axis=1)
-        table[FIRST, n], table[FIRST, n + 1] = old.first[-1], old.first[-1]
-        table[ACTIVATION, n] = old.activation[neighbour]
+        table[TableRow.FIRST, n], table[TableRow.FIRST, n + 1] = old.first[-1], old.first[-1]
+        table[TableRow.ACTIVATION, n] = old.activation[neighbour]
         neuron = np.pad(old.neuron, ((0, 0), (0, 1)))
-        neuron[:GAIN, n] = old.neuron[:GAIN, neighbour]
-        curved = RELU <= table[ACTIVATION, n] < CUSTOM
-        neuron[GAIN, n] = gain if gain is not None and curved else old.gain[neighbour]
-        neuron[GAIN + 1 : THRESHOLD, n] = old.neuron[GAIN + 1 : THRESHOLD, neighbour]
-        neuron[[THRESHOLD, SLOW_THRESHOLD], n] = 0.5 if curved and not self._free else 0.0
+        neuron[: NeuronRow.GAIN, n] = old.neuron[: NeuronRow.GAIN, neighbour]
+        curved = ActivationCode.RELU <= table[TableRow.ACTIVATION, n] < ActivationCode.CUSTOM
+        neuron[NeuronRow.GAIN, n] = gain if gain is not None and curved else old.gain[neighbour]
+        neuron[NeuronRow.GAIN + 1 : NeuronRow.THRESHOLD, n] = old.neuron[
+            NeuronRow.GAIN + 1 : NeuronRow.THRESHOLD, neighbour
+        ]
+        neuron[[NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD], n] = 0.5 if curved and not self._free else 0.0
         layers = list(self.layers)
         layers[layer] = Layer((*layers[layer].ids, n), layers[layer].kind, layers[layer].activation)
         outputs = np.append(old.outputs, n) if layers[layer].kind == "output" else old.outputs
@@ -161,8 +147,8 @@ class Plasticity:
         if new:
             first = self._insert_slots(n, new)
             row = slice(first, first + len(new))
-            self.arrays.connection[STRENGTH : SLOW_STRENGTH + 1, row] = 1 / len(new)
-            self.arrays.table[DEGREE, n] = len(new)
+            self.arrays.connection[ConnectionRow.STRENGTH : ConnectionRow.TARGET_STRENGTH + 1, row] = 1 / len(new)
+            self.arrays.table[TableRow.DEGREE, n] = len(new)
         return n
 
     def remove_neuron(self, neuron: int) -> None:
@@ -182,7 +168,7 @@ class Plasticity:
         gone = old.source == neuron
         gone[old.first[neuron] : old.first[neuron + 1]] = True
         table = old.table.copy()
-        table[FIRST, 1:] = np.cumsum(np.bincount(_owner(old)[~gone], minlength=old.degree.size))
+        table[TableRow.FIRST, 1:] = np.cumsum(np.bincount(_owner(old)[~gone], minlength=old.degree.size))
         layers = tuple(
             Layer(ids, layer.kind, layer.activation)
             for layer in self.layers
@@ -213,8 +199,8 @@ class Plasticity:
         for j in dying:
             self._check_known(j)
         net = self.arrays
-        net.table[ACTIVATION, dying] = IDENTITY
-        net.neuron[GAIN:, dying] = 0
+        net.table[TableRow.ACTIVATION, dying] = ActivationCode.IDENTITY
+        net.neuron[NeuronRow.GAIN :, dying] = 0
         self.memory.output[:, dying] = self.memory.drive[:, dying] = 0
         _lose(net, self._touching(dying), self.rule)
 
@@ -287,7 +273,7 @@ class Plasticity:
         late = [depth[i] >= depth[neuron] and i not in inputs for i in sources]
         slot = int(old.first[neuron + 1])
         table = old.table.copy()
-        table[FIRST, neuron + 1 :] += len(sources)
+        table[TableRow.FIRST, neuron + 1 :] += len(sources)
         link = np.insert(old.link, [slot] * len(sources), np.array([sources, late]), axis=1)
         connection = np.insert(old.connection, [slot] * len(sources), 0, axis=1)
         self._lay_out(old._replace(table=table, link=link, connection=connection), self.memory, self.layers)
@@ -364,7 +350,7 @@ def _connected(net: NetworkArrays) -> NDArray[np.bool_]:
 def _place(net: NetworkArrays, neuron: int, slot: int, strength: float, rule: LearningRule) -> None:
     """Give one slot of a row a strength, now and in the slow policy; the others make room in proportion."""
     start, stop = net.first[neuron : neuron + 2]
-    for kind in (STRENGTH, SLOW_STRENGTH):
+    for kind in (ConnectionRow.STRENGTH, ConnectionRow.TARGET_STRENGTH):
         row = net.connection[kind, start:stop]
         row[slot - start] = 0
         others = float(row.sum(dtype=np.float64))
@@ -380,12 +366,12 @@ def _lose(net: NetworkArrays, slots: Iterable[int] | NDArray[np.int64], rule: Le
     """Remove connections; what is left of their rows sums to 1 again, unless there is a reserve or strengths are free."""
     lost = np.zeros(net.strength.size, np.bool_)
     lost[np.asarray(slots, np.int64)] = True
-    net.connection[STRENGTH : SLOW_STRENGTH + 1, lost] = 0
+    net.connection[ConnectionRow.STRENGTH : ConnectionRow.TARGET_STRENGTH + 1, lost] = 0
     connected = _connected(net) & ~lost
     for j in np.unique(_owner(net)[lost]):
         row = slice(net.first[j], net.first[j + 1])
         _sort(net, j, connected[row])
-        for kind in (STRENGTH, SLOW_STRENGTH):
+        for kind in (ConnectionRow.STRENGTH, ConnectionRow.TARGET_STRENGTH):
             whole = float(net.connection[kind, row].sum(dtype=np.float64))
             if whole > 0 and not (rule.reserve or rule.constraint == "free"):
                 net.connection[kind, row] /= whole
@@ -398,5 +384,5 @@ def _sort(net: NetworkArrays, neuron: int, connected: NDArray[np.bool_]) -> None
     net.link[:, row] = net.link[:, order]
     net.connection[:, row] = net.connection[:, order]
     degree = int(np.count_nonzero(connected))
-    net.table[DEGREE, neuron] = degree
-    net.connection[[MEAN_SIGNAL, TAG], row.start + degree : row.stop] = 0
+    net.table[TableRow.DEGREE, neuron] = degree
+    net.connection[[ConnectionRow.MEAN_SIGNAL, ConnectionRow.TRACE], row.start + degree : row.stop] = 0

@@ -2,31 +2,13 @@
 
 import numpy as np
 
-from .arithmetic import bounded, compiled, fire, inner, slope, total
-from .arrays import (
-    ACTIVATION,
-    CUSTOM,
-    DEGREE,
-    DELAY,
-    FIRST,
-    FREE,
-    GAIN,
-    MEAN,
-    ORIGINAL,
-    POWER_OF,
-    RATE,
-    RELU,
-    SOURCE,
-    STRENGTH,
-    TAG,
-    THRESHOLD,
-    THRESHOLD_TAG,
-    UNIFORM,
-)
+from .jit import jit_entry, jit_internal
+from .layout import ActivationCode, Aggregation, ConnectionRow, CreditShare, LinkRow, NeuronRow, RuleKind, TableRow
+from .numerics import bounded, fire, slope, total
 from .update import lowest_strength, settle, step_plainly, update_all
 
 
-@inner
+@jit_internal
 def write_inputs(inputs, values, output, clamped):
     """Lay outside values (i,) on the input neurons, directly and as complements; clamped to [0, 1] where asked."""
     real = type(output[0])
@@ -37,62 +19,67 @@ def write_inputs(inputs, values, output, clamped):
             output[inputs[1, k]] = real(1) - x
 
 
-@inner
+@jit_internal
 def row_ends(table):
     """Where each neuron's connections end in the flat arrays, (n,)."""
     ends = np.empty(table.shape[1] - 1, np.int64)
     for j in range(ends.size):
-        ends[j] = table[FIRST, j] + table[DEGREE, j]
+        ends[j] = table[TableRow.FIRST, j] + table[TableRow.DEGREE, j]
     return ends
 
 
-@inner
+@jit_internal
 def fire_layers(net, strength, stop, threshold, aggregation, before, output, drive):
     """Prime and fire every neuron in firing order.
 
     strength, stop (n,) and threshold are either the current ones (rows end at their degree) or the slow ones (whole
     rows); before and output (n,) are the outputs of the cycle before and of this one.
     """
-    first, code, source, delay = net.table[FIRST], net.table[ACTIVATION], net.link[SOURCE], net.link[DELAY]
-    power, gain, custom = net.neuron[POWER_OF], net.neuron[GAIN], net.custom
+    first, code, source, delay = (
+        net.table[TableRow.FIRST],
+        net.table[TableRow.ACTIVATION],
+        net.link[LinkRow.SOURCE],
+        net.link[LinkRow.DELAY],
+    )
+    power, gain, custom = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.custom
     for j in net.order:
         s = type(output[0])(0)
         for c in range(first[j], stop[j]):
             s += strength[c] * (before[source[c]] if delay[c] else output[source[c]])
-        if aggregation == MEAN and stop[j] > first[j]:
+        if aggregation == Aggregation.MEAN and stop[j] > first[j]:
             s /= type(s)(stop[j] - first[j])
         drive[j] = s
         output[j] = fire(code[j], s, power[j], gain[j], threshold[j], custom)
 
 
-@compiled
+@jit_entry
 def propagate(net, memory, rule, values):
     """One cycle from outside values of shape (i,), remembered in the next row of the memory."""
     rows = memory.output.shape[0]
     row = memory.cycles[0] % rows
     output = memory.output[row]
-    write_inputs(net.inputs, values, output, rule.kind != FREE)
-    strength, threshold = net.connection[STRENGTH], net.neuron[THRESHOLD]
+    write_inputs(net.inputs, values, output, rule.kind != RuleKind.FREE)
+    strength, threshold = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD]
     before = memory.output[(row - 1) % rows]
     fire_layers(net, strength, row_ends(net.table), threshold, rule.aggregation, before, output, memory.drive[row])
     memory.cycles[0] += 1
 
 
-@inner
+@jit_internal
 def spread_credit(net, memory, scratch, rule, rewards, hops, cycle, depth):
     """Send rewards (o,) for `cycle` back through at most `hops` connections and `depth` cycles.
 
     Afterwards credit[d, j] is the sum of all rewards neuron j got for cycle - d, and distance[d, j] the number of
     connections to the nearest output neuron; a neuron is within reach where distance < hops.
     """
-    first, degree, code = net.table[FIRST], net.table[DEGREE], net.table[ACTIVATION]
-    source, delay, strength = net.link[SOURCE], net.link[DELAY], net.connection[STRENGTH]
-    power, gain, threshold = net.neuron[POWER_OF], net.neuron[GAIN], net.neuron[THRESHOLD]
+    first, degree, code = net.table[TableRow.FIRST], net.table[TableRow.DEGREE], net.table[TableRow.ACTIVATION]
+    source, delay, strength = net.link[LinkRow.SOURCE], net.link[LinkRow.DELAY], net.connection[ConnectionRow.STRENGTH]
+    power, gain, threshold = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.neuron[NeuronRow.THRESHOLD]
     credit, distance, output, drive = scratch.credit, scratch.distance, memory.output, memory.drive
     real = type(strength[0])
     rows, n = output.shape
-    original = rule.kind == ORIGINAL
-    uniform = original or rule.share == UNIFORM
+    original = rule.kind == RuleKind.ORIGINAL
+    uniform = original or rule.share == CreditShare.UNIFORM
     for d in range(depth):
         for j in range(n):
             credit[d, j] = 0
@@ -112,7 +99,7 @@ def spread_credit(net, memory, scratch, rule, rewards, hops, cycle, depth):
             if not original:
                 share *= slope(code[j], drive[row, j], output[row, j], power[j], gain[j], threshold[j], net.custom)
                 share *= connections if rule.credit_gain == 0 else real(rule.credit_gain)
-                if rule.aggregation == MEAN:
+                if rule.aggregation == Aggregation.MEAN:
                     share /= connections
             share = bounded(share)
             for c in range(first[j], first[j] + degree[j]):
@@ -123,17 +110,17 @@ def spread_credit(net, memory, scratch, rule, rewards, hops, cycle, depth):
                     distance[back, i] = min(distance[back, i], hop)
 
 
-@inner
+@jit_internal
 def form_signals(net, memory, scratch, rule, hops, cycle, d):
     """Write the signals e x of all connections in reach at cycle - d into the scratch, and e = ρ · slope to error."""
-    first, degree, code = net.table[FIRST], net.table[DEGREE], net.table[ACTIVATION]
-    source, delay = net.link[SOURCE], net.link[DELAY]
-    power, gain, threshold = net.neuron[POWER_OF], net.neuron[GAIN], net.neuron[THRESHOLD]
+    first, degree, code = net.table[TableRow.FIRST], net.table[TableRow.DEGREE], net.table[TableRow.ACTIVATION]
+    source, delay = net.link[LinkRow.SOURCE], net.link[LinkRow.DELAY]
+    power, gain, threshold = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.neuron[NeuronRow.THRESHOLD]
     output, drives, signal, reached = memory.output, memory.drive, scratch.signal, scratch.reached
     rows = output.shape[0]
     row = (cycle - d) % rows
     before = (row - 1) % rows
-    mean_of_products = rule.aggregation == MEAN and rule.kind != ORIGINAL
+    mean_of_products = rule.aggregation == Aggregation.MEAN and rule.kind != RuleKind.ORIGINAL
     for j in net.order:
         reached[j] = scratch.distance[d, j] < hops
         if not reached[j]:
@@ -141,7 +128,7 @@ def form_signals(net, memory, scratch, rule, hops, cycle, d):
         start, stop = first[j], first[j] + degree[j]
         drive = drives[row, j]
         e = scratch.credit[d, j]
-        if rule.kind != ORIGINAL:
+        if rule.kind != RuleKind.ORIGINAL:
             e *= slope(code[j], drive, output[row, j], power[j], gain[j], threshold[j], net.custom)
         e = bounded(e)
         scratch.error[j] = e
@@ -155,7 +142,7 @@ def form_signals(net, memory, scratch, rule, hops, cycle, d):
             signal[c] = 0
 
 
-@compiled
+@jit_entry
 def reinforce(net, memory, scratch, rule, rewards, hops, ago):
     """Reward the output neurons (o,) for the cycle `ago` cycles before the last one; every neuron in reach learns.
 
@@ -178,14 +165,19 @@ def reinforce(net, memory, scratch, rule, rewards, hops, ago):
         )
 
 
-@compiled
-def mark(net, memory, scratch, rule, rewards, hops, decay):
+@jit_entry
+def update_traces(net, memory, scratch, rule, rewards, hops, decay):
     """Let every tag fade by `decay` and add what a reward (o,) for the last cycle would ask of each connection now."""
     cycle = memory.cycles[0] - 1
     spread_credit(net, memory, scratch, rule, rewards, hops, cycle, 1)
     form_signals(net, memory, scratch, rule, hops, cycle, 0)
-    first, degree, code, signal = net.table[FIRST], net.table[DEGREE], net.table[ACTIVATION], scratch.signal
-    tag, threshold_tag = net.connection[TAG], net.neuron[THRESHOLD_TAG]
+    first, degree, code, signal = (
+        net.table[TableRow.FIRST],
+        net.table[TableRow.DEGREE],
+        net.table[TableRow.ACTIVATION],
+        scratch.signal,
+    )
+    tag, threshold_tag = net.connection[ConnectionRow.TRACE], net.neuron[NeuronRow.THRESHOLD_TRACE]
     fade, least = type(tag[0])(decay), type(tag[0])(1e-15)
     for j in net.order:
         start, stop = first[j], first[j] + degree[j]
@@ -196,34 +188,38 @@ def mark(net, memory, scratch, rule, rewards, hops, decay):
         if scratch.reached[j] and stop > start:
             centre = (
                 fade - fade
-                if rule.reserve or rule.kind == FREE
+                if rule.reserve or rule.kind == RuleKind.FREE
                 else total(signal[start:stop]) / type(fade)(stop - start)
             )
             for c in range(start, stop):
                 tag[c] += signal[c] - centre
-            if RELU <= code[j] < CUSTOM:
+            if ActivationCode.RELU <= code[j] < ActivationCode.CUSTOM:
                 threshold_tag[j] -= scratch.error[j]
 
 
-@compiled
-def surprise(net, rule, delta, bound):
+@jit_entry
+def apply_td_error(net, rule, delta, bound):
     """Move every strength and threshold by delta · tag, the step bounded over the whole network.
 
     step = min(rate, 1 / (bound · max(|delta|, 1) · ‖tags‖₁)), the overshooting bound of Elsayed, Vasan & Mahmood, 2024.
     """
     table, link, connection = net.table, net.link, net.connection
-    strength, tag = connection[STRENGTH], connection[TAG]
-    rates, threshold, threshold_tag = net.neuron[RATE], net.neuron[THRESHOLD], net.neuron[THRESHOLD_TAG]
+    strength, tag = connection[ConnectionRow.STRENGTH], connection[ConnectionRow.TRACE]
+    rates, threshold, threshold_tag = (
+        net.neuron[NeuronRow.RATE],
+        net.neuron[NeuronRow.THRESHOLD],
+        net.neuron[NeuronRow.THRESHOLD_TRACE],
+    )
     real = type(strength[0])
     norm = 0.0
     for j in net.order:
         norm += abs(threshold_tag[j])
-        for c in range(table[FIRST, j], table[FIRST, j] + table[DEGREE, j]):
+        for c in range(table[TableRow.FIRST, j], table[TableRow.FIRST, j] + table[TableRow.DEGREE, j]):
             norm += abs(tag[c])
     step = min(rule.learning_rate, 1.0 / (bound * max(abs(delta), 1.0) * max(norm, 1e-12)))
     for j in net.order:
-        start = table[FIRST, j]
-        stop = start + table[DEGREE, j]
+        start = table[TableRow.FIRST, j]
+        stop = start + table[TableRow.DEGREE, j]
         pace = step * delta * rates[j]
         threshold[j] += real(pace) * threshold_tag[j]
         if stop > start:
@@ -231,11 +227,11 @@ def surprise(net, rule, delta, bound):
             settle(table, link, connection, j, rule, rule.prune_fraction)
 
 
-@compiled
+@jit_entry
 def reset(net, memory):
     """Forget all remembered cycles and all tags: the next cycle is the first. Strengths stay."""
     memory.cycles[0] = 0
     memory.output.fill(0)
     memory.drive.fill(0)
-    net.connection[TAG].fill(0)
-    net.neuron[THRESHOLD_TAG].fill(0)
+    net.connection[ConnectionRow.TRACE].fill(0)
+    net.neuron[NeuronRow.THRESHOLD_TRACE].fill(0)

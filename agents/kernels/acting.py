@@ -11,17 +11,10 @@ import numpy as np
 from dynlive_rl.kernels.batch import forward
 from dynlive_rl.kernels.jit import jit_entry, jit_inline, jit_internal
 from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow, TableRow
+from dynlive_rl.kernels.online import write_inputs
 from dynlive_rl.kernels.rng import random_integer, random_uniform
 
 from .scaling import encode
-
-
-@jit_inline
-def lay(inputs, code, output, column):
-    """Lay an encoded observation (f,) on the input neurons of one column of a batch, with its complements."""
-    for i in range(code.size):
-        output[1, inputs[0, i], column] = code[i]
-        output[1, inputs[1, i], column] = np.float32(1) - code[i]
 
 
 @jit_inline
@@ -84,10 +77,10 @@ def sample_action(output, choices, gain, uniform, steady, longest, experience, e
 @jit_entry
 def predict(actor, batch, rule, scaler, choices, gain, observations, deterministic, random, actions):
     """Write the slow policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
-    code = np.empty(observations.shape[1], np.float32)
+    code = np.empty(observations.shape, np.float32)
     for b in range(observations.shape[0]):
-        encode(scaler, observations[b], code)
-        lay(actor.inputs, code, batch.output, b)
+        encode(scaler, observations[b], code[b])
+    write_inputs(actor.inputs, code.T, batch.output[1], False)
     ends = actor.table[TableRow.FIRST, 1:]
     forward(
         actor,

@@ -19,11 +19,11 @@ from dynlive_rl.kernels.layout import (
     TableRow,
     Workspace,
 )
-from dynlive_rl.kernels.online import propagate, row_ends
+from dynlive_rl.kernels.online import propagate, row_ends, write_inputs
 from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
-from .acting import lay, sample_action
+from .acting import sample_action
 from .experience import Experience, RowKind, all_moderate, append_row
 from .progress import (
     ADVANTAGE_SCALE,
@@ -252,12 +252,12 @@ def rehearse(agent, settings):
     # What the networks say now about every row, the one after each segment included.
     width = length + 1
     rows = settings.segments * width
-    code = np.empty(agent.scaler.shape[1], np.float32)
+    code = np.empty((rows, agent.scaler.shape[1]), np.float32)
     for s in range(settings.segments):
         for t in range(width):
             row = (where[1, s] + t) % experience.kind.shape[1]
-            encode(agent.scaler, experience.observation[where[0, s], row], code)
-            lay(critic.inputs, code, wide.output, s * width + t)
+            encode(agent.scaler, experience.observation[where[0, s], row], code[s * width + t])
+    write_inputs(critic.inputs, code.T, wide.output[1], False)
     values = np.empty((choices[-1], rows), np.float32)
     policy, log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
     slow_policy, slow_log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))

@@ -6,7 +6,9 @@ in an earlier layer, otherwise (i, t - 1).
 
 from collections import deque
 from dataclasses import dataclass, field
-from math import cos, exp, log, pi, sin, sqrt
+from math import exp, sqrt
+
+import numpy as np
 
 
 def logistic(x):
@@ -27,8 +29,8 @@ class NaiveNeuron:
     updates: int = 0
     moments: dict = field(default_factory=dict)  # source -> (mean, mean square)
     threshold_moments: tuple = (0.0, 0.0)
-    tags: dict = field(default_factory=dict)
-    threshold_tag: float = 0.0
+    traces: dict = field(default_factory=dict)
+    threshold_trace: float = 0.0
 
     @property
     def has_threshold(self):
@@ -68,7 +70,18 @@ class NaiveNetwork:
     def reset(self):
         self.history = []  # one dictionary per cycle: neuron -> (drive, output)
         for neuron in self.neurons.values():
-            neuron.tags, neuron.threshold_tag = {}, 0.0
+            neuron.traces, neuron.threshold_trace = {}, 0.0
+
+    # -- what it is, as of a Network -----------------------------------------------------------------------------------
+
+    def sources(self, j):
+        return np.array(sorted(self.neurons[j].strengths), np.int64)
+
+    def strengths(self, j):
+        return np.array([w for _, w in sorted(self.neurons[j].strengths.items())])
+
+    def threshold(self, j):
+        return self.neurons[j].threshold
 
     # -- forward -----------------------------------------------------------------------------------------------------
 
@@ -226,11 +239,11 @@ class NaiveNetwork:
         """Take the connections of the hidden neurons that had no reader when this began, once outputs have learned enough."""
         if max(self.neurons[k].updates for k in self.outputs) < self.rule.mature:
             return
-        heard = {i for neuron in self.neurons.values() for i in neuron.strengths} | set(self.outputs)
+        read_by_some = {i for neuron in self.neurons.values() for i in neuron.strengths} | set(self.outputs)
         for j in self.order:
             neuron = self.neurons[j]
-            if j not in heard and neuron.strengths:
-                neuron.strengths, neuron.moments, neuron.tags = {}, {}, {}
+            if j not in read_by_some and neuron.strengths:
+                neuron.strengths, neuron.moments, neuron.traces = {}, {}, {}
 
     def _recruit(self, histories):
         """Let a free hidden neuron stand for the last input of the sequence that the others know least."""
@@ -247,15 +260,15 @@ class NaiveNetwork:
         place = known.index(min(known))
         budget = 10**9 if rule.max_connections is None else rule.max_connections
         room = budget - sum(len(neuron.strengths) for neuron in self.neurons.values())
-        heard = {i for neuron in self.neurons.values() for i in neuron.strengths}
-        unread = [j for j in hidden if j not in heard and self.neurons[j].allowed]
+        read_by_some = {i for neuron in self.neurons.values() for i in neuron.strengths}
+        unread = [j for j in hidden if j not in read_by_some and self.neurons[j].allowed]
         free = [j for j in unread if not self.neurons[j].strengths]
         if max(self.neurons[k].updates for k in self.outputs) >= rule.mature:
             free += [j for j in unread if self.neurons[j].strengths]
         if known[place] >= rule.recruit_below or room <= len(self.outputs) or not free:
             return
         new = self.neurons[free[0]]
-        new.strengths, new.moments, new.tags, new.updates = {}, {}, {}, 0
+        new.strengths, new.moments, new.traces, new.updates = {}, {}, {}, 0
         read = {i: [self._seen(h, len(h) - 1, free[0], i) for h in histories] for i in new.allowed}
         usual = {i: sum(row) / n for i, row in read.items()}
         excess = {i: read[i][place] - usual[i] for i in read}
@@ -267,7 +280,7 @@ class NaiveNetwork:
         new.strengths = {i: d / sum(chosen.values()) for i, d in chosen.items()}
         there = sum(w * read[i][place] for i, w in new.strengths.items())
         new.threshold = (there + sum(w * usual[i] for i, w in new.strengths.items())) / 2
-        new.threshold_moments, new.threshold_tag = (0.0, 0.0), 0.0
+        new.threshold_moments, new.threshold_trace = (0.0, 0.0), 0.0
         for k, reader in self.neurons.items():
             if k != free[0] and free[0] in reader.allowed and reader.strengths:
                 reader.strengths[free[0]] = rule.growth_strength / len(reader.allowed)
@@ -330,7 +343,7 @@ class NaiveNetwork:
         strongest = max(w.values(), default=0.0)
         too_weak = [i for i in w if w[i] <= floor or i in fading]
         for i in [i for i in too_weak if not (keep_strongest and w[i] == strongest)]:
-            for memory in (w, neuron.moments, neuron.tags):
+            for memory in (w, neuron.moments, neuron.traces):
                 memory.pop(i, None)
 
     def _normalise(self, neuron):
@@ -340,13 +353,13 @@ class NaiveNetwork:
             for i in w:
                 w[i] = w[i] / total if total > 0 else 1 / len(w)
 
-    # -- tags --------------------------------------------------------------------------------------------------------
+    # -- traces ------------------------------------------------------------------------------------------------------
 
-    def mark(self, rewards, decay, hops=10**9):
+    def update_traces(self, rewards, decay, hops=10**9):
         t = len(self.history) - 1
         for neuron in self.neurons.values():
-            neuron.tags = {i: decay * z for i, z in neuron.tags.items()}
-            neuron.threshold_tag *= decay
+            neuron.traces = {i: decay * z for i, z in neuron.traces.items()}
+            neuron.threshold_trace *= decay
         given = {(k, t): float(r) for k, r in zip(self.outputs, rewards, strict=True)}
         for (j, _), reward in self._credit(self.history, given, t, hops).items():
             neuron = self.neurons[j]
@@ -354,150 +367,21 @@ class NaiveNetwork:
                 continue
             signal, e = self._asked(self.history, j, t, reward)
             for i, c in (signal if self.rule.reserve or neuron.free else self._centred(signal)).items():
-                neuron.tags[i] = neuron.tags.get(i, 0.0) + c
+                neuron.traces[i] = neuron.traces.get(i, 0.0) + c
             if neuron.has_threshold:
-                neuron.threshold_tag -= e
+                neuron.threshold_trace -= e
 
-    def surprise(self, delta, bound=2.0):
-        norm = sum(abs(z) for n in self.neurons.values() for z in (*n.tags.values(), n.threshold_tag))
+    def apply_td_error(self, delta, bound=2.0):
+        norm = sum(abs(z) for n in self.neurons.values() for z in (*n.traces.values(), n.threshold_trace))
         step = self.rule.learning_rate
         if norm > 0:
             step = min(step, 1 / (bound * max(abs(delta), 1.0) * norm))
         for neuron in self.neurons.values():
             pace = step * delta * neuron.rate
             for i in neuron.strengths:
-                moved = neuron.strengths[i] + pace * neuron.tags.get(i, 0.0)
+                moved = neuron.strengths[i] + pace * neuron.traces.get(i, 0.0)
                 neuron.strengths[i] = moved if neuron.free else max(moved, 0.0)
-            neuron.threshold += pace * neuron.threshold_tag
+            neuron.threshold += pace * neuron.threshold_trace
             if neuron.strengths and not neuron.free:
                 self._prune_by_rule(neuron)
                 self._normalise(neuron)
-
-
-class NaiveCell:
-    """A recruited cell: what it answers to, and what it is worth to every output neuron."""
-
-    def __init__(self, sources, neutral, outputs):
-        self.total = sum(sources)
-        self.strengths = [x / self.total for x in sources]
-        self.usage = 2.0
-        self.worth = [neutral] * outputs
-        self.tags = [0.0] * outputs
-        self.says = self.said = 0.0
-
-    def answer(self, sources, square_radius):
-        drive = sum(w * x for w, x in zip(self.strengths, sources, strict=True))
-        square_distance = 2 * (len(sources) / 2 - self.total * drive)  # both have length √(outside values)
-        return max(1 - square_distance / square_radius, 0.0) ** 2
-
-
-class NaiveLive:
-    """Live learning in one environment and with one choice; it is told the actions and says the probabilities."""
-
-    def __init__(self, scaled, options, config, room):
-        self.config, self.scaled, self.options, self.room = config, scaled, options, room
-        self.layers = [[] for _ in range(config.layers)]
-        self.seen, self.mean, self.variance = 0, [0.0] * len(scaled), [1.0] * len(scaled)
-        self.rails = [0.0] * (2 * len(scaled))
-        self.range = self.error_square = self.shift = 0.0
-        self.steps = 0
-
-    @property
-    def cells(self):
-        return [cell for layer in self.layers for cell in layer]
-
-    def reading(self, k, said=False):
-        pool = self.room * len(self.layers)
-        return sum((c.said if said else c.says) * (2 * pool * c.worth[k] - 1) for c in self.cells)
-
-    def policy(self):
-        logits = [self.config.policy_range * self.reading(1 + k) for k in range(self.options)]
-        powers = [exp(x - max(logits)) for x in logits]
-        return [p / sum(powers) for p in powers]
-
-    def look(self, observation):
-        self.seen += 1
-        code = []
-        for i, x in enumerate(observation):
-            if self.scaled[i]:
-                distance = x - self.mean[i]
-                self.mean[i] += distance / self.seen
-                self.variance[i] += (distance * (x - self.mean[i]) - self.variance[i]) / self.seen
-                x = logistic((x - self.mean[i]) / sqrt(self.variance[i] + 1e-8))
-            code.append(x)
-        sources = [sin(pi / 2 * z) for z in code] + [cos(pi / 2 * z) for z in code]
-        self.rails = [m + (x - m) / self.seen for m, x in zip(self.rails, sources, strict=True)]
-        spread = max(len(code) - sum(m * m for m in self.rails), 1e-3)
-        pool = self.room * len(self.layers)
-        parent = None
-        for depth, layer in enumerate(self.layers):
-            square = self.config.radius * spread / 4**depth
-            answers = [cell.answer(sources, square) for cell in layer]
-            far = max(answers, default=0.0) < self.config.recruit_below**2
-            if far and (depth == 0 or (parent is not None and parent.usage >= self.config.mature)):
-                born = NaiveCell(sources, 0.5 / pool, 1 + self.options)
-                least = min(layer, key=lambda cell: cell.usage, default=None)
-                if len(layer) < self.room:
-                    layer.append(born)
-                elif least.usage < 1:
-                    layer[layer.index(least)] = born
-                answers = [cell.answer(sources, square) for cell in layer]
-            for cell, answer in zip(layer, answers, strict=True):
-                cell.says = answer / sum(answers) if sum(answers) > 0 else 0.0
-                cell.usage = (1 - 1 / self.config.usage_span) * cell.usage + cell.says
-            parent = layer[answers.index(max(answers))] if max(answers, default=0.0) > 0 else None
-
-    def begin(self, observation):
-        for cell in self.cells:
-            cell.tags = [0.0] * len(cell.tags)
-        self.look(observation)
-        self.shift = 0.0
-        self.chances = self.policy()
-
-    def observe(self, action, reward, observation, terminated):
-        for cell in self.cells:
-            cell.said = cell.says
-        self.look(observation)
-        self.steps += 1
-        self.learn(action, reward, terminated)
-        self.chances = self.policy()
-
-    def learn(self, action, reward, terminated):
-        config, pool = self.config, self.room * len(self.layers)
-        if self.range == 0:
-            self.range = 16 * abs(reward)
-        value = self.range * self.reading(0, said=True)
-        following = 0.0 if terminated else self.range * self.reading(0)
-        target = reward + config.discount * following
-        while self.range < 8 * max(abs(target), abs(value)):  # a wider range: values stay what they are
-            self.range *= 2
-            for cell in self.cells:
-                cell.worth[0] = 0.5 / pool + (cell.worth[0] - 0.5 / pool) / 2
-        if self.range == 0:
-            return
-        error, shift = target - value, self.shift
-        self.error_square += (error**2 - self.error_square) * max(1e-3, 1 / self.steps)
-        clip = config.advantage_clip
-        advantage = min(max(error / sqrt(self.error_square + 1e-30), -clip), clip)
-        share = 1 / max(sum(cell.said**2 for cell in self.cells), 1e-6)
-        fade = config.discount * config.trace_decay
-        overlap = sum(cell.tags[0] * cell.said for cell in self.cells)
-        rate = config.critic_rate * share
-        mark, pace, bonus = rate * (1 - fade * overlap), (error + shift) / self.range, -rate * shift / self.range
-        self.move(0, fade, mark, pace, bonus)
-        self.shift = 0.0 if terminated else self.range * self.reading(0) - following
-        rate = config.actor_rate * share / config.policy_range
-        entropy = -sum(p * log(p + 1e-12) for p in self.chances)
-        for k, p in enumerate(self.chances):
-            wider = -p * (log(p + 1e-12) + entropy)
-            self.move(1 + k, fade, rate * ((k == action) - p), advantage, rate * config.entropy * wider)
-
-    def move(self, k, fade, mark, pace, bonus):
-        pool = self.room * len(self.layers)
-        for cell in self.cells:
-            cell.tags[k] = fade * cell.tags[k] + mark * cell.said
-            cell.worth[k] = max(cell.worth[k] + (pace * cell.tags[k] + bonus * cell.said) / (2 * pool), 0.0)
-        whole = sum(cell.worth[k] for cell in self.cells)
-        if whole > 1:
-            for cell in self.cells:
-                cell.worth[k] /= whole

@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 NAMES = [
-    *("activations", "topology", "network", "estimators"),
+    *("activations", "builder", "network", "estimators"),
     *("agents.agent", "agents.pictures", "envs.schedules", "envs.drift_cartpole"),
 ]
 

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from dynlive_rl import LearningRule, Network
 from dynlive_rl.kernels.layout import ActivationCode
 from graphs import fill, random_network
+from networks import learners
 
 TINY = 1e-7  # a step so small that it shows the signal and moves nothing
 SMOOTH = ("identity", "square", "power", "sigmoid", "bump")
@@ -18,8 +19,8 @@ RULES = {
 }
 
 
-def learners(net):
-    return [j for layer in net.layers if layer.kind != "input" for j in layer.ids if net.sources(j).size]
+def connected(net):
+    return [j for j in learners(net) if net.sources(j).size]
 
 
 def row(net, j):
@@ -43,7 +44,7 @@ def slope_along(array, forward, backward, objective, h=1e-5):
 def assert_exact(net, objective, learn):
     """Compare every neuron's change in one tiny step with finite differences taken before it."""
     expected, thresholds = {}, {}
-    for j in learners(net):
+    for j in connected(net):
         slots = range(net.arrays.first[j], net.arrays.first[j] + net.arrays.degree[j])
         expected[j] = [slope_along(net.arrays.strength, a, b, objective) for a, b in pairwise(slots)]
         if net.arrays.activation[j] in (ActivationCode.RELU, ActivationCode.SIGMOID):
@@ -53,7 +54,7 @@ def assert_exact(net, objective, learn):
     learn()
     signal = (net.arrays.strength - before[0]) / TINY / np.repeat(net.arrays.rate, np.diff(net.arrays.first))
     moved = (net.arrays.threshold - before[1]) / TINY / net.arrays.rate
-    for j in learners(net):
+    for j in connected(net):
         g = signal[row(net, j)]
         assert_allclose(g.sum(), 0, atol=1e-6)
         assert_allclose(g[:-1] - g[1:], expected[j], rtol=1e-5, atol=1e-6)
@@ -116,7 +117,7 @@ def test_relu_follows_the_gradient_between_its_kinks(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_tags_hold_the_gradient_of_the_last_cycle(seed):
+def test_traces_hold_the_gradient_of_the_last_cycle(seed):
     rule = LearningRule(credit_gain=1.0)
     net = random_network(seed, rule, activations=SMOOTH, connect=1.0)
     rng = np.random.default_rng(seed)
@@ -131,14 +132,14 @@ def test_tags_hold_the_gradient_of_the_last_cycle(seed):
         return rewards @ net.propagate(x)
 
     expected = {}
-    for j in learners(net):
+    for j in connected(net):
         slots = range(net.arrays.first[j], net.arrays.first[j] + net.arrays.degree[j])
         expected[j] = [slope_along(net.arrays.strength, a, b, objective) for a, b in pairwise(slots)]
     objective()
-    net.mark(rewards, decay=0.5)
+    net.update_traces(rewards, decay=0.5)
     for j, slopes in expected.items():
-        tag = net.arrays.tag[row(net, j)]
-        assert_allclose(tag[:-1] - tag[1:], slopes, rtol=1e-5, atol=1e-7)
+        trace = net.arrays.trace[row(net, j)]
+        assert_allclose(trace[:-1] - trace[1:], slopes, rtol=1e-5, atol=1e-7)
 
 
 def test_credit_gain_multiplies_once_per_connection_on_the_way():

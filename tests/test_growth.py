@@ -7,18 +7,15 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dynlive_rl import DynLiveAgent, LearningRule, Network, NetworkBuilder
+from dynlive_rl import DynLiveAgent, LearningRule, Network
 from dynlive_rl.agents import AgentConfig
-from test_plasticity import assert_sound
+from networks import assert_sound, reader
 
 
-def reader(inputs, *, connect=1.0, **settings):
-    """One output that reads the inputs directly."""
+def growing_reader(inputs, *, connect=1.0, **settings):
+    """One output that reads the inputs directly, and grows where the signal asks for it."""
     rule = LearningRule(**{"step": "adam", "growth": "signal", "growth_probability": 1.0} | settings)
-    build = NetworkBuilder(0, rule=rule, dtype="float64")
-    eyes, out = build.add_inputs(inputs), build.add_outputs(1, "identity")
-    build.allow(out, sources=eyes)
-    return build.build(connect=connect)
+    return reader(inputs, rule=rule, connect=connect)
 
 
 def study(net, source, rng, times=300):
@@ -36,7 +33,7 @@ def study(net, source, rng, times=300):
 def test_what_was_pruned_comes_back_when_it_is_needed_and_only_growth_brings_it(seed):
     errors = {}
     for growth in ("signal", "none"):
-        net = reader(8, growth=growth, growth_probability=0.1, prune_fraction=0.3, learning_rate=0.01)
+        net = growing_reader(8, growth=growth, growth_probability=0.1, prune_fraction=0.3, learning_rate=0.01)
         rng = np.random.default_rng(seed)
         out = net.output_ids[0]
         for source in (0, 3, 6, 0):  # and back to what it knew first
@@ -50,7 +47,7 @@ def test_what_was_pruned_comes_back_when_it_is_needed_and_only_growth_brings_it(
 
 def test_a_neuron_with_few_of_thousands_of_sources_looks_at_no_more_than_it_has():
     rng = np.random.default_rng(0)
-    net = reader(4000, connect=0.0005, learning_rate=1e-9)
+    net = growing_reader(4000, connect=0.0005, learning_rate=1e-9)
     for _ in range(8):
         before = net.connections
         net.rehearse(rng.random((4, 4000)), rng.normal(size=(4, 1)))
@@ -63,7 +60,7 @@ def test_a_neuron_with_few_of_thousands_of_sources_looks_at_no_more_than_it_has(
 @pytest.mark.parametrize("step", ["sgd", "adam"])
 def test_a_new_connection_is_faint_and_not_pruned_at_once(step, fraction):
     rng = np.random.default_rng(0)
-    net = reader(40, connect=0.25, learning_rate=1e-9, prune_fraction=fraction, step=step)
+    net = growing_reader(40, connect=0.25, learning_rate=1e-9, prune_fraction=fraction, step=step)
     old = net.sources(net.output_ids[0]).tolist()
     net.rehearse(rng.random((4, 40)), rng.normal(size=(4, 1)))
     out = net.output_ids[0]
@@ -79,7 +76,7 @@ def test_a_new_connection_is_faint_and_not_pruned_at_once(step, fraction):
 @pytest.mark.parametrize("wanted", [1.0, -1.0])
 def test_weak_connections_stay_while_they_get_stronger(wanted):
     """Two outputs read the same faint input, which is what the one needs and what the other must not say."""
-    net = reader(5, learning_rate=1e-4, growth="none", prune_fraction=0.5, mature=0)
+    net = growing_reader(5, learning_rate=1e-4, growth="none", prune_fraction=0.5, mature=0)
     out = net.output_ids[0]
     net.set_strength(out, 2, 0.01)
     rng = np.random.default_rng(0)

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from dynlive_rl import LearningRule
 from graphs import OWN, fill, random_network
 from naive import NaiveNetwork
+from networks import assert_same_weights
 
 RULES = {
     "simplex": {},
@@ -37,15 +38,6 @@ BATCHED = [name for name in RULES if not name.startswith("original")]
 seeds = st.integers(0, 10**6)
 
 
-def assert_same(net, twin, tolerance=1e-9):
-    for j, neuron in twin.neurons.items():
-        assert net.sources(j).tolist() == sorted(neuron.strengths)
-        assert_allclose(
-            net.strengths(j), [neuron.strengths[i] for i in sorted(neuron.strengths)], rtol=tolerance, atol=tolerance
-        )
-        assert_allclose(net.threshold(j), neuron.threshold, rtol=tolerance, atol=tolerance)
-
-
 @pytest.mark.parametrize("name", RULES)
 @given(seed=seeds)
 def test_propagate_and_reinforce_agree_with_the_twin(name, seed):
@@ -60,7 +52,7 @@ def test_propagate_and_reinforce_agree_with_the_twin(name, seed):
         rewards = rng.normal(size=len(net.output_ids))
         net.reinforce(rewards, hops=hops, cycle=cycle)
         twin.reinforce(rewards, hops=hops, cycle=cycle)
-        assert_same(net, twin)
+        assert_same_weights(net, twin)
 
 
 @pytest.mark.parametrize("name", BATCHED)
@@ -75,12 +67,12 @@ def test_rehearse_agrees_with_the_twin(name, seed, cycles):
         rewards = rng.normal(size=(b, cycles, len(net.output_ids)))
         outputs = net.rehearse(x, rewards, hops=hops)
         assert_allclose(outputs, twin.rehearse(x, rewards, hops), rtol=0, atol=1e-9)
-        assert_same(net, twin)
+        assert_same_weights(net, twin)
 
 
 @pytest.mark.parametrize("name", BATCHED)
 @given(seed=seeds, hops=st.sampled_from([1, 2, 10**9]))
-def test_mark_and_surprise_agree_with_the_twin(name, seed, hops):
+def test_traces_and_steps_along_them_agree_with_the_twin(name, seed, hops):
     net = random_network(seed, LearningRule(**RULES[name]))
     twin = NaiveNetwork(net, OWN)
     rng = np.random.default_rng(seed)
@@ -88,12 +80,12 @@ def test_mark_and_surprise_agree_with_the_twin(name, seed, hops):
         x = rng.uniform(size=net.input_count)
         assert_allclose(net.propagate(x), twin.propagate(x), rtol=0, atol=1e-9)
         rewards = rng.normal(size=len(net.output_ids))
-        net.mark(rewards, decay=0.8, hops=hops)
-        twin.mark(rewards, 0.8, hops)
+        net.update_traces(rewards, decay=0.8, hops=hops)
+        twin.update_traces(rewards, 0.8, hops)
         delta, bound = float(rng.normal(scale=2)), float(rng.choice([0.1, 2.0]))
-        net.surprise(delta, bound=bound)
-        twin.surprise(delta, bound)
-        assert_same(net, twin)
+        net.apply_td_error(delta, bound=bound)
+        twin.apply_td_error(delta, bound)
+        assert_same_weights(net, twin)
 
 
 @given(seed=seeds)
@@ -109,7 +101,7 @@ def test_learning_before_the_first_cycles_and_after_a_reset(seed):
                 rewards = rng.normal(size=len(net.output_ids))
                 net.reinforce(rewards, cycle=cycle)
                 twin.reinforce(rewards, cycle=cycle)
-                assert_same(net, twin)
+                assert_same_weights(net, twin)
         net.reset()
         twin.reset()
 

@@ -8,9 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import LearningRule, Network
 from dynlive_rl.kernels import batch
-from graphs import random_network
+from graphs import OWN, random_network
 from naive import NaiveNetwork
-from test_plasticity import assert_sound, rows
+from networks import assert_same_weights, assert_sound, rows
 
 
 def layered(seed=0, *, hidden=8, inputs=3, dtype="float64", **settings):
@@ -31,14 +31,11 @@ def test_the_twin_recruits_the_same(seed, cycles, size):
     rng = np.random.default_rng(seed)
     net = random_network(seed, LearningRule(recruit_below=1.0, mature=0, learning_rate=0.01), connect=1.0)
     net.retire(2, mature=0)
-    twin = NaiveNetwork(net, own={"bump": (lambda s: 4 * s * (1 - s), lambda s: 4 - 8 * s)})
+    twin = NaiveNetwork(net, OWN)
     for _ in range(3):
         x, r = rng.random((size, cycles, net.input_count)), rng.normal(size=(size, cycles, len(net.output_ids)))
         assert_allclose(net.rehearse(x, r), twin.rehearse(x, r), atol=1e-9)
-        for j, neuron in twin.neurons.items():
-            assert sorted(neuron.strengths) == net.sources(j).tolist()
-            assert_allclose([neuron.strengths[i] for i in sorted(neuron.strengths)], net.strengths(j), atol=1e-9)
-            assert_allclose(neuron.threshold, net.threshold(j), atol=1e-9)
+        assert_same_weights(net, twin)
     assert_sound(net)
 
 

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import LearningRule, Network, NetworkBuilder
+from dynlive_rl.messages import MessageNetwork
 
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float), np.array([0, 1, 1, 0])
 
@@ -161,11 +162,11 @@ def test_the_original_rule_knows_no_batches():
         net.fit(*XOR, epochs=1, progress_bar=False)
 
 
-@pytest.mark.parametrize("engine", ["kernels", "messages"])
+@pytest.mark.parametrize("engine", [lambda net: net, MessageNetwork], ids=["kernels", "messages"])
 def test_free_strengths_take_no_infinite_inputs(engine):
     build = NetworkBuilder(0, rule="free", dual_rail=False)
     inputs = build.add_inputs(1)
     build.allow(build.add_outputs(1, "identity"), sources=inputs)
-    net = build.build(engine=engine)
+    net = engine(build.build())
     with pytest.raises(ValueError, match="inputs must be finite, but contain inf"):
         net.propagate([np.inf])

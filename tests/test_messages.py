@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from dynlive_rl import LearningRule, Network, NetworkBuilder, register_activation
 from dynlive_rl.messages import MessageNetwork
 from graphs import ACTIVATIONS, fill, random_network
+from networks import assert_same_state, assert_same_weights, learners
 
 # A gentle one of our own: 50 cycles of a steep one in a loop are chaos, in which the last bits of a sum come to matter.
 register_activation("hill", lambda s: 0.25 + s * (1 - s), lambda s: 1 - 2 * s)
@@ -31,14 +32,6 @@ RULES = {
 }
 
 
-def assert_same(kernels, messages):
-    for layer in kernels.layers:
-        for j in layer.ids if layer.kind != "input" else ():
-            assert kernels.sources(j).tolist() == messages.sources(j).tolist()
-            assert_allclose(messages.strengths(j), kernels.strengths(j), rtol=0, atol=1e-9)
-            assert_allclose(messages.threshold(j), kernels.threshold(j), rtol=0, atol=1e-9)
-
-
 def live_and_compare(kernels, messages, seed, cycles):
     rng = np.random.default_rng(seed)
     for _ in range(cycles):
@@ -49,7 +42,7 @@ def live_and_compare(kernels, messages, seed, cycles):
         hops = int(rng.choice([1, 2, 3, 10**9]))
         kernels.reinforce(rewards, hops=hops, cycle=cycle)
         messages.reinforce(rewards, hops=hops, cycle=cycle)
-    assert_same(kernels, messages)
+    assert_same_weights(kernels, messages)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -92,40 +85,38 @@ def test_they_agree_on_what_has_lived_and_been_damaged(name, seed):
     rng = np.random.default_rng(seed)
     fill(kernels, rng, 5)
     kernels.reinforce(rng.normal(size=len(kernels.output_ids)))
-    inputs, learners = kernels.layers[0].ids, [j for layer in kernels.layers[1:] for j in layer.ids]
-    kernels.add_connection(learners[-1], kernels.add_neuron(1, [*inputs, learners[-1]]))
-    kernels.kill([inputs[0], *learners[:-1:3]])
+    inputs, others = kernels.layers[0].ids, learners(kernels)
+    kernels.add_connection(others[-1], kernels.add_neuron(1, [*inputs, others[-1]]))
+    kernels.kill([inputs[0], *others[:-1:3]])
     kernels.reset()
     live_and_compare(kernels, MessageNetwork(kernels), seed, cycles=10)
 
 
-def small(engine="kernels", **settings):
+def small(**settings):
     build = NetworkBuilder(0, dtype="float64", dual_rail=True, **settings)
     inputs = build.add_inputs(2)
     hidden = build.add_neurons(3)
     out = build.add_outputs(2)
     build.allow(hidden, sources=[*inputs, *hidden])
     build.allow(out, sources=hidden)
-    return build.build(engine=engine)
+    return build.build()
 
 
-def test_the_builder_and_load_take_an_engine(tmp_path):
-    kernels, messages = small(), small("messages")
+def test_a_network_and_one_from_a_file_live_on_as_messages(tmp_path):
+    kernels, messages = small(), MessageNetwork(small())
     kernels.save(tmp_path / "net.dynlive")
-    loaded = Network.load(tmp_path / "net.dynlive", engine="messages")
-    assert isinstance(messages, MessageNetwork)
-    assert isinstance(loaded, MessageNetwork)
+    loaded = MessageNetwork(Network.load(tmp_path / "net.dynlive"))
     for _ in range(3):
         for net in (kernels, messages, loaded):
             net.propagate([0.3, 0.9])
             net.reinforce([1.0, -1.0])
-    assert_same(kernels, messages)
-    assert_same(kernels, loaded)
+    assert_same_weights(kernels, messages)
+    assert_same_weights(kernels, loaded)
     assert_allclose(messages.outputs, kernels.outputs, atol=1e-12)
 
 
 def test_a_reset_starts_from_rest_with_strengths_kept():
-    kernels, messages = small(), small("messages")
+    kernels, messages = small(), MessageNetwork(small())
     for net in (kernels, messages):
         net.propagate([0.3, 0.9])
         net.reinforce([1.0, -1.0])
@@ -133,7 +124,7 @@ def test_a_reset_starts_from_rest_with_strengths_kept():
         net.reset()
         assert net.cycles == 0
         assert not net.outputs.any()
-    assert_same(kernels, messages)
+    assert_same_weights(kernels, messages)
     assert_allclose(messages.propagate([0.2, 0.2]), kernels.propagate([0.2, 0.2]), atol=1e-12)
 
 
@@ -144,8 +135,7 @@ def test_a_message_network_leaves_the_one_it_comes_from_alone():
     messages = MessageNetwork(net)
     messages.propagate([0.1, 0.2])
     messages.reinforce([1.0, 1.0])
-    for name, array in net.get_state().items():
-        np.testing.assert_array_equal(array, before[name])
+    assert_same_state(net, before)
 
 
 @pytest.mark.parametrize(
@@ -160,18 +150,16 @@ def test_a_message_network_leaves_the_one_it_comes_from_alone():
 )
 def test_wrong_calls_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
-        call(small("messages"))
+        call(MessageNetwork(small()))
 
 
-def test_unknown_engines_and_random_growth_are_refused():
-    with pytest.raises(ValueError, match="engine must be 'kernels' or 'messages', not 'torch'"):
-        small("torch")
+def test_random_growth_is_refused():
     with pytest.raises(ValueError, match="the message engine grows no connections"):
-        small("messages", rule="original")
+        MessageNetwork(small(rule="original"))
 
 
 async def run_inside_a_loop():
-    net = small("messages")
+    net = MessageNetwork(small())
     net.propagate([0.3, 0.9])
     net.reinforce([1.0, -1.0])
     return net.outputs

@@ -1,4 +1,4 @@
-"""Edits by hand and damage: the simplex holds, ids and what was learned stay, and compiled code does not notice."""
+"""Edits by hand: the simplex holds, ids and what was learned stay, and compiled code does not notice."""
 
 import numpy as np
 import pytest
@@ -6,57 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dynlive_rl import DynLiveAgent, LearningRule, Network, NetworkBuilder
+from dynlive_rl import LearningRule, Network, NetworkBuilder
 from dynlive_rl.kernels import batch, online
 from graphs import fill, random_network
-
-
-def living(net, *kinds):
-    return [j for layer in net.layers if layer.kind in kinds for j in layer.ids if net.arrays.gain[j] > 0]
-
-
-def rows(net):
-    """Every neuron's sources, strengths, moments, threshold, by id."""
-    a = net.arrays
-    kept = {}
-    for j in living(net, "hidden", "output"):
-        row = slice(a.first[j], a.first[j] + a.degree[j])
-        order = np.argsort(a.source[row])
-        kept[j] = (
-            a.source[row][order], a.delay[row][order], a.strength[row][order], a.moments[:, row][:, order],
-            np.append(a.neuron[:, j], a.table[1:, j]),
-        )  # fmt: skip
-    return kept
-
-
-def assert_same_row(one, other):
-    for a, b in zip(one, other, strict=True):
-        assert_array_equal(a, b)
-
-
-def assert_sound(net):
-    """The structure that kernels rely on, and strengths that sum to 1 unless they are free."""
-    a, free = net.arrays, net.rule.constraint == "free"
-    assert a.first[0] == 0
-    assert a.first[-1] == a.link.shape[1] == a.connection.shape[1]
-    assert a.connection.flags.c_contiguous
-    assert a.link.flags.c_contiguous
-    inputs = set(living(net, "input"))
-    depth = {j: k for k, layer in enumerate(net.layers) for j in layer.ids}
-    assert a.order.tolist() == [j for layer in net.layers if layer.kind != "input" for j in layer.ids]
-    assert set(a.outputs.tolist()) == {j for layer in net.layers if layer.kind == "output" for j in layer.ids}
-    for j in range(a.degree.size):
-        row = a.strength[a.first[j] : a.first[j + 1]]
-        assert (row[: a.degree[j]] != 0).all() if free else (row[: a.degree[j]] > 0).all()
-        assert (row[a.degree[j] :] == 0).all()
-        sources = a.source[a.first[j] : a.first[j + 1]]
-        assert np.unique(sources).size == sources.size
-        if a.degree[j] and not (net.rule.reserve or free):
-            assert_allclose(row.sum(), 1, atol=1e-6 if row.dtype == np.float32 else 1e-12)
-        for i, late in zip(sources.tolist(), a.delay[a.first[j] : a.first[j + 1]], strict=True):
-            assert late == (i not in inputs and depth[i] >= depth[j])
-        assert j in depth or row.size == 0
-
+from networks import assert_same_row, assert_same_state, assert_sound, living, rows
 
 EDITS = ["add_connection", "remove_connection", "set_strength", "add_neuron", "remove_neuron", "kill", "cut", "learn"]
 
@@ -136,8 +89,7 @@ def test_an_edited_network_is_saved_and_goes_on(constraint, seed, edits, tmp_pat
     for one in (net, other):
         one.propagate(np.full(net.input_count, 0.3))
         one.reinforce(np.ones(len(net.output_ids)))
-    for name, array in net.get_state().items():
-        assert_array_equal(array, other.get_state()[name])
+    assert_same_state(net, other)
 
 
 def test_nothing_is_compiled_again():
@@ -286,98 +238,6 @@ def test_removing_what_nobody_reads_changes_nothing():
     with pytest.raises(ValueError, match=f"there is no neuron {silent}$"):
         net.remove_neuron(silent)
     assert net.add_neuron(1, net.layers[0].ids) == 14  # its id is not used again
-
-
-# -- damage --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("growth", ["signal", "random"])
-@pytest.mark.parametrize("activation", ["sigmoid", "relu", "bump"])
-def test_the_dead_stay_dead(activation, growth):
-    rule = LearningRule(growth=growth, growth_probability=1.0, learning_rate=0.05)
-    net = Network.layered(inputs=2, hidden=(4,), outputs=2, activation=activation, seed=0, rule=rule)
-    dead = [net.layers[0].ids[1], net.layers[1].ids[0], net.layers[1].ids[3]]
-    net.kill(dead)
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        net.propagate(rng.random(2))
-        net.reinforce(rng.normal(size=2))
-        net.rehearse(rng.random((4, 2)), rng.normal(size=(4, 2)))
-        assert_array_equal(net.activity[dead[1:]], 0)
-    assert not np.isin(dead, np.concatenate([net.sources(j) for j in living(net, "hidden", "output")])).any()
-    assert all(net.sources(j).size == 0 for j in dead)
-    assert_sound(net)
-
-
-def test_an_agent_survives_damage_and_learns_on():
-    agent = DynLiveAgent("CartPole-v1", seed=0).learn(400)
-    for net in (agent.actor, agent.critic):
-        net.kill(net.layers[1].ids[:40])
-        assert net.cut(0.1, seed=0) > 0
-        assert_sound(net)
-    untouched = agent.actor.arrays.connection.copy()
-    agent.learn(300)
-    assert (agent.actor.arrays.connection != untouched).any()
-    for net in (agent.actor, agent.critic):
-        assert_sound(net)
-        assert all(net.sources(j).size == 0 for j in net.layers[1].ids[:40])
-        assert not np.isin(net.layers[1].ids[:40], net.sources(net.output_ids[0])).any()
-        assert np.isfinite(net.arrays.connection).all()
-    with pytest.raises(ValueError, match="an agent's network keeps its neurons and allowed connections: edit a copy"):
-        agent.actor.add_neuron(1, [0])
-
-
-@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
-def test_a_cut_takes_a_fraction_and_leaves_everyone_one(fraction):
-    net = Network.layered(inputs=10, hidden=(20,), outputs=3, seed=0)
-    before = net.connections
-    lost = net.cut(fraction, seed=1)
-    assert net.connections == before - lost
-    assert lost == (round(fraction * before) if fraction < 1 else before - 23)
-    assert all(net.sources(j).size >= 1 for j in living(net, "hidden", "output"))
-    assert_sound(net)
-    other = Network.layered(inputs=10, hidden=(20,), outputs=3, seed=0)
-    other.cut(fraction, seed=1)
-    assert_array_equal(net.arrays.strength, other.arrays.strength)
-
-
-def test_the_least_heard_of_the_mature_retire():
-    net = Network.layered(inputs=3, hidden=(6,), outputs=2, seed=1)
-    heard = {j: sum(net.strengths(k)[net.sources(k) == j].sum() for k in net.output_ids) for j in net.layers[1].ids}
-    for out in net.output_ids:
-        net.set_strength(out, 8, 0.01)
-        net.set_strength(out, 10, 0.02)
-    assert net.retire(2) == []
-    assert net.retire(2, mature=0) == [8, 10]
-    assert net.retire(1, mature=0) not in ([8], [10])
-    assert net.connections == sum(net.sources(j).size for j in living(net, "hidden", "output"))
-    assert len(heard) == 6
-
-
-# -- the budget ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("growth", ["signal", "random"])
-@given(seed=st.integers(0, 10**6), room=st.integers(0, 12))
-def test_growth_keeps_to_the_budget(growth, seed, room):
-    rng = np.random.default_rng(seed)
-    start = Network.layered(inputs=5, hidden=(6,), outputs=2, seed=seed, connect=0.3).connections
-    settings = {"growth": growth, "growth_probability": 1.0, "learning_rate": 1e-6, "max_connections": start + room}
-    net = Network.layered(inputs=5, hidden=(6,), outputs=2, seed=seed, connect=0.3, rule=LearningRule(**settings))
-    for _ in range(5):
-        net.propagate(rng.random(5))
-        net.reinforce(-np.ones(2))
-        net.rehearse(rng.random((4, 5)), rng.normal(size=(4, 2)))
-        assert net.connections <= start + room
-    assert net.connections == start + room
-    with pytest.raises(
-        ValueError, match=f"max_connections is {start + room}, and there are {start + room} connections"
-    ):
-        net.add_neuron(1, [0])
-    net.rule = LearningRule(**settings | {"max_connections": None})
-    net.rehearse(rng.random((4, 5)), rng.normal(size=(4, 2)))
-    net.reinforce(-np.ones(2))
-    assert net.connections > start + room
 
 
 # -- what cannot be ------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def adapt(name: str, agent: str, seed: int) -> dict[str, Any]:
         ours.warm_up()
         course.begin()
         ours.learn(course.budget, callback=lambda _: not course.passed(ours.num_timesteps, ours), progress_bar=False)
-        return course.result() | {"worlds": ours.worlds}
+        return course.result() | {"worlds": ours.task_changes}
     tuned: Tuned = THEIRS[agent]
     changes = {key: _faster(value, tuned.envs) for key, value in gym.spec(study.env_id).kwargs.items()}
     extra = train_sb3(study.env_id, seed, course, agent=agent, tuned=tuned, world={**changes, "world": seed})

@@ -4,7 +4,7 @@ Kernels read the numbers as the fields of one record, which is generated from th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -313,12 +313,12 @@ class AgentConfig:
     (10000, 128)
     """
 
-    rehearsal: RehearsalConfig = RehearsalConfig()
-    optimisation: OptimisationConfig = OptimisationConfig()
-    exploration: ExplorationConfig = ExplorationConfig()
-    world_change: WorldChangeConfig = WorldChangeConfig()
-    network: NetworkConfig = NetworkConfig()
-    actions: ActionConfig = ActionConfig()
+    rehearsal: RehearsalConfig = field(default_factory=RehearsalConfig)
+    optimisation: OptimisationConfig = field(default_factory=OptimisationConfig)
+    exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
+    world_change: WorldChangeConfig = field(default_factory=WorldChangeConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    actions: ActionConfig = field(default_factory=ActionConfig)
 
     def __post_init__(self) -> None:
         check_groups(self)

@@ -160,6 +160,7 @@ def make_like(agent: "DynLiveAgent", env: Any, render_mode: str | None) -> gym.E
 
 
 def pixels_of(figure: Any) -> NDArray[np.uint8]:
+    """Return a figure as pixels (height, width, 3)."""
     figure.canvas.draw()
     pixels: NDArray[np.uint8] = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
     return pixels

@@ -1,6 +1,6 @@
 """The default configuration of live mode, and the only place where its numbers stand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,11 +112,11 @@ class LiveConfig:
     themselves.
     """
 
-    cells: CellConfig = CellConfig()
-    optimisation: LiveOptimisationConfig = LiveOptimisationConfig()
-    exploration: LiveExplorationConfig = LiveExplorationConfig()
-    world_change: WorldChangeConfig = WorldChangeConfig()
-    actions: ActionConfig = ActionConfig()
+    cells: CellConfig = field(default_factory=CellConfig)
+    optimisation: LiveOptimisationConfig = field(default_factory=LiveOptimisationConfig)
+    exploration: LiveExplorationConfig = field(default_factory=LiveExplorationConfig)
+    world_change: WorldChangeConfig = field(default_factory=WorldChangeConfig)
+    actions: ActionConfig = field(default_factory=ActionConfig)
 
     def __post_init__(self) -> None:
         check_groups(self)

@@ -15,9 +15,9 @@ KINDS = (int, float)
 def settings_dtype(config: type[Any], **more: type) -> np.dtype[np.void]:
     """Return the record type of all numbers in a configuration's groups, 8 bytes each, and of more fields.
 
-    A configuration is a dataclass whose fields are groups, dataclasses in their turn, with defaults.
+    A configuration is a dataclass whose fields are groups, dataclasses in their turn.
     """
-    groups = (type(group.default) for group in fields(config))
+    groups: list[Any] = [group.type for group in fields(config)]
     numbers = [(field.name, field.type) for group in groups for field in fields(group)] + list(more.items())
     return np.dtype([(name, np.int64 if kind is int else np.float64) for name, kind in numbers if kind in KINDS])
 
@@ -38,7 +38,8 @@ def settings_record(config: Any, dtype: np.dtype[np.void], **more: float) -> NDA
 def check_groups(config: Any) -> None:
     """Check that all groups are of their types; a mapping, as a saved agent has it, becomes one."""
     for field in fields(config):
-        kind, value = type(field.default), getattr(config, field.name)
+        kind: Any = field.type
+        value = getattr(config, field.name)
         if isinstance(value, Mapping):
             object.__setattr__(config, field.name, kind(**value))
         elif not isinstance(value, kind):

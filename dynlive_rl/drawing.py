@@ -342,6 +342,7 @@ def to_networkx(network: "Network") -> Any:
 
 
 def require_pyplot() -> Any:
+    """Return matplotlib.pyplot; ImportError with one sentence where it is not installed."""
     try:
         import matplotlib
     except ImportError:

@@ -189,15 +189,15 @@ def headline(rows: list[dict[str, Any]]) -> str:
     stands beside it.
     """
     lines = [
-        "| environment (threshold) | steps to solve, median | stays | final | rival with the fewest steps | best final of a rival |",
+        "| environment (threshold) | steps to solve: median | stays | final | rival with the fewest steps "
+        "| best final of a rival |",
         "|---|---|---|---|---|---|",
     ]
     for ours in (row for row in rows if row["agent"] == US):
         rivals = [row for row in rows if row["env"] == ours["env"] and not row["agent"].startswith(US)]
         quick = sorted((row for row in rivals if not row["steps"]["more"]), key=lambda row: row["steps"]["median"])
-        named = quick[:1] + [row for row in quick if row["solved"] == 1 and row is not quick[0]][:1]
-        if named and named[0]["solved"] == 1:
-            named = named[:1]
+        always = [row for row in quick if row["solved"] == 1]
+        named = quick[:1] if quick[:1] == always[:1] else quick[:1] + always[:1]
         best = max(rivals, key=lambda row: row["final"], default=None)
         cells = [
             f"{ours['env']} ({ours['threshold']:g})",

@@ -181,8 +181,8 @@ def taken(group: list[Run]) -> NDArray[np.float64]:
 def table(groups: dict[tuple[str, str], list[Run]]) -> str:
     """Return all change studies as one Markdown table, and the damage study as another."""
     lines = [
-        "| study | agent | seeds | changes | median | mean (95 %) | not back | first ten | last ten | last ÷ first "
-        "| mean ÷ dynlive |",
+        "| study | agent | seeds | changes | median | mean (95 %) | not back | first ten | last ten "
+        "| last ÷ first (95 %) | mean ÷ dynlive |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (study, agent), group in groups.items():
@@ -192,13 +192,13 @@ def table(groups: dict[tuple[str, str], list[Run]]) -> str:
         low, high = interval(steps.mean(axis=1), np.mean)
         missed = np.mean([k is None for run in group for k in run["recoveries"][1:]])
         long = steps.shape[1] >= 20
-        first, last = steps[:, :10].mean(), steps[:, -10:].mean()
+        first, last = steps[:, :10].mean(axis=1), steps[:, -10:].mean(axis=1)
         ours = groups.get((study, "dynlive"))
         times = steps.mean() / taken(ours).mean() if ours and agent != "dynlive" else None
         lines.append(
             f"| {study} | {agent} | {len(group)} | {steps.shape[1]} | {np.median(steps):,.0f} "
             f"| {steps.mean():,.0f} ({low:,.0f}–{high:,.0f}) | {missed:.0%} "
-            + (f"| {first:,.0f} | {last:,.0f} | {last / first:.2f} " if long else "| – | – | – ")
+            + (f"| {first.mean():,.0f} | {last.mean():,.0f} | {ratio(last, first)} " if long else "| – | – | – ")
             + (f"| {times:.1f} |" if times else "| – |")
         )
     if group := groups.get((DAMAGE, "dynlive"), []):
@@ -213,6 +213,16 @@ def table(groups: dict[tuple[str, str], list[Run]]) -> str:
             worst = f"> {AFTERWARDS:,}" if np.isinf(back.max()) else f"{back.max():,.0f}"
             lines.append(f"| {name} % | {len(group)} | {at_once:.0%} | {np.median(back):,.0f} | {worst} |")
     return "\n".join(lines)
+
+
+def ratio(some: NDArray[np.float64], others: NDArray[np.float64]) -> str:
+    """Return the ratio of two means over the same runs, with a 95 % bootstrap interval where there are several."""
+    times = f"{some.mean() / others.mean():.2f}"
+    if len(some) < 2:
+        return times
+    drawn = np.random.default_rng(0).integers(len(some), size=(5_000, len(some)))
+    low, high = np.percentile(some[drawn].mean(axis=1) / others[drawn].mean(axis=1), [2.5, 97.5])
+    return f"{times} ({low:.2f}–{high:.2f})"
 
 
 def draw(groups: dict[tuple[str, str], list[Run]], folder: Path) -> None:

@@ -122,15 +122,19 @@ def made_otherwise(
         run = there.get((env_id, agent, seed))
         if run is not None and (run["budget"], run["evaluation_episodes"]) != wanted:
             names.append(f"{env_id} {agent} seed {seed}")
-    return ", ".join(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def report(done: list[Run], folder: Path) -> str:
-    """Write what the runs add up to, and a short table of our agent beside its best rivals; return the long table."""
+    """Write what the runs add up to, and short tables: our agent beside its best rivals, and a step's time.
+
+    Returns the long table.
+    """
     text = figures.write(done, folder)
     rows = figures.summary(done)
     if any(row["agent"] in OURS for row in rows) and not all(row["agent"] in OURS for row in rows):
         (folder / "headline.md").write_text(figures.headline(rows) + "\n")
+        (folder / "costs.md").write_text(figures.costs(rows) + "\n")
     return text
 
 

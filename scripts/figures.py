@@ -119,6 +119,11 @@ def summary(runs: list[Run]) -> list[dict[str, Any]]:
                 "cpu_seconds": median_until(outcomes, "cpu_seconds"),
             }
             | ({"accepted_at": float(np.median(accepted))} if accepted and np.isfinite(np.median(accepted)) else {})
+            | {
+                name: round(float(np.median([run[name] for run in group])), 1)
+                for name in ("us_per_step", "env_us_per_step")
+                if all(name in run for run in group)
+            }
         )
     ours = {row["env"]: row for row in rows if row["agent"] == US}
     for row in rows:
@@ -208,6 +213,19 @@ def headline(rows: list[dict[str, Any]]) -> str:
             "–" if best is None else f"{_called(best)} {_final(best)}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def costs(rows: list[dict[str, Any]]) -> str:
+    """Return a Markdown table of the microseconds that a step of learning takes, beside the environment's own."""
+    timed = {(row["env"], row["agent"]): row for row in rows if "us_per_step" in row}
+    agents = list(dict.fromkeys(agent for _, agent in timed))
+    lines = ["| environment | its own step | " + " | ".join(agents) + " |", "|---" * (len(agents) + 2) + "|"]
+    for env_id in dict.fromkeys(env_id for env_id, _ in timed):
+        here = [timed.get((env_id, agent)) for agent in agents]
+        own = min(row["env_us_per_step"] for row in here if row is not None)
+        cells = ["–" if row is None else f"{_number(row['us_per_step'])} µs" for row in here]
+        lines.append("| " + " | ".join([env_id, f"{_number(own)} µs", *cells]) + " |")
     return "\n".join(lines)
 
 

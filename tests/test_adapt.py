@@ -52,8 +52,11 @@ def test_what_is_not_back_counts_as_the_period(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["adapt.py", "--table-only", "--out", str(tmp_path)])
     assert adapt.main() == 0
     ours, theirs = capsys.readouterr().out.splitlines()[2:4]
-    assert ours == "| changing | dynlive | 2 | 25 | 100 | 100 (100–100) | 0% | 100 | 100 | 1.00 | – |"
-    assert theirs == "| changing | ppo | 2 | 25 | 5,000 | 5,000 (5,000–5,000) | 100% | 5,000 | 5,000 | 1.00 | 50.0 |"
+    assert ours == "| changing | dynlive | 2 | 25 | 100 | 100 (100–100) | 0% | 100 | 100 | 1.00 (1.00–1.00) | – |"
+    assert (
+        theirs
+        == "| changing | ppo | 2 | 25 | 5,000 | 5,000 (5,000–5,000) | 100% | 5,000 | 5,000 | 1.00 (1.00–1.00) | 50.0 |"
+    )
     assert (tmp_path / "changing.png").exists()
     assert (tmp_path / "changing.svg").exists()
 

@@ -178,6 +178,16 @@ def test_the_headline_names_the_quickest_rival_and_the_quickest_that_always_solv
     ]
 
 
+def test_a_steps_time_stands_beside_the_environments_own():
+    ours = made("dynlive", 0, 900, us_per_step=180.4, env_us_per_step=8.5)
+    live = made("dynlive-live", 0, 900, us_per_step=5.21, env_us_per_step=6.9)
+    assert figures.costs(figures.summary([ours, live, made("ppo", 0, 900)])).splitlines() == [
+        "| environment | its own step | dynlive | dynlive-live |",
+        "|---|---|---|---|",
+        "| CartPole-v1 | 6.9 µs | 180 µs | 5.2 µs |",
+    ]
+
+
 def test_one_agent_in_one_environment_is_shown_seed_by_seed():
     text = figures.seed_table([made("dynlive", 1_000, 900), made("dynlive", 1_001, None)])
     assert text.splitlines() == [

@@ -284,7 +284,7 @@ class Network(Plasticity):
             self.numbers,
             np.ascontiguousarray(self._clamped(sequences).transpose(1, 2, 0)),
             np.ascontiguousarray(r.transpose(1, 2, 0)),
-            LossCode.REWARDS,
+            int(LossCode.REWARDS),
             1.0,
             self.rule.learning_rate,
             hops_limit(hops),

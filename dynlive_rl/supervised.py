@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .network import Network
 
 Loss = Literal["mse", "cross-entropy"]
-_CODES = {"mse": losses.LossCode.SQUARED_ERROR, "cross-entropy": losses.LossCode.CROSS_ENTROPY}
+_CODES = {"mse": int(losses.LossCode.SQUARED_ERROR), "cross-entropy": int(losses.LossCode.CROSS_ENTROPY)}
 # Outputs on the simplex differ by at most 1, and mostly by little: a plain softmax of them could not be sure of anything.
 _SHARPNESS = {"simplex": 20.0, "free": 1.0}
 _RECALL_BATCH = 64

@@ -1,8 +1,31 @@
 """Agents that play Gymnasium environments with dynamic-live networks."""
 
-from .agent import DynLiveAgent
-from .config import AgentConfig, LiveConfig
+from .agent import DynLiveAgent, Report
+from .config import (
+    ActionConfig,
+    AgentConfig,
+    ExplorationConfig,
+    NetworkConfig,
+    OptimisationConfig,
+    RehearsalConfig,
+    WorldChangeConfig,
+)
 from .evaluation import Evaluation
-from .training import Report
+from .live_config import CellConfig, LiveConfig, LiveExplorationConfig, LiveOptimisationConfig
 
-__all__ = ["AgentConfig", "DynLiveAgent", "Evaluation", "LiveConfig", "Report"]
+__all__ = [
+    "ActionConfig",
+    "AgentConfig",
+    "CellConfig",
+    "DynLiveAgent",
+    "Evaluation",
+    "ExplorationConfig",
+    "LiveConfig",
+    "LiveExplorationConfig",
+    "LiveOptimisationConfig",
+    "NetworkConfig",
+    "OptimisationConfig",
+    "RehearsalConfig",
+    "Report",
+    "WorldChangeConfig",
+]

@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from os import PathLike
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -12,25 +11,39 @@ from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from dynlive_rl import checkpoint
 from dynlive_rl.checks import natural, positive
 from dynlive_rl.network import Network
 
-from . import evaluation, training
-from .config import AgentConfig, LiveConfig
-from .environments import Environment, check_spaces, describe, make, spaces_of
+from . import evaluation
+from .config import AgentConfig
+from .environments import Environment, check_spaces, make, spaces_of
 from .evaluation import Evaluation
-from .kernels import progress
-from .live_learner import LiveLearner
-from .replay_learner import Learner
-from .spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
-from .training import Report
+from .files import CONFIGS, read_agent, write_agent
+from .interaction import Interaction
+from .live_config import LiveConfig
+from .training import Episode, TrainingLoop
 
 logger = logging.getLogger(__name__)
 
 Mode = Literal["rehearsal", "live"]
-NO_ACTION = "there is no action to learn about: call act(observation) before observe"
-EXAMPLES = 256  # random observations that the hidden neurons are made to tell apart
+
+
+class Report(NamedTuple):
+    """What one call of the environment's `step` brought.
+
+    Attributes
+    ----------
+    agent
+        The learning agent.
+    new_steps
+        Environment steps taken by this call: 1, or as many as environments stepped.
+    finished
+        Episodes that ended with it.
+    """
+
+    agent: "DynLiveAgent"
+    new_steps: int
+    finished: tuple[Episode, ...]
 
 
 class DynLiveAgent:
@@ -54,10 +67,12 @@ class DynLiveAgent:
 
     Attributes
     ----------
-    num_timesteps
-        Environment steps learned from since the counter was last reset.
-    episodes
-        Episodes finished since the agent was made.
+    env
+        The environment, None without one.
+    config
+        The configuration.
+    interaction
+        What acts and learns, between the spaces and arrays; for tools that look inside.
 
     Raises
     ------
@@ -105,31 +120,15 @@ class DynLiveAgent:
         self.mode: Mode = mode
         self.config = _config(mode, config)
         self.seed = None if seed is None else natural("seed", seed)
-        self.num_timesteps = 0
-        self._encoder = ObservationEncoder(observation_space)
-        self._decoder = ActionDecoder(action_space)
-        self._first_reset = True
-        self._resume: Any = None  # the observation where an unfinished episode goes on
-        self._start(environments)
+        self._interact(environments)
 
-    def _start(self, environments: int) -> None:
-        """Make the learner of so many environments side by side, and room for what they bring."""
-        self._learner: Learner | LiveLearner
-        scaled, options = self._encoder.scaled, self._decoder.options
-        if isinstance(self.config, LiveConfig):
-            self._learner = LiveLearner(scaled, options, environments, self.config, self.seed)
-        else:
-            examples = self._encoder.examples(EXAMPLES, np.random.default_rng(self.seed))
-            self._learner = Learner(
-                scaled, options, environments, self.config, self.seed, examples, self._encoder.components
-            )
-        self._vector = environments > 1 or isinstance(self.env, gym.vector.VectorEnv)
-        self._rows = np.zeros((environments, self._encoder.size), np.float32)
-        self._seen = np.zeros_like(self._rows)  # the observations that the next actions are for
-        self._ended = np.ones(environments, np.bool_)
-        self._some_ended = True  # whether any did: much quicker to ask
-        self._all = np.ones(environments, np.bool_)
-        self._latest: Any = None
+    def _interact(self, environments: int) -> None:
+        """Make what learns from so many environments side by side, and the loop over the agent's own."""
+        is_vector = environments > 1 or isinstance(self.env, gym.vector.VectorEnv)
+        self.interaction = Interaction(
+            self.observation_space, self.action_space, self.config, self.seed, environments, is_vector
+        )
+        self._loop = None if self.env is None else TrainingLoop(self.interaction, self.env, self.seed)
 
     # -- learning ----------------------------------------------------------------------------------------------------
 
@@ -170,11 +169,9 @@ class DynLiveAgent:
             If the agent has no environment, a number is out of range, or the environment's observations or rewards are
             not finite.
         """
-        if self.env is None:
+        if self._loop is None:
             raise ValueError("this agent has no environment to learn in: pass env=, or call act and observe yourself")
-        # 1e6 is a whole number too: people write it.
-        is_whole = isinstance(total_timesteps, float) and total_timesteps.is_integer()
-        steps = natural("total_timesteps", int(total_timesteps) if is_whole else total_timesteps)
+        steps = _whole_steps(total_timesteps)
         if log_interval is not None:
             log_interval = positive("log_interval", log_interval)
         if reset_num_timesteps:
@@ -182,26 +179,33 @@ class DynLiveAgent:
         hidden = None if progress_bar is None else not progress_bar
         with tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True) as bar:
             try:
-                for report in training.run(self, steps):
-                    bar.update(report.new_steps)
-                    if report.finished and not bar.disable:
-                        bar.set_postfix(training.summary(report), refresh=False)
-                    if log_interval and self.episodes % log_interval < len(report.finished):
-                        logger.info(
-                            "step %d, %d episodes: %s", self.num_timesteps, self.episodes, training.summary(report)
-                        )
-                    if callback is not None and isinstance(answer := callback(report), (bool, np.bool_)) and not answer:
+                for new_steps, finished in self._loop.run(steps):
+                    bar.update(new_steps)
+                    if finished and not bar.disable:
+                        bar.set_postfix(self._summary(finished), refresh=False)
+                    if log_interval and self.episodes % log_interval < len(finished):
+                        summary = self._summary(finished)
+                        logger.info("step %d, %d episodes: %s", self.num_timesteps, self.episodes, summary)
+                    if callback is None:
+                        continue
+                    answer = callback(Report(self, new_steps, finished))
+                    if isinstance(answer, (bool, np.bool_)) and not answer:
                         break
                 if not bar.disable:
-                    bar.set_postfix(training.summary(None, self))
+                    bar.set_postfix(self._summary())
             except KeyboardInterrupt:
-                self._resume = None  # the environment may have stopped in the middle of a step
+                self._loop.abandon_episode()
                 logger.warning("interrupted after %d steps; what was learned is kept", self.num_timesteps)
         return self
 
+    def _summary(self, finished: tuple[Episode, ...] = ()) -> dict[str, Any]:
+        """Return what a progress bar shows: return, TD error and number of connections."""
+        values: dict[str, Any] = {"td_error": f"{self.td_error_mse:.3f}", "connections": self.connections}
+        return {"return": f"{finished[-1].episode_return:.1f}", **values} if finished else values
+
     def warm_up(self) -> None:
         """Compile, or load from the cache, everything that learning needs; otherwise the first step does."""
-        self._learner.warm_up()
+        self.interaction.learner.warm_up()
 
     def act(self, observation: Any) -> Any:
         """Return the next action for an observation (or for each of a vector environment's observations).
@@ -214,20 +218,7 @@ class DynLiveAgent:
         ValueError
             If the observation does not fit the space or is not finite.
         """
-        return self._act(self._all, observation)
-
-    def _act(self, stepping: NDArray[np.bool_], observation: Any) -> Any:
-        if self._some_ended or observation is not self._latest:
-            self._encoder.encode(observation, self._rows)
-            starting = stepping & (self._ended | (self._rows != self._seen).any(axis=1))
-            if starting.any():
-                self._learner.begin(starting, self._rows)
-                self._seen[starting] = self._rows[starting]
-                self._ended[starting] = False
-                self._some_ended = bool(self._ended.any())
-            self._latest = observation
-        action = self._learner.state.action
-        return self._decoder.decode(action) if self._vector else self._decoder.decode_one(action[0])
+        return self.interaction.act(observation)
 
     def observe(self, reward: Any, next_observation: Any, terminated: Any, truncated: Any) -> None:
         """Learn from what the last action led to, now; and choose the next action.
@@ -239,8 +230,8 @@ class DynLiveAgent:
         next_observation
             What followed; after the last step of an episode its final observation.
         terminated, truncated
-            Whether the episode ended by itself, or was broken off (a time limit): then the future is still worth
-            something, and the agent reckons with it.
+            Whether the episode ended by itself, or was cut off (a time limit): then the target bootstraps from the value of
+            the final observation.
 
         With a vector environment all four have one row per environment. In a loop of your own, make it with autoreset
         disabled or in the same step (and pass the final observations): every call counts as a step of every environment.
@@ -251,44 +242,7 @@ class DynLiveAgent:
             If no action was taken, the observation does not fit the space, or something is not finite; nothing is
             learned then.
         """
-        if self._vector:
-            self._observe_vector(self._all, reward, next_observation, terminated, truncated)
-            return
-        if self._some_ended:
-            raise ValueError(NO_ACTION)
-        self._encoder.encode(next_observation, self._rows)
-        brought = self._learner.brought
-        try:
-            brought.rewards[0], brought.terminated[0], brought.truncated[0] = reward, terminated, truncated
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"reward, terminated and truncated must be numbers, not {(reward, terminated, truncated)}"
-            ) from None
-        self._learner.observe(self._rows)
-        self._seen, self._rows = self._rows, self._seen
-        self._latest = next_observation
-        if terminated or truncated:
-            self._ended[0] = self._some_ended = True
-        self.num_timesteps += 1
-
-    def _observe_vector(
-        self, stepped: NDArray[np.bool_], rewards: Any, next_observations: Any, terminated: Any, truncated: Any
-    ) -> None:
-        if (self._ended & stepped).any():
-            raise ValueError(NO_ACTION)
-        self._encoder.encode(next_observations, self._rows)
-        brought = self._learner.brought
-        for name, row, values in zip(brought._fields, brought, (stepped, rewards, terminated, truncated), strict=True):
-            array = np.asarray(values)
-            if array.shape != row.shape or array.dtype.kind not in "biuf":
-                raise ValueError(f"{name} must be {row.size} numbers, one for each environment, not {values!r}")
-            row[:] = array
-        self._learner.observe(self._rows)
-        self._seen, self._rows = self._rows, self._seen
-        self._latest = next_observations
-        self._ended |= stepped & np.logical_or(terminated, truncated)
-        self._some_ended = bool(self._ended.any())
-        self.num_timesteps += int(np.count_nonzero(stepped))
+        self.interaction.observe(reward, next_observation, terminated, truncated)
 
     # -- using what was learned --------------------------------------------------------------------------------------
 
@@ -315,15 +269,7 @@ class DynLiveAgent:
         action, state
             As in stable-baselines3.
         """
-        batch = self._encoder.batch_size(observation)
-        rows = np.empty((1 if batch is None else batch, self._encoder.size), np.float32)
-        self._encoder.encode(observation, rows)
-        if not np.isfinite(rows).all():
-            raise ValueError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
-        choices = self._learner.predict(rows, deterministic)
-        one = batch is None
-        action = np.asarray(self._decoder.decode_one(choices[0])) if one else self._decoder.decode(choices)
-        return action, state
+        return self.interaction.predict(observation, deterministic), state
 
     def evaluate(
         self,
@@ -364,34 +310,43 @@ class DynLiveAgent:
     # -- what it is --------------------------------------------------------------------------------------------------
 
     @property
+    def num_timesteps(self) -> int:
+        """Environment steps learned from since the counter was last reset."""
+        return self.interaction.num_timesteps
+
+    @num_timesteps.setter
+    def num_timesteps(self, steps: int) -> None:
+        self.interaction.num_timesteps = steps
+
+    @property
     def episodes(self) -> int:
         """Episodes finished so far."""
-        return int(self._learner.tracked(progress.EPISODES))
+        return self.interaction.episodes
 
     @property
-    def surprise(self) -> float:
-        """Mean square error of the value neurons, lately or in the last rehearsal, in units of the scale of returns."""
-        return self._learner.tracked(progress.SURPRISE)
+    def td_error_mse(self) -> float:
+        """Mean square TD error of the value neurons, lately or in the last rehearsal, in units of the scale of returns."""
+        return float(self.interaction.learner.progress["td_error_mse"][0])
 
     @property
-    def worlds(self) -> int:
+    def task_changes(self) -> int:
         """How often a lasting fall of the returns made the agent start afresh with its rates and its experience."""
-        return int(self._learner.tracked(progress.COLLAPSES))
+        return int(self.interaction.learner.progress["task_changes"][0])
 
     @property
     def connections(self) -> int:
         """Connections of all its networks."""
-        return self._learner.connections
+        return self.interaction.learner.connections
 
     @property
     def actor(self) -> Network:
         """The network whose output neurons choose actions."""
-        return self._learner.actor
+        return self.interaction.learner.actor
 
     @property
     def critic(self) -> Network:
         """The network whose output neurons say what actions are worth."""
-        return self._learner.critic
+        return self.interaction.learner.critic
 
     def __repr__(self) -> str:
         return f"DynLiveAgent({self.num_timesteps} steps, {self.episodes} episodes, {self.connections} connections)"
@@ -403,28 +358,15 @@ class DynLiveAgent:
 
         `num_timesteps`, which every `learn` may begin anew, is none of them; `save` keeps it.
         """
-        return self._learner.get_state() | {"seen": self._seen.copy(), "ended": self._ended.copy()}
+        return self.interaction.get_state()
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an agent for the same spaces returned."""
-        self._learner.set_state(state)
-        checkpoint.copy_into({"seen": self._seen, "ended": self._ended}, state)
-        self._some_ended = bool(self._ended.any())
-        self._latest = None
+        self.interaction.set_state(state)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the agent to one file, with everything it needs to go on learning."""
-        header = {
-            "mode": self.mode,
-            "config": asdict(self.config),
-            "seed": self.seed,
-            "environments": int(self._ended.size),
-            "num_timesteps": self.num_timesteps,
-            "env": None if self.env is None else describe(self.env),
-            "observation_space": space_to_json(self.observation_space),
-            "action_space": space_to_json(self.action_space),
-        }
-        checkpoint.write(path, "agent", header, self.get_state())
+        write_agent(path, self)
 
     @classmethod
     def load(cls, path: str | PathLike[str], env: Environment | str | None = None) -> Self:
@@ -442,39 +384,37 @@ class DynLiveAgent:
         FileNotFoundError, ValueError
             If there is no such file, it is not an agent, or the environment's spaces are not the agent's.
         """
-        header, arrays = checkpoint.read(path, "agent")
-        with checkpoint.understood(path, header):
-            observation_space = space_from_json(header["observation_space"])
-            action_space = space_from_json(header["action_space"])
-            mode, seed, environments = header["mode"], header["seed"], header["environments"]
-            config, num_timesteps = _CONFIGS[mode](**header["config"]), header["num_timesteps"]
+        saved = read_agent(path)
         if env is None:
             agent = cls(
-                mode=mode, seed=seed, config=config,
-                observation_space=observation_space, action_space=action_space,
+                mode=saved.mode, seed=saved.seed, config=saved.config,
+                observation_space=saved.observation_space, action_space=saved.action_space,
             )  # fmt: skip
-            agent._start(environments)
+            agent._interact(saved.environments)
         else:
             env = make(env)
-            check_spaces(env, observation_space, action_space, str(path))
-            agent = cls(env, mode=mode, seed=seed, config=config)
-            if environments != agent._ended.size:
+            check_spaces(env, saved.observation_space, saved.action_space, str(path))
+            agent = cls(env, mode=saved.mode, seed=saved.seed, config=saved.config)
+            if saved.environments != agent.interaction.environments:
                 raise ValueError(
-                    f"{path} was trained in {environments} environments side by side, not {agent._ended.size}: "
-                    "only with as many can it go on learning"
+                    f"{path} was trained in {saved.environments} environments side by side, not "
+                    f"{agent.interaction.environments}: only with as many can it go on learning"
                 )
-        agent.set_state(arrays)
-        agent.num_timesteps = num_timesteps
+        agent.set_state(saved.state)
+        agent.num_timesteps = saved.num_timesteps
         return agent
-
-
-_CONFIGS: dict[str, type[AgentConfig] | type[LiveConfig]] = {"rehearsal": AgentConfig, "live": LiveConfig}
 
 
 def _config(mode: str, config: AgentConfig | LiveConfig | None) -> AgentConfig | LiveConfig:
     """Return the configuration of a mode, the given or the default one."""
-    if mode not in _CONFIGS:
+    if mode not in CONFIGS:
         raise ValueError(f"mode must be one of {', '.join(map(repr, get_args(Mode)))}, not {mode!r}")
-    if config is not None and not isinstance(config, _CONFIGS[mode]):
-        raise TypeError(f"mode {mode!r} takes a {_CONFIGS[mode].__name__} as config, not {type(config).__name__}")
-    return config or _CONFIGS[mode]()
+    if config is not None and not isinstance(config, CONFIGS[mode]):
+        raise TypeError(f"mode {mode!r} takes a {CONFIGS[mode].__name__} as config, not {type(config).__name__}")
+    return config or CONFIGS[mode]()
+
+
+def _whole_steps(total_timesteps: float) -> int:
+    """Return a number of steps; 1e6 is a whole number too: people write it."""
+    is_whole = isinstance(total_timesteps, float) and total_timesteps.is_integer()
+    return natural("total_timesteps", int(total_timesteps) if is_whole else total_timesteps)

@@ -1,6 +1,6 @@
 """Evaluation: whole episodes of the learned policy, side by side, with nothing learned."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from dynlive_rl.checks import positive
 
 from .environments import Environment, copies, spec_of
-
-if TYPE_CHECKING:
-    from .agent import DynLiveAgent
+from .protocols import Policy
 
 
 class Evaluation(NamedTuple):
@@ -31,7 +29,7 @@ UNLIMITED = 10_000  # steps of an episode, where the environment itself sets no 
 
 
 def evaluate(
-    agent: "DynLiveAgent",
+    policy: Policy,
     env: Environment,
     episodes: int,
     seed: int | None,
@@ -46,19 +44,19 @@ def evaluate(
         max_steps = UNLIMITED
     environments = copies(env, episodes)
     try:
-        return play(agent, environments, seed, deterministic, max_steps)
+        return play(policy, environments, seed, deterministic, max_steps)
     finally:
         environments.close()
 
 
 def play(
-    agent: Any,
+    policy: Policy,
     environments: gym.vector.VectorEnv[Any, Any, Any],
     seed: int | None,
     deterministic: bool,
     max_steps: int | None = None,
 ) -> Evaluation:
-    """Play the first episode of every environment with anything that has a stable-baselines3-like `predict`.
+    """Play the first episode of every environment with a policy.
 
     Episodes that are still going on after `max_steps` are broken off.
     """
@@ -67,7 +65,7 @@ def play(
     returns, lengths = np.zeros(count), np.zeros(count, np.int64)
     broken_off, running = np.zeros(count, np.bool_), np.ones(count, np.bool_)
     while running.any() and (max_steps is None or lengths.max() < max_steps):
-        actions, _ = agent.predict(observations, deterministic=deterministic)
+        actions, _ = policy.predict(observations, deterministic=deterministic)
         observations, rewards, terminated, truncated, _ = environments.step(actions)
         returns += rewards * running
         lengths += running

@@ -1,4 +1,4 @@
-"""The live learner behind an agent: recruited cells, an actor-critic with tags, and no stored experience."""
+"""The live learner: recruited cells, an actor-critic with eligibility traces, and no stored experience."""
 
 from typing import Any, NoReturn
 
@@ -9,55 +9,57 @@ from dynlive_rl import checkpoint
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
 
-from .config import LiveConfig
+from .checks import raise_invalid
 from .kernels import live
-from .kernels.live_layout import RAILS_SUM, LiveAgent, new_buffer, unfold
+from .kernels.live_layout import CellRow, new_buffer, unfold
+from .kernels.progress import RecentRow, RunningRow
 from .kernels.scaling import ScalerRow
-from .replay_learner import Brought, refuse
-
-MOST_STRENGTHS = 2**23  # of all cells together: where observations are large, there are fewer cells
+from .live_config import LiveConfig
+from .protocols import StepBatch
+from .state import record_fields, rows
 
 
 class LiveLearner:
-    """Learns from steps and chooses actions, in arrays of constant size; knows no spaces and no environments.
+    """Learns from every step once, in arrays of constant size, see `Learner`.
 
     Parameters
     ----------
-    scaled, options, environments, config, seed
-        As in `Learner`.
+    scaled, num_actions, environments, config, seed
+        As in `ReplayLearner`.
     """
 
     def __init__(
         self,
         scaled: NDArray[np.int8],
-        options: tuple[int, ...],
+        num_actions: tuple[int, ...],
         environments: int,
         config: LiveConfig,
         seed: int | None,
     ) -> None:
         self.config = config
-        features, outputs = scaled.size, sum(options)
-        size = min(config.cells, max(MOST_STRENGTHS // (2 * features * config.layers), 16))
-        pool = size * config.layers
+        self._scaled, self._num_actions = scaled, num_actions
+        cells, features = config.cells, scaled.size
+        per_layer = min(cells.cells, max(cells.max_strengths // (2 * features * cells.layers), cells.min_cells))
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
-        self._buffer = new_buffer(features, outputs, len(options), config.layers, pool, environments)
+        self._buffer = new_buffer(
+            features, sum(num_actions), len(num_actions), cells.layers, per_layer * cells.layers, environments,
+            config.world_change.recent_episodes,
+        )  # fmt: skip
         self.state = unfold(self._buffer)
         self.state.settings[:] = config.settings()
-        self.brought = Brought(*self.state.brought)
-        self.brought.stepped[:] = True
-        self.state.choices[:] = np.cumsum([0, *options])
+        self.step = StepBatch(*self.state.step)
+        self.step.stepped[:] = True
+        self.action, self.progress = self.state.action, self.state.progress
+        self.state.action_offsets[:] = np.cumsum([0, *num_actions])
         self.state.scaler[ScalerRow.SCALED], self.state.scaler[ScalerRow.VARIANCE] = scaled, 1
         self.state.random[:] = random_state(acting)
         self._predict_random = random_state(predicting)
 
     def warm_up(self) -> None:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
-        environments = self.state.action.shape[0]
-        options = tuple(np.diff(self.state.choices).tolist())
-        twin = LiveLearner(
-            self.state.scaler[ScalerRow.SCALED].astype(np.int8), options, environments, self.config, seed=0
-        )
-        observations = np.zeros((environments, self.state.scaler.shape[1]), np.float32)
+        environments = self.action.shape[0]
+        twin = LiveLearner(self._scaled, self._num_actions, environments, self.config, seed=0)
+        observations = np.zeros((environments, self._scaled.size), np.float32)
         twin.begin(np.ones(environments, np.bool_), observations)
         twin.observe(observations)
         twin.predict(observations, deterministic=True)
@@ -66,12 +68,12 @@ class LiveLearner:
     def connections(self) -> int:
         """Number of connections: of the living cells, and of the output neurons that read them."""
         state = self.state
-        return int(np.count_nonzero(state.cell[:RAILS_SUM]) + np.count_nonzero(state.strength))
+        return int(np.count_nonzero(state.cell[: CellRow.FEATURE_SUM]) + np.count_nonzero(state.strength))
 
     @property
     def cells(self) -> int:
         """Number of living cells."""
-        return int(self.state.born.sum())
+        return int(self.state.num_cells.sum())
 
     @property
     def actor(self) -> Network:
@@ -88,40 +90,42 @@ class LiveLearner:
         """There are no networks to be active."""
         _no_network()
 
-    def tracked(self, what: int) -> float:
-        """Return one of the tracked numbers, by its position in `kernels.track`."""
-        return float(self.state.track[what])
-
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
-        """Start an episode in some environments; their next actions are in `state.action`."""
+        """Start an episode in some environments; their next actions are in `action`."""
         if not live.begin(self._buffer, starting, observations):
-            refuse(observations, None)
+            raise_invalid(observations)
 
     def observe(self, observations: NDArray[np.float32]) -> None:
-        """Learn from what a step `brought`, and where it led; the next actions of those that go on are in `state.action`."""
+        """Learn from what `step` brought, and where it led; the next actions of those that go on are in `action`."""
         if not live.observe(self._buffer, observations):
-            refuse(observations, self.brought.rewards)
+            raise_invalid(observations, self.step.rewards)
 
     def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
-        """Return the policy's choices (b, d) for observations (b, f), the best ones or sampled."""
-        choices = np.empty((observations.shape[0], self.state.action.shape[1]), np.int64)
-        live.predict(self._buffer, observations, deterministic, self._predict_random, choices)
-        return choices
+        """Return the policy's actions (b, d) for observations (b, f), the most likely ones or sampled."""
+        actions = np.empty((observations.shape[0], self.action.shape[1]), np.int64)
+        live.predict(self._buffer, observations, deterministic, self._predict_random, actions)
+        return actions
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""
-        return {name: array.copy() for name, array in self._arrays().items()}
+        return {name: array.copy() for name, array in self._named_arrays().items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned."""
-        checkpoint.copy_into(self._arrays(), state)
+        checkpoint.copy_into(self._named_arrays(), state)
 
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        learned = {name: getattr(self.state, name) for name in _LEARNED}
-        return learned | {"predict_random": self._predict_random}
-
-
-_LEARNED = tuple(name for name in LiveAgent._fields if name not in ("settings", "brought", "choices"))
+    def _named_arrays(self) -> dict[str, NDArray[Any]]:
+        state = self.state
+        whole = ("cell", "num_cells", "strength", "trace", "value_shift", "policy", "action", "feature_mean", "random")
+        return (
+            {name: getattr(state, name) for name in whole}
+            | record_fields("progress", state.progress)
+            | record_fields("scalars", state.scalars)
+            | rows("scaler", state.scaler, ScalerRow)
+            | rows("recent", state.recent, RecentRow)
+            | rows("running", state.running, RunningRow)
+            | {"predict_random": self._predict_random}
+        )
 
 
 def _no_network() -> NoReturn:

@@ -1,52 +1,53 @@
-"""Networks for observations made of one-hot values and bits: a hidden neuron for every value and every combination of them."""
+"""Networks for observations made of one-hot values and bits: a cell for every value and every combination of them."""
 
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dynlive_rl.builder import NetworkBuilder
 from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow
 from dynlive_rl.network import Network
 from dynlive_rl.rule import LearningRule
 
-from .config import AgentConfig
-from .kernels.actor_critic import Settings
+from .config import NetworkConfig
 
 Components = tuple[tuple[int, ...], ...]
 """Of every component of an observation, the columns that are 1 for each of its values; -1 - column: for a 0 there."""
 
 
-def fit(components: Components, config: AgentConfig) -> bool:
+def is_applicable(components: Components, config: NetworkConfig) -> bool:
     """Tell whether observations are made of such components alone, and of few enough for a cell per combination."""
     return bool(components) and prod(map(len, components)) <= config.cells
 
 
 def cell_network(
-    features: int, components: Components, outputs: int, config: AgentConfig, seed: np.random.SeedSequence
+    features: int, components: Components, outputs: int, config: NetworkConfig, seed: np.random.SeedSequence
 ) -> Network:
     """Make a network of cells that never change, and of output neurons that read them, at half of what they may.
 
-    A cell says 1 where all its sources do, else 0. Output neurons keep a reserve: what one value is worth can rise without
-    another one's falling, and what was never tried stays what it was.
+    A cell's output is 1 where all its sources' are, else 0. Output neurons keep a reserve: what one value is worth can rise
+    without another one's falling, and what was never tried stays what it was.
     """
     rule = LearningRule(step="sgd", growth="signal", reserve=True)
     build = NetworkBuilder(seed, rule=rule, dual_rail=True, memory=1)
-    eyes = build.add_inputs(features)
-    parts = [[eyes[c] if c >= 0 else eyes[features - 1 - c] for c in columns] for columns in components]
+    inputs = build.add_inputs(features)
+    parts = [[inputs[c] if c >= 0 else inputs[features - 1 - c] for c in columns] for columns in components]
     together = len(parts)
-    cells: list[int] = []
+    value_cells: list[int] = []
     if together > 1:
-        values = [eye for part in parts for eye in part]
-        cells = build.add_neurons(len(values), "relu", gain=1.0, rate=0.0)
-        for j, eye in zip(cells, values, strict=True):
-            build.allow(j, sources=eye)
+        values = [source for part in parts for source in part]
+        value_cells = build.add_neurons(len(values), "relu", gain=1.0, rate=0.0)
+        for j, source in zip(value_cells, values, strict=True):
+            build.allow(j, sources=source)
     conjunctions = build.add_neurons(prod(map(len, parts)), "relu", gain=together, strengths="equal", rate=0.0)
     for j, combination in zip(conjunctions, product(*parts), strict=True):
         build.allow(j, sources=combination)
-    cells = [*cells, *conjunctions]
-    out = build.add_outputs(outputs, "identity", rate=config.cell_rate / len(cells))
-    build.allow(out, sources=cells)
+    all_cells = [*value_cells, *conjunctions]
+    out = build.add_outputs(outputs, "identity", rate=config.cell_rate / len(all_cells))
+    build.allow(out, sources=all_cells)
     network = build.build()
     arrays = network.arrays
     arrays.neuron[[NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD]] = 0
@@ -57,20 +58,17 @@ def cell_network(
     return network
 
 
-def cell_settings(components: Components, config: AgentConfig) -> Settings:
-    """Return a configuration's settings for networks of cells.
+def adjust_settings(settings: NDArray[np.void], components: Components) -> None:
+    """Change a settings record (1,) into one for networks of cells.
 
-    Few of the cells speak at once, so that an output neuron's sum is small: gains make up for it.
+    Few of the cells are active at once, so that an output neuron's sum is small: gains make up for it.
     """
     together, conjunctions = len(components), prod(map(len, components))
     cells, active = (conjunctions + sum(map(len, components)), together + 1) if together > 1 else (conjunctions, 1)
-    reach = cells / active
-    return config.settings()._replace(
-        policy_gain=config.policy_gain * reach,
-        value_gain_low=config.value_gain_low * reach,
-        value_gain_high=config.value_gain_high * reach,
-        target_spread=config.target_spread / reach,
-        rate_half_life=np.inf,
-        neutral=0.5 / reach,
-        cells=True,
-    )
+    reach: Any = cells / active
+    for name in ("policy_gain", "value_gain_low", "value_gain_high"):
+        settings[name] *= reach
+    for name in ("target_spread", "neutral"):
+        settings[name] /= reach
+    settings["rate_half_life"] = np.inf
+    settings["natural_gradient"] = 1

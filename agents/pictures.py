@@ -1,34 +1,29 @@
 """An agent in pictures: its networks with named inputs and actions, an episode, and how it learned. Needs the extra `viz`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
-from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 
 from dynlive_rl.drawing import (
     COMPLEMENT,
     NetworkPicture,
-    _pyplot,
     curve,
     draw_learning_curve,
     draw_network,
     draw_strengths,
+    require_pyplot,
 )
 
-from .environments import check_spaces, make, spec_of
-from .training import Report
+from .films import make_like, pixels_of, play, write_film
 
 if TYPE_CHECKING:
-    from .agent import DynLiveAgent
+    from .agent import DynLiveAgent, Report
 
 MOST_FRAMES = 40
-FRAMES_PER_SECOND = 25
 
 
 def draw_agent(agent: "DynLiveAgent", path: str | PathLike[str], *, critic: bool = False) -> None:
@@ -44,7 +39,7 @@ def draw_agent(agent: "DynLiveAgent", path: str | PathLike[str], *, critic: bool
 
 def names(agent: "DynLiveAgent") -> tuple[list[str], list[str]]:
     """Return the names of what an agent's networks read and of what their output neurons stand for."""
-    return agent._encoder.names, agent._decoder.names
+    return agent.interaction.encoder.names, agent.interaction.decoder.names
 
 
 class LearningRecord:
@@ -76,7 +71,7 @@ class LearningRecord:
         self._looks: list[tuple[int, dict[str, NDArray[Any]], NDArray[np.floating]]] = []
         self._look()
 
-    def __call__(self, report: Report) -> None:
+    def __call__(self, report: "Report") -> None:
         """Take note of a step."""
         self.steps += [self.agent.num_timesteps] * len(report.finished)
         self.returns += [episode.episode_return for episode in report.finished]
@@ -116,7 +111,7 @@ class LearningRecord:
 
     def draw_turnover(self, path: str | PathLike[str]) -> None:
         """Draw how many of the actor's connections live, are born and die over time, and save the picture."""
-        plt = _pyplot()
+        plt = require_pyplot()
         steps, alive, born, died = self.turnover()
         figure, (upper, lower) = plt.subplots(2, figsize=(7, 5), sharex=True, layout="constrained")
         allowed = self.agent.actor.allowed_connections
@@ -135,7 +130,7 @@ class LearningRecord:
 
     def animate(self, path: str | PathLike[str]) -> None:
         """Save an animation of the actor's network as it learned, beside the learning curve: GIF, or MP4 with ffmpeg."""
-        plt = _pyplot()
+        plt = require_pyplot()
         inputs, outputs = names(self.agent)
         net = self.agent.actor.arrays
         now = {name: getattr(net, name).copy() for name in self._looks[0][1]}
@@ -159,14 +154,14 @@ class LearningRecord:
                     low, high = min(self.returns, default=0.0), max(self.returns, default=1.0)
                     margin = 0.05 * (high - low) or 0.5
                     right.set(xlim=(0, max(most, 1)), ylim=(low - margin, high + margin))
-                    yield _pixels(figure)
+                    yield pixels_of(figure)
                     figure.set_layout_engine("none")  # laid out once: it is slow
             finally:
                 for name, array in now.items():
                     getattr(net, name)[...] = array
 
         try:
-            _write(path, frames(), frames_per_second=8)
+            write_film(path, frames(), frames_per_second=8)
         finally:
             plt.close(figure)
 
@@ -191,14 +186,14 @@ def draw_episode(
     steps
         An episode is broken off after so many.
     """
-    plt = _pyplot()
-    chosen = _environment(agent, env, None)
+    plt = require_pyplot()
+    chosen = make_like(agent, env, None)
     activity: list[NDArray[np.floating]] = []
     choices: list[NDArray[np.int64]] = []
     rewards: list[float] = []
     try:
         for _, reward in play(agent, chosen, seed, steps):
-            activity.append(agent._learner.activity)
+            activity.append(agent.interaction.learner.activity)
             choices.append(np.array([int(np.argmax(activity[-1][list(ids)])) for ids in _choices(agent)]))
             rewards.append(reward)
     finally:
@@ -224,153 +219,15 @@ def draw_episode(
     plt.close(figure)
 
 
-def watch(
-    agent: "DynLiveAgent",
-    *,
-    env: EnvSpec | str | None = None,
-    gif: str | PathLike[str] | None = None,
-    seed: int | None = None,
-    episodes: int = 1,
-    steps: int = 500,
-) -> list[float]:
-    """Show the agent acting with its best actions: in a window, or without one in a GIF, with its network beside it.
-
-    A live agent's cells are too many to show: its GIF has the environment alone.
-
-    Parameters
-    ----------
-    agent
-        The agent.
-    env
-        Environment id or spec; default: the one it was trained in.
-    gif
-        File to write (.gif, or .mp4 with ffmpeg) instead of opening a window.
-    seed
-        Seed of the first episode.
-    episodes
-        Number of episodes.
-    steps
-        An episode is broken off after so many.
-
-    Returns
-    -------
-    list of float
-        Return of every episode.
-
-    Raises
-    ------
-    ValueError
-        If the environment cannot be rendered.
-    """
-    if gif is not None:
-        _pyplot()  # says what is missing
-    chosen = _environment(agent, env, "human" if gif is None else "rgb_array")
-    returns: list[float] = []
-    try:
-        if gif is None:
-            for k in range(episodes):
-                played = play(agent, chosen, seed if k == 0 else None, steps)
-                returns.append(sum(reward for _, reward in played))
-        else:
-            rate = chosen.metadata.get("render_fps") or FRAMES_PER_SECOND
-            skip = max(1, round(rate / FRAMES_PER_SECOND))
-            shown = _film(agent, chosen, returns, seed, episodes, steps, skip)
-            _write(gif, shown, frames_per_second=rate / skip)
-    except DependencyNotInstalled as error:
-        raise ValueError(f"{chosen} cannot be shown: {error}") from None
-    finally:
-        chosen.close()
-    return returns
-
-
-def play(
-    agent: "DynLiveAgent", env: gym.Env[Any, Any], seed: int | None, steps: int
-) -> Iterator[tuple[gym.Env[Any, Any], float]]:
-    """Play one episode of the agent's best actions, yielding the environment and the reward after every step."""
-    observation, _ = env.reset(seed=seed)
-    for _ in range(steps):
-        action, _ = agent.predict(observation, deterministic=True)
-        observation, reward, terminated, truncated, _ = env.step(action if np.ndim(action) else action.item())
-        yield env, float(reward)
-        if terminated or truncated:
-            break
-
-
-def _film(
-    agent: "DynLiveAgent",
-    env: gym.Env[Any, Any],
-    returns: list[float],
-    seed: int | None,
-    episodes: int,
-    steps: int,
-    skip: int,
-) -> Iterator[NDArray[np.uint8]]:
-    """Yield pictures of the environment with the actor's network beside it, every `skip` steps; fills `returns`."""
-    plt = _pyplot()
-    picture = None
-    if agent.mode == "live":  # cells by the hundred, and no network of their own: the environment alone
-        figure = plt.figure(figsize=(5, 4.4), dpi=64, layout="constrained")
-        left = figure.subplots()
-    else:
-        picture = NetworkPicture(agent.actor, *names(agent))
-        picture.size = (5.5, 4.2)
-        figure = plt.figure(figsize=(10, 4.4), dpi=64, layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(5, 5))
-    left.axis("off")
-    screen = None
-    try:
-        for k in range(episodes):
-            returns.append(0.0)
-            for step, (_, reward) in enumerate(play(agent, env, seed if k == 0 else None, steps)):
-                returns[-1] += reward
-                if step % skip:
-                    continue
-                shown = np.asarray(env.render())
-                if screen is None:
-                    screen = left.imshow(shown)
-                    if picture is not None:
-                        picture.draw(right, agent._learner.activity)
-                    title = left.set_title(" ")
-                    figure.draw_without_rendering()
-                    figure.set_layout_engine("none")  # laid out once: it is slow
-                screen.set_data(shown)
-                if picture is not None:
-                    picture.recolour(agent._learner.activity)
-                title.set_text(f"step {step + 1}, return {returns[-1]:.4g}")
-                yield _pixels(figure)
-    finally:
-        plt.close(figure)
-
-
 def _last_activity(agent: "DynLiveAgent") -> NDArray[np.floating]:
     """Return the actor's outputs (n,) for the observation that the agent learned from last, in its first environment."""
-    agent._learner.predict(agent._seen[:1], deterministic=True)
-    return agent._learner.activity
-
-
-def _environment(agent: "DynLiveAgent", env: Any, render_mode: str | None) -> gym.Env[Any, Any]:
-    """Make a fresh environment that an agent fits, in a render mode."""
-    given = agent.env if env is None else env
-    if given is None:
-        raise ValueError("this agent has no environment to be watched in: pass env=")
-    spec = given if isinstance(given, (str, EnvSpec)) else spec_of(given)
-    if spec is None:
-        raise ValueError(f"{given} does not know how it was made: register it with Gymnasium")
-    chosen = make(spec)
-    check_spaces(chosen, agent.observation_space, agent.action_space, "this agent")
-    modes = chosen.metadata.get("render_modes", [])
-    if render_mode is not None:
-        chosen.close()
-        if render_mode not in modes:
-            raise ValueError(f"{chosen} cannot be shown as {render_mode!r}, only as one of {modes}")
-        chosen = make(spec, render_mode)
-    assert isinstance(chosen, gym.Env)
-    return chosen
+    agent.interaction.learner.predict(agent.interaction.observations[:1], deterministic=True)
+    return agent.interaction.learner.activity
 
 
 def _choices(agent: "DynLiveAgent") -> list[NDArray[np.int64]]:
     """Return the output neurons of every choice."""
-    return np.split(agent.actor.arrays.outputs, np.cumsum(agent._decoder.options)[:-1])
+    return np.split(agent.actor.arrays.outputs, np.cumsum(agent.interaction.decoder.num_actions)[:-1])
 
 
 def _connected(kept: dict[str, NDArray[Any]]) -> set[int]:
@@ -378,39 +235,3 @@ def _connected(kept: dict[str, NDArray[Any]]) -> set[int]:
     owner = np.repeat(np.arange(degree.size), np.diff(first))
     connected = np.arange(owner.size) - first[owner] < degree[owner]
     return set((owner[connected] * degree.size + kept["link"][0, connected]).tolist())
-
-
-def _pixels(figure: Any) -> NDArray[np.uint8]:
-    figure.canvas.draw()
-    pixels: NDArray[np.uint8] = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
-    return pixels
-
-
-def _write(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float) -> None:
-    """Write frames as they come: a GIF of few colours, or a video."""
-    ending = Path(path).suffix.lower()
-    if ending not in (".gif", ".mp4"):
-        raise ValueError(f"an animation must be a .gif or .mp4 file, not {str(path)!r}")
-    if not Path(path).parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {Path(path).parent}")
-    writer: Callable[..., None] = _write_gif if ending == ".gif" else _write_video
-    writer(path, frames, frames_per_second)
-
-
-def _write_gif(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float) -> None:
-    from PIL import Image
-
-    octree, plain = Image.Quantize.FASTOCTREE, Image.Dither.NONE  # keeps rare colours, and areas of one colour whole
-    images = [Image.fromarray(frame).quantize(64, octree, dither=plain) for frame in frames]
-    durations = [round(1000 / frames_per_second)] * (len(images) - 1) + [1500]  # time to look at the end
-    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=True)
-
-
-def _write_video(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float) -> None:
-    try:
-        import imageio_ffmpeg  # type: ignore[import-not-found]  # noqa: F401
-    except ImportError:
-        raise ValueError(f"writing {path} needs ffmpeg: pip install imageio-ffmpeg, or write a .gif") from None
-    import imageio.v3
-
-    imageio.v3.imwrite(Path(path), np.array(list(frames)), fps=frames_per_second, macro_block_size=2)

@@ -33,7 +33,7 @@ def rehearse(net: NetworkCore, inputs: ArrayLike, rewards: ArrayLike, *, hops: i
         net.numbers,
         sequences,
         np.ascontiguousarray(given.transpose(1, 2, 0)),
-        LossCode.REWARDS,
+        int(LossCode.REWARDS),
         1.0,
         net.rule.learning_rate,
         hops_limit(hops),

@@ -192,7 +192,7 @@ def _draw(options: argparse.Namespace) -> dict[str, Any]:
 def _watch(options: argparse.Namespace) -> dict[str, Any]:
     """Watch a saved agent act with its best actions, in a window or as a GIF."""
     from .agents import DynLiveAgent
-    from .agents.pictures import watch
+    from .agents.films import watch
 
     _load_environments()
     name, env = _environment(options)
@@ -312,7 +312,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     start = time.perf_counter()
     with open(options.out / "progress.csv", "w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["step", "episode", "return", "length", "surprise", "connections", "seconds"])
+        table.writerow(["step", "episode", "return", "length", "td_error_mse", "connections", "seconds"])
 
         def write(report: Report) -> None:
             if record is not None:
@@ -325,7 +325,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
                         agent.episodes,
                         episode.episode_return,
                         episode.length,
-                        f"{agent.surprise:.6g}",
+                        f"{agent.td_error_mse:.6g}",
                         agent.connections,
                         f"{seconds:.3f}",
                     ]

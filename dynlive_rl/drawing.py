@@ -53,7 +53,7 @@ def draw_network(
     ValueError
         If there are more or fewer names than inputs or outputs.
     """
-    plt = _pyplot()
+    plt = require_pyplot()
     picture = NetworkPicture(network, inputs, outputs)
     figure, axes = plt.subplots(figsize=picture.size, layout="constrained")
     picture.draw(axes, network.activity if activity is None else activity)
@@ -269,7 +269,7 @@ def draw_strengths(network: "Network", path: str | PathLike[str], title: str | N
     1 is what each source would have if all allowed ones were alike; the axis is logarithmic. Of free strengths the sizes
     are shown.
     """
-    plt = _pyplot()
+    plt = require_pyplot()
     learners = [layer for layer in network.layers if layer.kind != "input"]
     figure, all_axes = plt.subplots(
         len(learners), figsize=(6.5, 0.8 + 2.2 * len(learners)), sharex=True, squeeze=False, layout="constrained"
@@ -297,7 +297,7 @@ def draw_learning_curve(
     path: str | PathLike[str], steps: Sequence[int], returns: Sequence[float], title: str = ""
 ) -> None:
     """Draw the return of every episode and their running mean over the last five, against environment steps."""
-    plt = _pyplot()
+    plt = require_pyplot()
     figure, axes = plt.subplots(figsize=(7, 4))
     curve(axes, steps, returns)
     axes.set_title(title)
@@ -341,7 +341,8 @@ def to_networkx(network: "Network") -> Any:
     return graph
 
 
-def _pyplot() -> Any:
+def require_pyplot() -> Any:
+    """Return matplotlib.pyplot; ImportError with one sentence where it is not installed."""
     try:
         import matplotlib
     except ImportError:

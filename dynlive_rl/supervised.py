@@ -16,7 +16,7 @@ from .kernels.losses import LossCode
 from .rule import LearningRule
 
 Loss = Literal["mse", "cross-entropy"]
-_CODES = {"mse": LossCode.SQUARED_ERROR, "cross-entropy": LossCode.CROSS_ENTROPY}
+_CODES = {"mse": int(LossCode.SQUARED_ERROR), "cross-entropy": int(LossCode.CROSS_ENTROPY)}
 # Outputs on the simplex differ by at most 1, and mostly by little: a plain softmax of them could not be sure of anything.
 _SHARPNESS = {"simplex": 20.0, "free": 1.0}
 

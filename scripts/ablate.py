@@ -1,6 +1,7 @@
 """What each trait of the design is worth: our agent with one of them off or changed, by the protocol of compare.py.
 
-The same command line, run files, table and figures as compare.py; the "agents" are our own one and its variants.
+The same command line, runs, table and figures as compare.py; the "agents" are our own one and its variants, which a second
+table compares (variants.md).
 """
 
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import compare
+import figures
 from dynlive_rl import DynLiveAgent, LearningRule
-from dynlive_rl.agents import AgentConfig
+from dynlive_rl.agents import AgentConfig, NetworkConfig, RehearsalConfig
 from protocol import TASKS, Entry, fine_grid
+from runs import Run
 
 ENVS = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
 
@@ -25,7 +28,7 @@ def without_complements(agent: DynLiveAgent) -> None:
 
 def with_rule(connect: float = 1.0, **traits: Any) -> AgentConfig:
     """Return the default configuration with another learning rule, and perhaps fewer connections at first."""
-    return AgentConfig(connect=connect, rule=replace(AgentConfig().rule, **traits))
+    return AgentConfig(network=NetworkConfig(connect=connect, rule=replace(NetworkConfig().rule, **traits)))
 
 
 # Keyword arguments of `compare.train_dynlive`. "dynlive" is the default, which the table compares the others with.
@@ -34,7 +37,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "free-strengths": {
         # Weights of a classical network, whose gains must not be what a mixture needs.
         "config": AgentConfig(
-            rule=LearningRule(step="adam", constraint="free", growth="none"), gain_low=3.0, gain_high=6.0
+            network=NetworkConfig(
+                rule=LearningRule(step="adam", constraint="free", growth="none"), gain_low=3.0, gain_high=6.0
+            )
         )
     },
     "growth-none": {"config": with_rule(growth="none")},
@@ -46,8 +51,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "single-rail": {"prepare": without_complements},
     "share-uniform": {"config": with_rule(share="uniform")},
     "reserve": {"config": with_rule(reserve=True)},
-    "newest-only": {"config": AgentConfig(memory=512)},  # as much as one rehearsal looks at
-    "rule-original": {"config": AgentConfig(rule=LearningRule(kind="original"))},
+    "newest-only": {"config": AgentConfig(rehearsal=RehearsalConfig(memory=512))},  # as much as one rehearsal looks at
+    "rule-original": {"config": AgentConfig(network=NetworkConfig(rule=LearningRule(kind="original")))},
 }
 ENTRIES = {
     (env_id, name): Entry(partial(compare.train_dynlive, **variant), TASKS[env_id].budget, fine_grid)
@@ -55,5 +60,52 @@ ENTRIES = {
     for name, variant in VARIANTS.items()
 }
 
+# What the variants are called in a table.
+WORDS = {
+    "dynlive": "the default",
+    "free-strengths": "free strengths: weights of any sign, no normalising",
+    "growth-none": "no growth",
+    "growth-random": "growth at random",
+    "pruned": "weak connections pruned (φ = 2.5)",
+    "hardly-pruned": "a strength of 0 may return at once",
+    "sparse": "10 % of connections at first, φ = 2.5",
+    "sparse-recruits": "… and recruiting",
+    "single-rail": "no complements",
+    "share-uniform": "reward shared alike, not by contribution",
+    "reserve": "strengths with a reserve",
+    "newest-only": "memory of the 512 newest steps",
+    "rule-original": "the original rule as written, in this agent",
+}
+
+
+def variants(rows: list[dict[str, Any]]) -> str:
+    """Return a Markdown table with a line per variant: interquartile mean of the steps to solve and its interval, final."""
+    envs = list(dict.fromkeys(row["env"] for row in rows))
+    cells = {(row["env"], row["agent"]): row for row in rows}
+    seeds = {env_id: max(len(row["seeds"]) for row in rows if row["env"] == env_id) for env_id in envs}
+    lines = ["| variant | " + " | ".join(f"{env_id} ({seeds[env_id]} seeds)" for env_id in envs) + " |"]
+    lines.append("|---" * (len(envs) + 1) + "|")
+    for name in dict.fromkeys(row["agent"] for row in rows):
+        lines.append(f"| {WORDS.get(name, name)} | " + " | ".join(_cell(cells.get((env, name))) for env in envs) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    low, high = row["steps_iqm_interval"]
+    unsolved = "" if row["solved"] == 1 else f", {row['solved']:.0%} solved"
+    return f"{row['steps_iqm']:,.0f} ({low:,.0f}–{high:,.0f}){unsolved}; {row['final']:.0f}"
+
+
+def report(done: list[Run], folder: Path) -> str:
+    """Write what the runs add up to, and the table of the variants; return that."""
+    figures.write(done, folder)
+    text = variants(figures.summary(done))
+    (folder / "variants.md").write_text(text + "\n")
+    return text
+
+
 if __name__ == "__main__":
-    sys.exit(compare.main(ENTRIES, __file__, __doc__, envs=ENVS, agents=list(VARIANTS), out=Path("results/ablation")))
+    out = Path("results/ablation")
+    sys.exit(compare.main(ENTRIES, __file__, __doc__, report, envs=ENVS, agents=list(VARIANTS), out=out))

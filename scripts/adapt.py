@@ -8,7 +8,6 @@ hidden neurons of an agent trained on CartPole-v1.
 """
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from dynlive_rl.agents.evaluation import play
 from dynlive_rl.envs import Cycle, Draw, world_at
 from figures import interval
 from protocol import EVALUATION_SEED
+from runs import Run, Study
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -37,7 +37,7 @@ EPISODES = 20
 
 
 @dataclass(frozen=True)
-class Study:
+class Change:
     """An environment whose world changes every `period` steps, `changes` times."""
 
     env_id: str
@@ -46,9 +46,9 @@ class Study:
 
 
 STUDIES = {
-    "changing": Study("DynLive/ChangingCartPole-v0", 5_000, 50),
-    "swap": Study("DynLive/SwapCartPole-v0", 10_000, 4),
-    "jump": Study("DynLive/JumpCartPole-v0", 5_000, 10),
+    "changing": Change("DynLive/ChangingCartPole-v0", 5_000, 50),
+    "swap": Change("DynLive/SwapCartPole-v0", 10_000, 4),
+    "jump": Change("DynLive/JumpCartPole-v0", 5_000, 10),
 }
 DAMAGE = "damage"
 TRAINING, AFTERWARDS = 10_000, 5_000  # steps before and after the damage
@@ -66,6 +66,7 @@ THEIRS = {
     ),
 }
 AGENTS = (*OURS, *THEIRS)
+KEY = "study", "agent", "seed"
 
 
 class Changes:
@@ -77,7 +78,7 @@ class Changes:
         Steps to be back in each period, None where it was not.
     """
 
-    def __init__(self, study: Study, world: int) -> None:
+    def __init__(self, study: Change, world: int) -> None:
         self.study, self.budget = study, study.period * (study.changes + 1)
         self.recoveries: list[int | None] = [None] * (study.changes + 1)
         self._world, self._next, self._period = world, EVERY, -1
@@ -107,7 +108,7 @@ class Changes:
         )  # fmt: skip
 
     def result(self) -> dict[str, Any]:
-        """Return what the run's file holds about any agent."""
+        """Return what a run of any agent holds."""
         return {
             "period": self.study.period,
             "recoveries": self.recoveries,
@@ -124,7 +125,7 @@ def adapt(name: str, agent: str, seed: int) -> dict[str, Any]:
         ours.warm_up()
         course.begin()
         ours.learn(course.budget, callback=lambda _: not course.passed(ours.num_timesteps, ours), progress_bar=False)
-        return course.result() | {"worlds": ours.worlds}
+        return course.result() | {"worlds": ours.task_changes}
     tuned: Tuned = THEIRS[agent]
     changes = {key: _faster(value, tuned.envs) for key, value in gym.spec(study.env_id).kwargs.items()}
     extra = train_sb3(study.env_id, seed, course, agent=agent, tuned=tuned, world={**changes, "world": seed})
@@ -171,17 +172,17 @@ def damage(seed: int) -> dict[str, Any]:
 # -- what the runs add up to -------------------------------------------------------------------------------------------
 
 
-def taken(group: list[dict[str, Any]]) -> NDArray[np.float64]:
+def taken(group: list[Run]) -> NDArray[np.float64]:
     """Return the steps to be back (runs, changes); what was not back counts as the period."""
     rows = [[run["period"] if k is None else k for k in run["recoveries"][1:]] for run in group]
     return np.array(rows, np.float64)
 
 
-def table(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
+def table(groups: dict[tuple[str, str], list[Run]]) -> str:
     """Return all change studies as one Markdown table, and the damage study as another."""
     lines = [
-        "| study | agent | seeds | changes | median | mean (95 %) | not back | first ten | last ten | last ÷ first "
-        "| mean ÷ dynlive |",
+        "| study | agent | seeds | changes | median | mean (95 %) | not back | first ten | last ten "
+        "| last ÷ first (95 %) | mean ÷ dynlive |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (study, agent), group in groups.items():
@@ -191,13 +192,13 @@ def table(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
         low, high = interval(steps.mean(axis=1), np.mean)
         missed = np.mean([k is None for run in group for k in run["recoveries"][1:]])
         long = steps.shape[1] >= 20
-        first, last = steps[:, :10].mean(), steps[:, -10:].mean()
+        first, last = steps[:, :10].mean(axis=1), steps[:, -10:].mean(axis=1)
         ours = groups.get((study, "dynlive"))
         times = steps.mean() / taken(ours).mean() if ours and agent != "dynlive" else None
         lines.append(
             f"| {study} | {agent} | {len(group)} | {steps.shape[1]} | {np.median(steps):,.0f} "
             f"| {steps.mean():,.0f} ({low:,.0f}–{high:,.0f}) | {missed:.0%} "
-            + (f"| {first:,.0f} | {last:,.0f} | {last / first:.2f} " if long else "| – | – | – ")
+            + (f"| {first.mean():,.0f} | {last.mean():,.0f} | {ratio(last, first)} " if long else "| – | – | – ")
             + (f"| {times:.1f} |" if times else "| – |")
         )
     if group := groups.get((DAMAGE, "dynlive"), []):
@@ -214,7 +215,17 @@ def table(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def draw(groups: dict[tuple[str, str], list[dict[str, Any]]], folder: Path) -> None:
+def ratio(some: NDArray[np.float64], others: NDArray[np.float64]) -> str:
+    """Return the ratio of two means over the same runs, with a 95 % bootstrap interval where there are several."""
+    times = f"{some.mean() / others.mean():.2f}"
+    if len(some) < 2:
+        return times
+    drawn = np.random.default_rng(0).integers(len(some), size=(5_000, len(some)))
+    low, high = np.percentile(some[drawn].mean(axis=1) / others[drawn].mean(axis=1), [2.5, 97.5])
+    return f"{times} ({low:.2f}–{high:.2f})"
+
+
+def draw(groups: dict[tuple[str, str], list[Run]], folder: Path) -> None:
     """Draw the mean steps to be back against the change, one picture per study with a line per agent."""
     for study in STUDIES:
         agents = [agent for name, agent in groups if name == study]
@@ -240,13 +251,10 @@ def draw(groups: dict[tuple[str, str], list[dict[str, Any]]], folder: Path) -> N
             plt.close(figure)
 
 
-def read(folder: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Return all runs in a folder, by study and agent."""
+def grouped(done: list[Run]) -> dict[tuple[str, str], list[Run]]:
+    """Return all runs by study and agent."""
     names = [(study, agent) for study in (*STUDIES, DAMAGE) for agent in AGENTS]
-    found = {
-        name: [json.loads(path.read_text()) for path in sorted(folder.glob("{}_{}_*.json".format(*name)))]
-        for name in names
-    }
+    found = {name: [run for run in done if (run["study"], run["agent"]) == name] for name in names}
     return {name: group for name, group in found.items() if group}
 
 
@@ -255,47 +263,37 @@ def main() -> int:
     studies = (*STUDIES, DAMAGE)
     parser.add_argument("--studies", nargs="+", choices=studies, default=["changing"], help="(default: changing)")
     parser.add_argument("--agents", nargs="+", choices=AGENTS, default=["dynlive"], help="(default: dynlive)")
-    parser.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-4"), help="(default: 0-4)")
-    parser.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("results/adapt"), help="folder (default: %(default)s)")
-    parser.add_argument(
-        "--table-only", action="store_true", help="run nothing; table and figures of the files there are"
-    )
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    runs.add_options(parser, out="results/adapt", seeds="0-4")
     options = parser.parse_args()
     if not runs.make_folder(options.out):
         return 2
     keys = [
-        (study, agent, seed)
-        for study in options.studies
+        (name, agent, seed)
+        for name in options.studies
         for agent in options.agents
         for seed in options.seeds
-        if study != DAMAGE or agent == "dynlive"  # only a rehearsing agent has networks that can be damaged
+        if name != DAMAGE or agent == "dynlive"  # only a rehearsing agent has networks that can be damaged
     ]
-    paths = {key: options.out / "{}_{}_{}.json".format(*key) for key in keys}
+    study = Study(options.out, KEY)
     if options.one:
-        study, agent, seed = keys[0]
-        result = damage(seed) if study == DAMAGE else adapt(study, agent, seed)
-        runs.write(paths[keys[0]], {"study": study, "agent": agent, "seed": seed, **result})
+        name, agent, seed = keys[0]
+        result = damage(seed) if name == DAMAGE else adapt(name, agent, seed)
+        study.write({"study": name, "agent": agent, "seed": seed, **result})
         return 0
-    failed = []
-    if not options.table_only:
-        common = [__file__, "--one", "--out", str(options.out)]
-        commands = {
-            path: [*common, "--studies", study, "--agents", agent, "--seeds", str(seed)]
-            for (study, agent, seed), path in paths.items()
-        }
-        try:
-            failed = runs.study(commands, options.jobs)
-        except KeyboardInterrupt:
-            print("stopped; the same command goes on where it was", file=sys.stderr)
-            return 130
-    if groups := read(options.out):
+    commands: dict[runs.Key, list[str]] = {
+        (name, agent, seed): [
+            *(__file__, "--one", "--studies", name, "--agents", agent, "--seeds", str(seed), "--out", str(options.out))
+        ]
+        for name, agent, seed in keys
+    }
+    done, status = runs.conduct(study, commands, options)
+    if done:
+        groups = grouped(done)
         text = table(groups)
         (options.out / "table.md").write_text(text + "\n")
         draw(groups, options.out)
         print(text)
-    return 1 if failed else 0
+    return status
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """Train agents on environments over seeds by the project's protocol, one process per run, and compare them.
 
-Every run writes one JSON file, whole or not at all; runs that have one are not run again, so a stopped study goes on
-where it was, in pieces and on several days. In the end all run files in the folder become a table, summary.json and
-figures.
+Runs that are there are not run again (see `runs.py`), so a stopped study goes on where it was, in pieces and on several
+days. In the end all runs of the study become tables, summary.json and figures.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +19,7 @@ import figures
 import runs
 from dynlive_rl import DynLiveAgent
 from protocol import TASKS, Course, Entry, fine_grid
+from runs import Run, Study
 
 
 class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
@@ -47,7 +46,7 @@ def train_dynlive(
     agent.warm_up()
     course.begin()
     agent.learn(course.budget, callback=lambda _: not course.passed(agent.num_timesteps, agent), progress_bar=False)
-    learning_s = course.curve[-1][2]
+    learning_s = course.curve[-1].wall_s
     return {
         "us_per_step": round((learning_s - env.seconds) / course.budget * 1e6, 1),
         "env_us_per_step": round(env.seconds / course.budget * 1e6, 1),
@@ -67,16 +66,17 @@ ENTRIES = {
     for env_id, task in TASKS.items()
 } | baselines.ENTRIES
 Entries = dict[tuple[str, str], Entry]
+KEY = "env", "agent", "seed"
 
 
 def run(
-    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, path: Path, entries: Entries = ENTRIES
+    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, study: Study, entries: Entries = ENTRIES
 ) -> None:
-    """Do one run and write its file."""
+    """Do one run and write it."""
     entry = entries[env_id, agent]
     course = Course(env_id, entry, steps or entry.budget, episodes)
     extra = entry.train(env_id, seed, course)
-    runs.write(path, {"env": env_id, "agent": agent, "seed": seed, **course.result(), **extra})
+    study.write({"env": env_id, "agent": agent, "seed": seed, **extra, **course.result()})
 
 
 def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> list[tuple[str, str]]:
@@ -98,26 +98,44 @@ def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> lis
     return [(env_id, agent) for env_id in envs for agent in agents if (env_id, agent) in entries]
 
 
-def study(keys: list[tuple[str, str, int]], options: argparse.Namespace, script: str = __file__) -> list[str]:
-    """Do the runs that have no file yet, one process each; return a line for each that failed."""
-    commands = {}
-    for env_id, agent, seed in keys:
-        command = [script, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)]
-        command += ["--episodes", str(options.episodes), "--out", str(options.out)]
-        command += ["--steps", str(options.steps)] if options.steps else []
-        commands[options.out / f"{env_id}_{agent}_{seed}.json"] = command
-    return runs.study(commands, options.jobs)
+def commands(keys: list[tuple[str, str, int]], options: argparse.Namespace, script: str) -> dict[runs.Key, list[str]]:
+    """Return what makes a process do a run, by the run's key."""
+    common = ["--episodes", str(options.episodes), "--out", str(options.out)]
+    common += ["--steps", str(options.steps)] if options.steps else []
+    return {
+        (env_id, agent, seed): [
+            *(script, "--one", "--envs", env_id, "--agents", agent, "--seeds", str(seed)),
+            *common,
+        ]
+        for env_id, agent, seed in keys
+    }
 
 
-def of_other_budgets(keys: list[tuple[str, str, int]], options: argparse.Namespace, entries: Entries) -> str:
-    """Return the names of the files that hold runs of other budgets than those asked for."""
+def made_otherwise(
+    keys: list[tuple[str, str, int]], study: Study, options: argparse.Namespace, entries: Entries
+) -> str:
+    """Return the runs that are there with another budget or fewer or more episodes per evaluation than asked for."""
+    there = {study.key(run): run for run in study.read()}
     names = []
     for env_id, agent, seed in keys:
-        path = options.out / f"{env_id}_{agent}_{seed}.json"
-        wanted = options.steps or entries[env_id, agent].budget
-        if path.exists() and json.loads(path.read_text()).get("budget", wanted) != wanted:
-            names.append(path.name)
-    return ", ".join(names)
+        wanted = options.steps or entries[env_id, agent].budget, options.episodes
+        run = there.get((env_id, agent, seed))
+        if run is not None and (run["budget"], run["evaluation_episodes"]) != wanted:
+            names.append(f"{env_id} {agent} seed {seed}")
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def report(done: list[Run], folder: Path) -> str:
+    """Write what the runs add up to, and short tables: our agent beside its best rivals, and a step's time.
+
+    Returns the long table.
+    """
+    text = figures.write(done, folder)
+    rows = figures.summary(done)
+    if any(row["agent"] in OURS for row in rows) and not all(row["agent"] in OURS for row in rows):
+        (folder / "headline.md").write_text(figures.headline(rows) + "\n")
+        (folder / "costs.md").write_text(figures.costs(rows) + "\n")
+    return text
 
 
 def agents_of(entries: Entries) -> tuple[str, ...]:
@@ -134,60 +152,50 @@ def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> arg
     result.add_argument(
         "--agents", nargs="+", choices=agents, default=["dynlive"], metavar="AGENT", help=", ".join(agents)
     )
-    result.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-29"), help="e.g. 0-29 (default)")
     result.add_argument(
         "--steps", type=runs.positive, help="end runs after so many steps (default: the protocol's budgets)"
     )
     result.add_argument("--episodes", type=runs.positive, default=100, help="per evaluation (default: %(default)s)")
-    result.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
-    result.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
-    result.add_argument(
-        "--table-only", action="store_true", help="run nothing; table and figures of the files there are"
-    )
-    result.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    runs.add_options(result, out="results/study", seeds="0-29")
     return result
 
 
-def main(entries: Entries = ENTRIES, script: str = __file__, description: str | None = __doc__, **defaults: Any) -> int:
+def main(
+    entries: Entries = ENTRIES,
+    script: str = __file__,
+    description: str | None = __doc__,
+    report: Callable[[list[Run], Path], str] = report,
+    **defaults: Any,
+) -> int:
     """Do what the command line says with the agents of some entries, for the script that holds them."""
     arguments = parser(entries, description)
     arguments.set_defaults(**defaults)
     options = arguments.parse_args()
     if not runs.make_folder(options.out):
         return 2
-    failed = []
-    if not options.table_only:
-        try:
-            chosen = pairs(options.envs, options.agents, entries)
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            return 2
-        names = [
-            f"{agent} on {env_id}"
-            for env_id in options.envs
-            for agent in options.agents
-            if (env_id, agent) not in chosen
-        ]
-        if names:
-            print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
+    study = Study(options.out, KEY)
+    try:
+        chosen = pairs(options.envs, options.agents, entries)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
-        if others := of_other_budgets(keys, options, entries):
-            print(f"these runs had other budgets, take another folder or delete them: {others}", file=sys.stderr)
-            return 2
-        if options.one:
-            path = options.out / "{}_{}_{}.json".format(*keys[0])
-            run(*keys[0], options.steps, options.episodes, path, entries)
-            return 0
-        try:
-            failed = study(keys, options, script)
-        except KeyboardInterrupt:
-            print("stopped; the same command goes on where it was", file=sys.stderr)
-            return 130
-    if done := figures.read(options.out, agents_of(entries)):
-        print(figures.write(done, options.out))
-    else:
-        print(f"there are no runs in {options.out} yet", file=sys.stderr)
-    return 1 if failed else 0
+        others = "" if options.table_only else made_otherwise(keys, study, options, entries)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if others:
+        print(f"these runs had other budgets or evaluations, take another folder: {others}", file=sys.stderr)
+        return 2
+    if options.one:
+        run(*keys[0], options.steps, options.episodes, study, entries)
+        return 0
+    names = [
+        f"{agent} on {env_id}" for env_id in options.envs for agent in options.agents if (env_id, agent) not in chosen
+    ]
+    if names:
+        print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
+    done, status = runs.conduct(study, commands(keys, options, script), options)
+    if done:
+        print(report(figures.ordered(done, agents_of(entries)), options.out))
+    return status
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the run files of a comparison add up to: summary.json, table.md, learning curves and performance profiles."""
+"""What the runs of a comparison add up to: summary.json, tables, learning curves and performance profiles."""
 
 import json
 from collections.abc import Sequence
@@ -11,30 +11,31 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap, trim_mean
 
 from baselines import PUBLISHED_FINAL
-from protocol import TASKS
+from protocol import TASKS, Outcome, outcome
+from runs import Run
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 US = "dynlive"
-Run = dict[str, Any]
+NAMES = {"ppo": "PPO", "dqn": "DQN", "qrdqn": "QR-DQN", "a2c": "A2C", "ars": "ARS", "sac": "SAC"}
 
 
-def read(folder: Path, agents: Sequence[str]) -> list[Run]:
-    """Return all runs in a folder, in the order of the tasks, the agents and the seeds; files of other studies are none."""
-    runs = [json.loads(path.read_text()) for path in folder.glob("*_*_*.json")]
+def ordered(runs: list[Run], agents: Sequence[str]) -> list[Run]:
+    """Return runs in the order of the tasks, the agents and the seeds."""
     tasks = list(TASKS)
     return sorted(
-        (run for run in runs if "solved_at" in run and run.get("env") in TASKS and "agent" in run),
-        key=lambda run: (tasks.index(run["env"]), [*agents, run["agent"]].index(run["agent"]), run["seed"]),
+        runs, key=lambda run: (tasks.index(run["env"]), [*agents, run["agent"]].index(run["agent"]), run["seed"])
     )
 
 
 def write(runs: list[Run], folder: Path) -> str:
-    """Write summary, table and figures into a folder, and return the table."""
+    """Write summary, tables and figures into a folder, and return the table."""
     rows = summary(runs)
     (folder / "summary.json").write_text(json.dumps(rows, indent=1) + "\n")
     text = table(rows)
+    if len(rows) == 1:
+        text += "\n\n" + seed_table(runs)
     (folder / "table.md").write_text(text + "\n")
     learning_curves(runs, folder / "learning_curves")
     profiles(runs, folder / "profiles")
@@ -70,17 +71,16 @@ def groups(runs: list[Run]) -> dict[tuple[str, str], list[Run]]:
     return result
 
 
-def median_until(group: list[Run], solved: str, limit: str) -> dict[str, Any] | None:
-    """Return the median of what it took to solve; where the median run did not, it is only known to be more.
+def median_until(group: list[Outcome], what: str) -> dict[str, Any] | None:
+    """Return the median of the steps or seconds to solve; where the median run did not, it is only known to be more.
 
-    Runs that did not solve count as their limit. None if the runs' files do not hold it.
+    None where a run did not measure them.
     """
-    if any(run["solved_at"] is not None and run.get(solved) is None for run in group):
+    at_least = [getattr(each, what) for each in group]
+    if None in at_least:
         return None
-    taken = [np.inf if run["solved_at"] is None else run[solved] for run in group]
-    at_least = [run.get(limit, np.nan) if value == np.inf else value for run, value in zip(group, taken, strict=True)]
-    median = float(np.median(at_least))
-    return None if np.isnan(median) else {"median": round(median, 3), "more": bool(np.isinf(np.median(taken)))}
+    taken = [value if each.solved else np.inf for value, each in zip(at_least, group, strict=True)]
+    return {"median": round(float(np.median(at_least)), 3), "more": bool(np.isinf(np.median(taken)))}
 
 
 def times_ours(theirs: dict[str, Any] | None, ours: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -95,10 +95,11 @@ def summary(runs: list[Run]) -> list[dict[str, Any]]:
     """Return a row per environment and agent: steps and seconds to solve, how long it lasts, and ratios to ours."""
     rows = []
     for (env_id, agent), group in groups(runs).items():
-        until = np.array([run["budget"] if run["solved_at"] is None else run["solved_at"] for run in group], np.float64)
-        stays = [run["stays_solved"] for run in group if run["stays_solved"] is not None]
-        stopped = any(run.get("stopped_early", False) for run in group)
-        final = round(float(np.median([run["final"] for run in group])), 2)
+        outcomes = [outcome(run) for run in group]
+        until = np.array([each.steps for each in outcomes], np.float64)
+        stopped = any(each.stopped_early for each in outcomes)
+        stays = [each.stays for each in outcomes if each.stays is not None and not stopped]
+        final = round(float(np.median([each.final for each in outcomes])), 2)
         accepted = [run["accepted_at"] or np.inf for run in group if "accepted_at" in run]
         rows.append(
             {
@@ -106,18 +107,23 @@ def summary(runs: list[Run]) -> list[dict[str, Any]]:
                 "agent": agent,
                 "seeds": [run["seed"] for run in group],
                 "budget": group[0]["budget"],
-                "threshold": group[0]["threshold"],
-                "steps": median_until(group, "solved_at", "budget"),
+                "threshold": TASKS[env_id].threshold,
+                "steps": median_until(outcomes, "steps"),
                 "steps_iqm": round(float(iqm(until)), 1),
                 "steps_iqm_interval": [round(float(end), 1) for end in interval(until)],
-                "solved": round(float(np.mean([run["solved_at"] is not None for run in group])), 4),
-                "stays_solved": round(float(np.mean(stays)), 4) if stays else None,
+                "solved": round(float(np.mean([each.solved for each in outcomes])), 4),
+                "stays": round(float(np.mean(stays)), 4) if stays else None,
                 "final": PUBLISHED_FINAL[env_id, agent] if stopped else final,
                 "final_is_published": stopped,
-                "seconds": median_until(group, "solved_s", "learning_s"),
-                "cpu_seconds": median_until(group, "solved_cpu_s", "learning_cpu_s"),
+                "seconds": median_until(outcomes, "seconds"),
+                "cpu_seconds": median_until(outcomes, "cpu_seconds"),
             }
             | ({"accepted_at": float(np.median(accepted))} if accepted and np.isfinite(np.median(accepted)) else {})
+            | {
+                name: round(float(np.median([run[name] for run in group])), 1)
+                for name in ("us_per_step", "env_us_per_step")
+                if all(name in run for run in group)
+            }
         )
     ours = {row["env"]: row for row in rows if row["agent"] == US}
     for row in rows:
@@ -146,8 +152,8 @@ def table(rows: list[dict[str, Any]]) -> str:
             _amount(row["steps"]) + accepted,
             f"{row['steps_iqm']:,.0f} ({low:,.0f}–{high:,.0f})",
             f"{row['solved']:.0%}",
-            "–" if row["stays_solved"] is None else f"{row['stays_solved']:.2f}",
-            f"{row['final']:.1f}" + (" †" if row["final_is_published"] else ""),
+            _stays(row),
+            _final(row),
             _amount(row["seconds"]),
             _amount(row["cpu_seconds"]),
             *(_times(versus.get(name)) for name in ("steps", "seconds", "cpu_seconds")),
@@ -155,11 +161,89 @@ def table(rows: list[dict[str, Any]]) -> str:
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
-        "Runs that did not solve count as their budget; “>”: the median run did not. Seconds are of learning alone, without "
-        "import, compiling and evaluation. Stays: share of evaluations at or above the threshold from solving on, mean "
-        "of the runs that solved. †: runs ended three evaluations after solving; the final is the published one.",
+        "Steps to solve: at the first evaluation from which every evaluation of the next 2,000 steps, and at least three, "
+        "reaches the threshold. Runs that did not solve count as their budget; “>”: the median run did not. Stays: share "
+        "of evaluations at or above the threshold, from the first one that reaches it on, mean of the runs that ever do. "
+        "Seconds are of learning alone, without import, compiling and evaluation. †: runs stopped after solving; the "
+        "final is the published one, and how long it stays is not known.",
     ]
     return "\n".join(lines)
+
+
+def seed_table(runs: list[Run]) -> str:
+    """Return a Markdown table with a column per run, for one agent in one environment."""
+    outcomes = [outcome(run) for run in runs]
+    rows = {
+        "final": [f"{each.final:.0f}" for each in outcomes],
+        "steps to solve": [f"{each.steps:,}" if each.solved else f">{each.steps:,}" for each in outcomes],
+        "stays": ["–" if each.stays is None else f"{each.stays:.2f}" for each in outcomes],
+        "CPU µs per step": [
+            f"{run['curve']['cpu_s'][-1] / run['curve']['steps'][-1] * 1e6:.0f}" if "cpu_s" in run["curve"] else "–"
+            for run in runs
+        ],
+    }
+    lines = ["| seed | " + " | ".join(str(run["seed"]) for run in runs) + " |", "|---" * (len(runs) + 1) + "|"]
+    lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()]
+    return "\n".join(lines)
+
+
+def headline(rows: list[dict[str, Any]]) -> str:
+    """Return a short Markdown table: our agent beside its best rival, a line per environment.
+
+    The best rival is the one with the fewest steps; if not all of its runs solved the task, the best of those that always do
+    stands beside it.
+    """
+    lines = [
+        "| environment (threshold) | steps to solve: median | stays | final | rival with the fewest steps "
+        "| best final of a rival |",
+        "|---|---|---|---|---|---|",
+    ]
+    for ours in (row for row in rows if row["agent"] == US):
+        rivals = [row for row in rows if row["env"] == ours["env"] and not row["agent"].startswith(US)]
+        quick = sorted((row for row in rivals if not row["steps"]["more"]), key=lambda row: row["steps"]["median"])
+        always = [row for row in quick if row["solved"] == 1]
+        named = quick[:1] if quick[:1] == always[:1] else quick[:1] + always[:1]
+        best = max(rivals, key=lambda row: row["final"], default=None)
+        cells = [
+            f"{ours['env']} ({ours['threshold']:g})",
+            f"**{_amount(ours['steps'])}**" + _of(ours),
+            _stays(ours),
+            _final(ours),
+            ", ".join(f"{_called(row)} {_amount(row['steps'])}" + _of(row) for row in named) or "–",
+            "–" if best is None else f"{_called(best)} {_final(best)}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def costs(rows: list[dict[str, Any]]) -> str:
+    """Return a Markdown table of the microseconds that a step of learning takes, beside the environment's own."""
+    timed = {(row["env"], row["agent"]): row for row in rows if "us_per_step" in row}
+    agents = list(dict.fromkeys(agent for _, agent in timed))
+    lines = ["| environment | its own step | " + " | ".join(agents) + " |", "|---" * (len(agents) + 2) + "|"]
+    for env_id in dict.fromkeys(env_id for env_id, _ in timed):
+        here = [timed.get((env_id, agent)) for agent in agents]
+        own = min(row["env_us_per_step"] for row in here if row is not None)
+        cells = ["–" if row is None else f"{_number(row['us_per_step'])} µs" for row in here]
+        lines.append("| " + " | ".join([env_id, f"{_number(own)} µs", *cells]) + " |")
+    return "\n".join(lines)
+
+
+def _called(row: dict[str, Any]) -> str:
+    return NAMES.get(row["agent"], row["agent"].replace("-", " "))
+
+
+def _of(row: dict[str, Any]) -> str:
+    seeds = len(row["seeds"])
+    return "" if row["solved"] == 1 else f" ({round(row['solved'] * seeds)} of {seeds} seeds)"
+
+
+def _stays(row: dict[str, Any]) -> str:
+    return "–" if row["stays"] is None else f"{row['stays']:.2f}"
+
+
+def _final(row: dict[str, Any]) -> str:
+    return f"{row['final']:.1f}" + (" †" if row["final_is_published"] else "")
 
 
 def _amount(amount: dict[str, Any] | None) -> str:
@@ -182,9 +266,8 @@ def held(runs: list[Run], steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean (runs, steps) of each run's last evaluation so far; runs that ended early keep their last one."""
     rows = []
     for run in runs:
-        at = np.array([point[0] for point in run["curve"]])
-        means = np.array([point[1] for point in run["curve"]])
-        rows.append(means[np.maximum(np.searchsorted(at, steps, side="right") - 1, 0)])
+        last = np.searchsorted(run["curve"]["steps"], steps, side="right") - 1
+        rows.append(np.array(run["curve"]["mean"])[np.maximum(last, 0)])
     return np.array(rows)
 
 
@@ -192,8 +275,8 @@ def learning_curves(runs: list[Run], path: Path) -> None:
     """Draw the interquartile mean over seeds of the greedy return against steps, with 95 % bootstrap intervals."""
 
     def draw(axes: Any, env_id: str, agent: str, group: list[Run], style: dict[str, Any]) -> None:
-        steps = np.unique([point[0] for run in group for point in run["curve"]]).astype(np.float64)
-        steps = steps[steps >= max(run["curve"][0][0] for run in group)]
+        steps = np.unique([at for run in group for at in run["curve"]["steps"]]).astype(np.float64)
+        steps = steps[steps >= max(run["curve"]["steps"][0] for run in group)]
         means = held(group, steps)
         axes.plot(steps, iqm(means), label=agent, **style)
         axes.fill_between(steps, *interval(means), color=style["color"], alpha=0.15, linewidth=0)
@@ -206,7 +289,7 @@ def profiles(runs: list[Run], path: Path) -> None:
     """Draw the share of runs solved within so many steps, with 95 % bootstrap intervals."""
 
     def draw(axes: Any, env_id: str, agent: str, group: list[Run], style: dict[str, Any]) -> None:
-        until = np.array([np.inf if run["solved_at"] is None else run["solved_at"] for run in group])
+        until = np.array([each.steps if each.solved else np.inf for each in map(outcome, group)])
         end = max(run["budget"] for run in group)
         steps = np.unique([*until[np.isfinite(until)], 100, end])
         solved = (until[:, None] <= steps).astype(np.float64)

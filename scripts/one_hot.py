@@ -1,13 +1,11 @@
 """What the default agent makes of one-hot worlds: CliffWalking, FrozenLake, Blackjack, Taxi and a sparse chain.
 
 Greedy means on a grid of steps, and the sampled policy's at the end. A run is good from the step on after which no evaluation
-was worse than the world's good return. One process and one file per run; runs that have a file are not run again.
+was worse than the world's good return.
 """
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -16,7 +14,9 @@ import numpy as np
 import dynlive_rl.envs  # noqa: F401  registers the chain
 import runs
 from dynlive_rl import DynLiveAgent
+from runs import Run, Study
 
+KEY = "env", "seed"
 TAXI = "Taxi-v4" if "Taxi-v4" in gym.registry else "Taxi-v3"
 
 
@@ -39,40 +39,45 @@ WORLDS = {
 }
 
 
-def train(env_id: str, seed: int) -> dict[str, Any]:
-    """Train one agent and return its curve of (steps, greedy mean)."""
+def train(env_id: str, seed: int) -> Run:
+    """Train one agent and return its run."""
     world = WORLDS[env_id]
     agent = DynLiveAgent(gym.make(env_id, **world.settings), seed=seed)
-    curve = []
-    for steps in range(world.every, world.steps + 1, world.every):
+    steps, means = list(range(world.every, world.steps + 1, world.every)), []
+    for _ in steps:
         agent.learn(world.every, reset_num_timesteps=False, progress_bar=False)
-        curve.append((steps, round(agent.evaluate(world.episodes, seed=1_000_000).mean, 3)))
+        means.append(round(agent.evaluate(world.episodes, seed=1_000_000).mean, 3))
     sampled = agent.evaluate(world.episodes, seed=1_000_000, deterministic=False).mean
-    good = [mean >= world.good for _, mean in curve]
-    first = len(good) - next((k for k, is_good in enumerate(reversed(good)) if not is_good), len(good))
-    return {
-        "env": env_id, "seed": seed, "best_from": curve[first][0] if first < len(curve) else None,
-        "final": curve[-1][1], "sampled": round(sampled, 3), "curve": curve,
-    }  # fmt: skip
+    return {"env": env_id, "seed": seed, "sampled": round(sampled, 3), "curve": {"steps": steps, "mean": means}}
 
 
-def table(folder: Path) -> str:
-    """Return one row per world, of the run files in a folder."""
+def good_from(run: Run) -> float:
+    """Return the steps of the evaluation from which on all are good; infinity if the last one is not."""
+    good = WORLDS[run["env"]].good
+    since = np.inf
+    for steps, mean in zip(reversed(run["curve"]["steps"]), reversed(run["curve"]["mean"]), strict=True):
+        if mean < good:
+            break
+        since = steps
+    return float(since)
+
+
+def table(done: list[Run]) -> str:
+    """Return one row per world."""
     lines = [
         "| world | seeds | good from step (median) | good at the end | greedy | sampled |",
         "|---|---|---|---|---|---|",
     ]
-    files = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     for env_id, world in WORLDS.items():
-        some = [run for run in files if run["env"] == env_id]
+        some = [run for run in done if run["env"] == env_id]
         if not some:
             continue
-        begins = [run["best_from"] or np.inf for run in some]
+        begins = [good_from(run) for run in some]
         middle = float(np.median(begins))
         when = f"{middle:,.0f}" if np.isfinite(middle) else f">{world.steps:,}"
-        finals, sampled = (np.array([run[name] for run in some]) for name in ("final", "sampled"))
-        good = f"{sum(run['best_from'] is not None for run in some)} (≥ {world.good:g})"
-        lines.append(f"| {env_id} | {len(some)} | {when} | {good} | {finals.mean():.2f} | {sampled.mean():.2f} |")
+        final, sampled = np.mean([run["curve"]["mean"][-1] for run in some]), np.mean([run["sampled"] for run in some])
+        good = f"{sum(map(np.isfinite, begins))} (≥ {world.good:g})"
+        lines.append(f"| {env_id} | {len(some)} | {when} | {good} | {final:.2f} | {sampled:.2f} |")
     return "\n".join(lines)
 
 
@@ -81,30 +86,24 @@ def main() -> int:
     parser.add_argument(
         "--envs", nargs="+", choices=WORLDS, default=list(WORLDS), metavar="ENV", help=", ".join(WORLDS)
     )
-    parser.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-4"), help="(default: 0-4)")
-    parser.add_argument("--out", type=Path, default=Path("results/one-hot"), help="folder (default: %(default)s)")
-    parser.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    runs.add_options(parser, out="results/one-hot", seeds="0-4")
     options = parser.parse_args()
     if not runs.make_folder(options.out):
         return 2
-    paths = {
-        options.out / f"{env_id.replace('/', '-')}_{seed}.json": (env_id, seed)
-        for env_id in options.envs
-        for seed in options.seeds
-    }
+    study = Study(options.out, KEY)
+    keys = [(env_id, seed) for env_id in options.envs for seed in options.seeds]
     if options.one:
-        [(path, run)] = paths.items()
-        runs.write(path, train(*run))
+        study.write(train(*keys[0]))
         return 0
-    commands = {
-        path: [__file__, "--one", "--envs", env_id, "--seeds", str(seed), "--out", str(options.out)]
-        for path, (env_id, seed) in paths.items()
+    commands: dict[runs.Key, list[str]] = {
+        (env_id, seed): [__file__, "--one", "--envs", env_id, "--seeds", str(seed), "--out", str(options.out)]
+        for env_id, seed in keys
     }
-    failed = runs.study(commands, options.jobs)
-    (options.out / "table.md").write_text(table(options.out) + "\n")
-    print(table(options.out))
-    return 1 if failed else 0
+    done, status = runs.conduct(study, commands, options)
+    if done:
+        (options.out / "table.md").write_text(table(done) + "\n")
+        print(table(done))
+    return status
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
 """The protocol: environments, thresholds and budgets, when a learner is evaluated, and when it has solved its task.
 
-Steps to solve: environment steps at the first of three consecutive evaluations, each the greedy mean over 100 episodes, at
-or above the environment's threshold. Evaluations are not counted, touch nothing that learning sees, and stop the clocks.
+Steps to solve: environment steps at the first evaluation from which every evaluation of the next 2,000 steps, and at least
+three, reaches the environment's threshold; an evaluation is the greedy mean over 100 episodes. Evaluations are not counted,
+touch nothing that learning sees, and stop the clocks. A run keeps what was measured, its curve; whatever follows from the
+curve (`outcome`) is computed when tables are made, so that another rule needs no new run.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
+import numpy as np
 
 from dynlive_rl.agents.evaluation import play
 
 EVALUATION_SEED = 1_000_000  # far from the seeds that training uses
-IN_A_ROW = 3
+# A task is solved once every evaluation of so many steps, and at least so many evaluations, reach the threshold.
+LASTING_STEPS, LASTING_EVALUATIONS = 2_000, 3
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,13 @@ class Entry:
     ----------
     train
         Called with the environment's id, the seed and a `Course`; trains until the course is over, and returns whatever
-        else the run's file should hold.
+        else the run should hold.
     budget
         Environment steps.
     grid
         Steps at which it is evaluated, given the budget.
     may_stop
-        Whether a run may end three evaluations after solving.
+        Whether a run may end as soon as it has solved its task.
     """
 
     train: "Callable[[str, int, Course], dict[str, Any]]"
@@ -72,14 +76,98 @@ def _grid(steps: list[int], budget: int) -> list[int]:
     return [step for step in steps if step < budget] + [budget]
 
 
-def first_solved(means: Sequence[float], threshold: float) -> int | None:
-    """Return the index of the first of three consecutive means at or above the threshold, None if there are none."""
-    row = 0
-    for k, mean in enumerate(means):
-        row = row + 1 if mean >= threshold else 0
-        if row == IN_A_ROW:
-            return k - IN_A_ROW + 1
+# -- what follows from a curve -----------------------------------------------------------------------------------------
+
+
+def first_solved(steps: Sequence[int], means: Sequence[float], threshold: float) -> int | None:
+    """Return the index of the first evaluation from which every one of the next 2,000 steps reaches the threshold.
+
+    At least three evaluations, itself included, must do so where fewer fall into 2,000 steps. A curve that ends before both
+    have been seen does not show that the task is solved: what reaches the threshold less than 2,000 steps before the end of
+    the budget for the first time is not counted as solved. None if no evaluation is such a one.
+    """
+    for first, start in enumerate(steps):
+        if start + LASTING_STEPS > steps[-1] or first + LASTING_EVALUATIONS > len(steps):
+            return None
+        end = max(int(np.searchsorted(steps, start + LASTING_STEPS, side="right")), first + LASTING_EVALUATIONS)
+        if min(means[first:end]) >= threshold:
+            return first
     return None
+
+
+class Outcome(NamedTuple):
+    """What a run's curve says.
+
+    Attributes
+    ----------
+    solved
+        Whether the task was solved.
+    steps, seconds, cpu_seconds
+        What it took: environment steps, and seconds of learning; the whole budget, and all seconds, where it was not solved.
+        Seconds are None where the run did not measure them.
+    stays
+        Share of the evaluations at or above the threshold, from the first such one on, whether or not it lasted; None where
+        there was none, or where the run stopped early: nobody knows.
+    final
+        The last evaluation.
+    stopped_early
+        Whether the run ended before its budget.
+    """
+
+    solved: bool
+    steps: int
+    seconds: float | None
+    cpu_seconds: float | None
+    stays: float | None
+    final: float
+    stopped_early: bool
+
+
+def outcome(run: dict[str, Any]) -> Outcome:
+    """Return what the curve of a run says, given its `env`, its `budget` and its `curve`: columns by name, a row each.
+
+    CPU seconds need not have been read at every evaluation (None where they were not): between two readings they are taken
+    to pass as wall-clock seconds do.
+    """
+    curve, threshold = run["curve"], TASKS[run["env"]].threshold
+    steps, means = curve["steps"], curve["mean"]
+    first = first_solved(steps, means, threshold)
+    at = -1 if first is None else first
+    reaches = [mean >= threshold for mean in means]
+    stopped_early = steps[-1] < run["budget"]
+    later = reaches[reaches.index(True) :] if any(reaches) and not stopped_early else []
+    return Outcome(
+        solved=first is not None,
+        steps=run["budget"] if first is None else steps[first],
+        seconds=curve["wall_s"][at] if "wall_s" in curve else None,
+        cpu_seconds=_cpu_seconds(curve)[at] if "cpu_s" in curve else None,
+        stays=sum(later) / len(later) if later else None,
+        final=means[-1],
+        stopped_early=stopped_early,
+    )
+
+
+def _cpu_seconds(curve: dict[str, list[Any]]) -> list[float]:
+    read = [(wall, cpu) for wall, cpu in zip(curve["wall_s"], curve["cpu_s"], strict=True) if cpu is not None]
+    walls, cpus = zip((0.0, 0.0), *read, strict=True)
+    return [float(seconds) for seconds in np.interp(curve["wall_s"], walls, cpus)]
+
+
+# -- a run -------------------------------------------------------------------------------------------------------------
+
+
+class Evaluation(NamedTuple):
+    """One point of a curve: greedy mean return after so many steps, and seconds of learning alone."""
+
+    steps: int
+    mean: float
+    wall_s: float
+    cpu_s: float
+
+
+def columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return the columns, by name, of named tuples of one kind."""
+    return {name: [getattr(row, name) for row in rows] for name in rows[0]._fields}
 
 
 class Over(Exception):
@@ -92,15 +180,15 @@ class Course:
     Attributes
     ----------
     curve
-        (steps, mean return, wall-clock seconds, CPU seconds) of every evaluation; seconds of learning alone.
+        Every evaluation.
     over
         Whether the budget is used up, or the run may stop.
     """
 
     def __init__(self, env_id: str, entry: Entry, budget: int, episodes: int = 100) -> None:
         self.env_id, self.entry, self.budget = env_id, entry, budget
-        self.threshold = TASKS[env_id].threshold
-        self.curve: list[tuple[int, float, float, float]] = []
+        self.episodes = episodes
+        self.curve: list[Evaluation] = []
         self.over = False
         self._due = iter(entry.grid(budget))
         self._next = next(self._due)
@@ -117,37 +205,21 @@ class Course:
             return self.over
         now = time.perf_counter(), time.process_time()
         mean = play(policy, self._arena, EVALUATION_SEED, deterministic=True).mean
-        self.curve.append((steps, mean, now[0] - self._start[0], now[1] - self._start[1]))
+        seconds = now[0] - self._start[0], now[1] - self._start[1]
+        self.curve.append(Evaluation(steps, round(mean, 2), round(seconds[0], 3), round(seconds[1], 3)))
         while self._next <= steps < self.budget:
             self._next = next(self._due)
-        first = first_solved([point[1] for point in self.curve], self.threshold)
-        stopping = self.entry.may_stop and first is not None and len(self.curve) > first + IN_A_ROW
-        self.over = stopping or steps >= self.budget
+        self.over = steps >= self.budget or (self.entry.may_stop and outcome(self._so_far()).solved)
         pause = time.perf_counter() - now[0], time.process_time() - now[1]
         self._start = self._start[0] + pause[0], self._start[1] + pause[1]
         return self.over
 
     def result(self) -> dict[str, Any]:
-        """Return what the run's file holds about any agent."""
-        means = [point[1] for point in self.curve]
-        first = first_solved(means, self.threshold)
-        steps, _, seconds, cpu_seconds = self.curve[-1]
-        stopped_early = steps < self.budget
-        later = [mean >= self.threshold for mean in means[first:]] if first is not None and not stopped_early else []
-        return {
-            "budget": self.budget,
-            "threshold": self.threshold,
-            "solved_at": None if first is None else self.curve[first][0],
-            "solved_s": None if first is None else round(self.curve[first][2], 3),
-            "solved_cpu_s": None if first is None else round(self.curve[first][3], 3),
-            "stays_solved": round(sum(later) / len(later), 4) if later else None,
-            "final": means[-1],
-            "stopped_early": stopped_early,
-            "curve": [(at, round(mean, 2), round(wall, 3)) for at, mean, wall, _ in self.curve],
-            "compile_s": round(self._setup, 2),
-            "learning_s": round(seconds, 2),
-            "learning_cpu_s": round(cpu_seconds, 2),
-        }
+        """Return what a run of any agent holds: what was measured."""
+        return {"evaluation_episodes": self.episodes, "compile_s": round(self._setup, 2), **self._so_far()}
+
+    def _so_far(self) -> dict[str, Any]:
+        return {"env": self.env_id, "budget": self.budget, "curve": columns(self.curve)}
 
 
 def arena(env_id: str, episodes: int) -> gym.vector.VectorEnv[Any, Any, Any]:

@@ -1,22 +1,202 @@
-"""Runs of a study: one process and one file each, written whole or not at all, none of them twice."""
+"""Runs of a study: one process and one raw file each, written whole or not at all, none of them twice; merged in the end.
+
+A study lives in a folder of its own. `runs/` in it, which git ignores, holds the raw runs, a JSON file each, and
+`runs.jsonl` the merged ones, a line each: what is committed. Whatever is in either need not be run again.
+"""
 
 import argparse
+import fcntl
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+Run = dict[str, Any]
+Key = tuple[Any, ...]
 
-def write(path: Path, result: dict[str, Any]) -> None:
-    """Write the file of a run, whole or not at all."""
+
+class Study:
+    """The runs in a folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of this study alone.
+    fields
+        Names of what identifies a run, and orders the merged ones: numbers and text, such as environment, agent and seed.
+    """
+
+    def __init__(self, folder: Path, fields: Sequence[str]) -> None:
+        self.folder, self.fields = folder, tuple(fields)
+        self.raw, self.merged = folder / "runs", folder / "runs.jsonl"
+
+    def key(self, run: Run) -> Key:
+        """Return what identifies a run.
+
+        Raises
+        ------
+        ValueError
+            If it is a run of another kind of study.
+        """
+        if missing := [name for name in self.fields if name not in run]:
+            raise ValueError(f"{self.folder} holds runs of another study: they have no {' and no '.join(missing)}")
+        return tuple(run[name] for name in self.fields)
+
+    def path(self, key: Key) -> Path:
+        """Return the path of a raw run."""
+        return self.raw / f"{'_'.join(str(part).replace('/', '-') for part in key)}.json"
+
+    def write(self, run: Run) -> None:
+        """Write a raw run, whole or not at all."""
+        self.raw.mkdir(parents=True, exist_ok=True)
+        _replace(self.path(self.key(run)), _line(run))
+
+    def has(self, key: Key) -> bool:
+        """Return whether a run is there, raw or merged."""
+        return self.path(key).exists() or key in self._read_merged()
+
+    def read(self) -> list[Run]:
+        """Return all runs, raw and merged, in the order of their keys."""
+        raw = self._read_raw()  # first: what is merged meanwhile is then found there
+        runs = self._read_merged() | {self.key(run): run for run in raw.values()}
+        return [runs[key] for key in sorted(runs)]
+
+    def merge(self) -> list[Run]:
+        """Move the raw runs to the merged ones, and return all of them; one process at a time does so."""
+        if self.raw.is_dir():
+            with self._alone():
+                raw, runs = self._read_raw(), self.read()
+                if raw:
+                    _replace(self.merged, "".join(map(_line, runs)))
+                for path in raw:
+                    path.unlink(missing_ok=True)
+        return self.read()
+
+    def _read_raw(self) -> dict[Path, Run]:
+        found = {}
+        for path in sorted(self.raw.glob("*.json")):
+            try:
+                found[path] = json.loads(path.read_text())
+            except FileNotFoundError:  # merged by another process since it was listed
+                continue
+            except ValueError as error:
+                raise ValueError(f"{path} holds no run: {error}") from None
+        return found
+
+    def _read_merged(self) -> dict[Key, Run]:
+        runs = {}
+        lines = self.merged.read_text().splitlines() if self.merged.exists() else []
+        for number, line in enumerate(lines, 1):
+            try:
+                run = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"line {number} of {self.merged} holds no run: {error}") from None
+            runs[self.key(run)] = run
+        return runs
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self.raw / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _line(run: Run) -> str:
+    return json.dumps(run, separators=(",", ":"), ensure_ascii=False) + "\n"
+
+
+def _replace(path: Path, text: str) -> None:
     partial_path = path.with_suffix(f".{os.getpid()}.partial")
-    partial_path.write_text(json.dumps(result) + "\n")
+    partial_path.write_text(text)
     os.replace(partial_path, path)
+
+
+# -- doing what is left to do ------------------------------------------------------------------------------------------
+
+
+def conduct(study: Study, commands: dict[Key, list[str]], options: argparse.Namespace) -> tuple[list[Run], int]:
+    """Do the runs that are not there yet, merge, and return all runs and the exit status; with --table-only only merge."""
+    try:
+        failed = [] if options.table_only else work(study, commands, options.jobs)
+        done = study.merge()
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        return [], 130
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return [], 2
+    if not done:
+        print(f"there are no runs in {study.folder} yet", file=sys.stderr)
+    return done, 1 if failed else 0
+
+
+def work(study: Study, commands: dict[Key, list[str]], jobs: int) -> list[str]:
+    """Do the runs that are not there yet, a process each; return a line for each that failed.
+
+    Parameters
+    ----------
+    study
+        Where they belong.
+    commands
+        The Python arguments that make a process do a run and write it, by the run's key.
+    jobs
+        Runs at a time.
+    """
+    one_thread = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+
+    def start(key: Key) -> str | None:
+        if study.has(key):  # another process on the same study was quicker
+            return None
+        command = [sys.executable, *commands[key]]
+        done = subprocess.run(command, env={**os.environ, **one_thread}, stderr=subprocess.PIPE, text=True)
+        if done.returncode == 0:
+            return None
+        return f"{_name(study, key)} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
+
+    there = {study.key(run) for run in study.read()}
+    todo = [key for key in commands if key not in there]
+    failed = []
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(start, key): key for key in todo}
+        try:
+            for future in (bar := tqdm(as_completed(futures), total=len(todo), unit="run", disable=not todo)):
+                bar.set_postfix_str(_name(study, futures[future]))
+                if (problem := future.result()) is not None:
+                    bar.write(problem, file=sys.stderr)
+                    failed.append(problem)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return failed
+
+
+def _name(study: Study, key: Key) -> str:
+    return " ".join(
+        f"seed {part}" if name == "seed" else str(part) for name, part in zip(study.fields, key, strict=True)
+    )
+
+
+# -- the command line of a study ---------------------------------------------------------------------------------------
+
+
+def add_options(parser: argparse.ArgumentParser, out: str, seeds: str) -> None:
+    """Add what every study's command line has."""
+    parser.add_argument(
+        "--seeds", type=seed_list, default=seed_list(seeds), help=f"like 7, 0-29 or 0-9,20 (default: {seeds})"
+    )
+    parser.add_argument("--jobs", type=positive, default=1, help="runs at a time (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path(out), help="folder of the study (default: %(default)s)")
+    parser.add_argument(
+        "--table-only", action="store_true", help="run nothing; tables and figures of the runs there are"
+    )
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
 
 
 def make_folder(folder: Path) -> bool:
@@ -27,48 +207,6 @@ def make_folder(folder: Path) -> bool:
         print(f"cannot write into {folder}: {error.strerror}", file=sys.stderr)
         return False
     return True
-
-
-def study(commands: dict[Path, list[str]], jobs: int) -> list[str]:
-    """Do the runs that have no file yet, so many at a time; return a line for each that failed.
-
-    Parameters
-    ----------
-    commands
-        The Python arguments of every run, by the file that it writes.
-    jobs
-        Runs at a time.
-    """
-    one_thread = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-
-    def start(path: Path) -> str | None:
-        if path.exists():  # another study on the same folder was quicker
-            return None
-        command = [sys.executable, *commands[path]]
-        done = subprocess.run(command, env={**os.environ, **one_thread}, stderr=subprocess.PIPE, text=True)
-        if done.returncode == 0:
-            return None
-        return f"{_name(path)} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
-
-    todo = [path for path in commands if not path.exists()]
-    failed = []
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(start, path): path for path in todo}
-        try:
-            for future in (bar := tqdm(as_completed(futures), total=len(todo), unit="run", disable=not todo)):
-                bar.set_postfix_str(_name(futures[future]))
-                if (problem := future.result()) is not None:
-                    bar.write(problem, file=sys.stderr)
-                    failed.append(problem)
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return failed
-
-
-def _name(path: Path) -> str:
-    *what, seed = path.stem.split("_")
-    return f"{' '.join(what)} seed {seed}"
 
 
 def seed_list(text: str) -> list[int]:

@@ -1,34 +1,45 @@
 """The sparsity-score curve: networks that start sparse, grow and are pruned, against those that start with all connections.
 
 Every setting is a share of connections at first (`connect`) and a pruning fraction (`prune_fraction`) of the agent's
-configuration; 1 and 0 are the default. A run counts the steps to solve (first of three evaluations in a row at or above the
-threshold; unsolved runs count as all steps), the score (mean of the last fifth of its evaluations), and the share of the
-allowed connections of both networks that is left. One process and one file per run; runs that have a file are not run again.
+configuration; 1 and 0 are the default. What counts is the steps to solve (by the protocol; unsolved runs count as all steps),
+the score (mean of the last fifth of the evaluations), and the share of the allowed connections of both networks that is left.
 """
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import gymnasium as gym
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 
 import protocol
 import runs
 from dynlive_rl import DynLiveAgent
-from dynlive_rl.agents import AgentConfig
+from dynlive_rl.agents import AgentConfig, NetworkConfig
 from dynlive_rl.agents.evaluation import play
+from runs import Run, Study
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
 
 ENVS = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
 STEPS = 20_000
 EPISODES = 20
 Setting = tuple[float, float]  # connect, prune_fraction
 DEFAULT: Setting = (1.0, 0.0)
+KEY = "env", "connect", "prune_fraction", "seed"
+
+
+class Evaluation(NamedTuple):
+    """One point of a curve: greedy mean return after so many steps, and the share of connections there is then."""
+
+    steps: int
+    mean: float
+    share: float
 
 
 def share(agent: DynLiveAgent) -> float:
@@ -37,32 +48,39 @@ def share(agent: DynLiveAgent) -> float:
     return sum(net.connections for net in networks) / sum(net.allowed_connections for net in networks)
 
 
-def train(env_id: str, setting: Setting, seed: int, steps: int = STEPS) -> dict[str, Any]:
-    """Train one agent and return its curve of (steps, greedy mean, share of connections)."""
+def train(env_id: str, setting: Setting, seed: int, steps: int = STEPS) -> Run:
+    """Train one agent and return its run."""
     connect, fraction = setting
-    config = AgentConfig(connect=connect, rule=replace(AgentConfig().rule, prune_fraction=fraction))
+    rule = replace(NetworkConfig().rule, prune_fraction=fraction)
+    config = AgentConfig(network=NetworkConfig(connect=connect, rule=rule))
     agent = DynLiveAgent(gym.make(env_id), seed=seed, config=config)
     arena = protocol.arena(env_id, EPISODES)
     start, curve = round(share(agent), 3), []
     for at in protocol.fine_grid(steps):
         agent.learn(at - agent.num_timesteps, reset_num_timesteps=False, progress_bar=False)
         mean = play(agent, arena, protocol.EVALUATION_SEED, deterministic=True).mean
-        curve.append((at, round(mean, 1), round(share(agent), 3)))
+        curve.append(Evaluation(at, round(mean, 1), round(share(agent), 3)))
     arena.close()
-    first = protocol.first_solved([point[1] for point in curve], protocol.TASKS[env_id].threshold)
-    last = [point[1] for point in curve[-max(1, len(curve) // 5) :]]
     return {
-        "env": env_id, "seed": seed, "connect": connect, "prune_fraction": fraction, "steps": steps,
-        "solved_at": None if first is None else curve[first][0], "score": round(float(np.mean(last)), 1),
-        "start": start, "share": curve[-1][2], "curve": curve,
+        "env": env_id, "connect": connect, "prune_fraction": fraction, "seed": seed,
+        "start": start, "budget": steps, "curve": protocol.columns(curve),
     }  # fmt: skip
 
 
-def steps_to_solve(run: dict[str, Any]) -> float:
-    return float(run["solved_at"] or run["steps"])
+def score(run: Run) -> float:
+    means = run["curve"]["mean"]
+    return float(np.mean(means[-max(1, len(means) // 5) :]))
 
 
-def ratio(some: list[dict[str, Any]], full: dict[int, float]) -> str:
+def steps_to_solve(run: Run) -> float:
+    return float(protocol.outcome(run).steps)
+
+
+def left(run: Run) -> float:
+    return float(run["curve"]["share"][-1])
+
+
+def ratio(some: list[Run], full: dict[int, float]) -> str:
     """Return how many times the default's steps some runs took on the same seeds, with a 95 % bootstrap interval."""
     pairs = np.array([(steps_to_solve(run), full[run["seed"]]) for run in some if run["seed"] in full])
     if not len(pairs):
@@ -73,49 +91,46 @@ def ratio(some: list[dict[str, Any]], full: dict[int, float]) -> str:
     return f"{mean[0] / mean[1]:.2f} ({low:.2f}–{high:.2f})"
 
 
-def table(files: list[dict[str, Any]]) -> str:
-    """Return one row per environment and setting, of the run files' contents."""
+def table(done: list[Run]) -> str:
+    """Return one row per environment and setting."""
     lines = ["| environment | connections at first | φ | seeds | steps to solve: median | mean | ÷ default (95 %) |"]
     lines[0] += " solved | score | connections left |"
     lines.append("|" + "---|" * 10)
     for env_id in ENVS:
-        kinds: dict[Setting, list[dict[str, Any]]] = {}
-        for run in files:
+        kinds: dict[Setting, list[Run]] = {}
+        for run in done:
             if run["env"] == env_id:
                 kinds.setdefault((run["connect"], run["prune_fraction"]), []).append(run)
         full = {run["seed"]: steps_to_solve(run) for run in kinds.get(DEFAULT, [])}
         for setting in sorted(kinds, key=lambda kind: (-kind[0], kind[1])):
             some = kinds[setting]
             steps = [steps_to_solve(run) for run in some]
-            solved = np.mean([run["solved_at"] is not None for run in some])
-            score, left = np.mean([run["score"] for run in some]), np.mean([run["share"] for run in some])
+            solved = np.mean([protocol.outcome(run).solved for run in some])
             lines.append(
                 f"| {env_id} | {some[0]['start']:.0%} | {setting[1]:g} | {len(some)} | {np.median(steps):,.0f} "
                 f"| {np.mean(steps):,.0f} | {'–' if setting == DEFAULT else ratio(some, full)} "
-                f"| {solved:.0%} | {score:.1f} | {left:.0%} |"
+                f"| {solved:.0%} | {np.mean([*map(score, some)]):.1f} | {np.mean([*map(left, some)]):.0%} |"
             )
     return "\n".join(lines)
 
 
-def draw(files: list[dict[str, Any]], path: Path) -> None:
+def draw(done: list[Run], path: Path) -> None:
     """Draw score and steps to solve over the share of connections left: every run, and the mean of every setting."""
-    connects = sorted({run["connect"] for run in files}, reverse=True)
-    envs = [env_id for env_id in ENVS if any(run["env"] == env_id for run in files)]
+    connects = sorted({run["connect"] for run in done}, reverse=True)
+    envs = [env_id for env_id in ENVS if any(run["env"] == env_id for run in done)]
     size = (1 + 3.4 * len(envs), 6)
     figure, axes = plt.subplots(2, len(envs), figsize=size, sharex=True, squeeze=False, layout="constrained")
     for column, env_id in enumerate(envs):
-        here = [run for run in files if run["env"] == env_id]
+        here = [run for run in done if run["env"] == env_id]
         for connect in sorted({run["connect"] for run in here}, reverse=True):
             colour, label = f"C{connects.index(connect)}", f"{connect:.0%} at first"
             some = [run for run in here if run["connect"] == connect]
-            for row, value in enumerate((lambda run: run["score"], steps_to_solve)):
-                axes[row, column].scatter(
-                    [run["share"] for run in some], list(map(value, some)), 12, colour, alpha=0.35
-                )
+            for row, value in enumerate((score, steps_to_solve)):
+                axes[row, column].scatter(list(map(left, some)), list(map(value, some)), 12, colour, alpha=0.35)
                 means = []
                 for fraction in sorted({run["prune_fraction"] for run in some}):
                     alike = [run for run in some if run["prune_fraction"] == fraction]
-                    means.append((np.mean([run["share"] for run in alike]), np.mean(list(map(value, alike))), fraction))
+                    means.append((np.mean(list(map(left, alike))), np.mean(list(map(value, alike))), fraction))
                     axes[row, column].annotate(
                         f"{fraction:g}", means[-1][:2], textcoords="offset points", xytext=(3, 4)
                     )
@@ -127,7 +142,9 @@ def draw(files: list[dict[str, Any]], path: Path) -> None:
     axes[1, 0].set_ylabel("steps to solve")
     axes[1, 0].set_xlim(0, 1.02)
     axes[1, 0].legend(frameon=False, title="means, with φ")
-    plt.savefig(path, dpi=110)
+    figure.savefig(path.with_suffix(".png"), dpi=110)
+    with mpl.rc_context({"svg.hashsalt": "dynlive"}):
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     plt.close(figure)
 
 
@@ -136,33 +153,31 @@ def main() -> int:
     parser.add_argument("--envs", nargs="+", choices=ENVS, default=list(ENVS), metavar="ENV", help=", ".join(ENVS))
     parser.add_argument("--connect", type=float, nargs="+", default=[1.0, 0.1], help="(default: 1 0.1)")
     parser.add_argument("--prune-fraction", type=float, nargs="+", default=[0.0, 2.5], help="(default: 0 2.5)")
-    parser.add_argument("--seeds", type=runs.seed_list, default=runs.seed_list("0-19"), help="(default: 0-19)")
-    parser.add_argument("--jobs", type=runs.positive, default=1, help="runs at a time (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("results/sparsity"), help="folder (default: %(default)s)")
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    runs.add_options(parser, out="results/sparsity", seeds="0-19")
     options = parser.parse_args()
     if not runs.make_folder(options.out):
         return 2
-    todo = {
-        options.out / f"{env_id}_{connect:g}_{fraction:g}_{seed}.json": (env_id, (connect, fraction), seed)
+    study = Study(options.out, KEY)
+    keys = [
+        (env_id, connect, fraction, seed)
         for seed in options.seeds
         for env_id, connect, fraction in product(options.envs, options.connect, options.prune_fraction)
-    }
+    ]
     if options.one:
-        [(path, run)] = todo.items()
-        runs.write(path, train(*run))
+        [(env_id, connect, fraction, seed)] = keys
+        study.write(train(env_id, (connect, fraction), seed))
         return 0
-    commands = {}
-    for path, (env_id, (connect, fraction), seed) in todo.items():
+    commands: dict[runs.Key, list[str]] = {}
+    for env_id, connect, fraction, seed in keys:
         setting = ["--envs", env_id, "--connect", str(connect), "--prune-fraction", str(fraction)]
-        commands[path] = [__file__, "--one", *setting, "--seeds", str(seed), "--out", str(options.out)]
-    failed = runs.study(commands, options.jobs)
-    files = [json.loads(path.read_text()) for path in sorted(options.out.glob("*_*_*_*.json"))]
-    if files:
-        (options.out / "table.md").write_text(table(files) + "\n")
-        draw(files, options.out / "curve.png")
-        print(table(files))
-    return 1 if failed else 0
+        command = [__file__, "--one", *setting, "--seeds", str(seed), "--out", str(options.out)]
+        commands[env_id, connect, fraction, seed] = command
+    done, status = runs.conduct(study, commands, options)
+    if done:
+        (options.out / "table.md").write_text(table(done) + "\n")
+        draw(done, options.out / "curve")
+        print(table(done))
+    return status
 
 
 if __name__ == "__main__":

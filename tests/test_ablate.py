@@ -32,3 +32,22 @@ def test_variants_are_not_the_default():
     configs = [variant.get("config") for variant in ablate.VARIANTS.values()]
     assert AgentConfig() not in configs
     assert all(config is None or configs.count(config) == 1 for config in configs)
+
+
+def test_every_variant_is_called_something_and_has_a_line_in_the_table():
+    assert set(ablate.WORDS) == set(ablate.VARIANTS)
+    row = {
+        "env": "CartPole-v1",
+        "seeds": [0, 1],
+        "steps_iqm": 900.0,
+        "steps_iqm_interval": [800.0, 1_000.0],
+        "final": 500.0,
+    }
+    rows = [{**row, "agent": "dynlive", "solved": 1.0}, {**row, "agent": "sparse", "solved": 0.5}]
+    rows += [{**row, "env": "Acrobot-v1", "agent": "dynlive", "solved": 1.0}]
+    assert ablate.variants(rows).splitlines() == [
+        "| variant | CartPole-v1 (2 seeds) | Acrobot-v1 (2 seeds) |",
+        "|---|---|---|",
+        "| the default | 900 (800–1,000); 500 | 900 (800–1,000); 500 |",
+        "| 10 % of connections at first, φ = 2.5 | 900 (800–1,000), 50% solved; 500 | – |",
+    ]

@@ -1,12 +1,11 @@
 """The studies of change and damage: what counts as back, the same changes for all, and what their files add up to."""
 
-import json
-
 import gymnasium as gym
 import pytest
 
 import adapt
 from dynlive_rl.envs import Cycle, Draw, DriftCartPole, changing_cartpole
+from runs import Study
 
 
 class Knowing:
@@ -21,7 +20,7 @@ class Knowing:
 
 
 def test_steps_to_be_back_are_counted_from_each_change():
-    study = adapt.Study("DynLive/SwapCartPole-v0", 10_000, 2)
+    study = adapt.Change("DynLive/SwapCartPole-v0", 10_000, 2)
     course, policy = adapt.Changes(study, world=0), Knowing()
     course.begin()
     back = {0: 700, 1: 10_250, 2: None}
@@ -48,26 +47,29 @@ def test_environments_side_by_side_share_the_steps_between_changes():
 def test_what_is_not_back_counts_as_the_period(tmp_path, monkeypatch, capsys):
     for agent, back in (("dynlive", 100), ("ppo", None)):
         for seed in range(2):
-            run = {"study": "changing", "period": 5_000, "recoveries": [300, *[back] * 25]}
-            (tmp_path / f"changing_{agent}_{seed}.json").write_text(json.dumps(run))
+            run = {"study": "changing", "agent": agent, "seed": seed}
+            Study(tmp_path, adapt.KEY).write(run | {"period": 5_000, "recoveries": [300, *[back] * 25]})
     monkeypatch.setattr("sys.argv", ["adapt.py", "--table-only", "--out", str(tmp_path)])
     assert adapt.main() == 0
     ours, theirs = capsys.readouterr().out.splitlines()[2:4]
-    assert ours == "| changing | dynlive | 2 | 25 | 100 | 100 (100–100) | 0% | 100 | 100 | 1.00 | – |"
-    assert theirs == "| changing | ppo | 2 | 25 | 5,000 | 5,000 (5,000–5,000) | 100% | 5,000 | 5,000 | 1.00 | 50.0 |"
+    assert ours == "| changing | dynlive | 2 | 25 | 100 | 100 (100–100) | 0% | 100 | 100 | 1.00 (1.00–1.00) | – |"
+    assert (
+        theirs
+        == "| changing | ppo | 2 | 25 | 5,000 | 5,000 (5,000–5,000) | 100% | 5,000 | 5,000 | 1.00 (1.00–1.00) | 50.0 |"
+    )
     assert (tmp_path / "changing.png").exists()
     assert (tmp_path / "changing.svg").exists()
 
 
 @pytest.mark.parametrize("agent", adapt.OURS)
 def test_a_run_is_written_and_read_again(agent, tmp_path, monkeypatch):
-    monkeypatch.setitem(adapt.STUDIES, "swap", adapt.Study("DynLive/SwapCartPole-v0", 200, 1))
+    monkeypatch.setitem(adapt.STUDIES, "swap", adapt.Change("DynLive/SwapCartPole-v0", 200, 1))
     monkeypatch.setattr(
         "sys.argv",
         ["adapt.py", "--one", "--studies", "swap", "--agents", agent, "--seeds", "3", "--out", str(tmp_path)],
     )
     assert adapt.main() == 0
-    [run] = adapt.read(tmp_path)["swap", agent]
+    [run] = adapt.grouped(Study(tmp_path, adapt.KEY).read())["swap", agent]
     assert run["seed"] == 3
     assert len(run["recoveries"]) == 2
 

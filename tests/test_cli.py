@@ -46,7 +46,7 @@ def test_train_writes_agent_and_progress(folder):
     assert (agent.num_timesteps, agent.seed) == (400, 3)
     with open(folder / "progress.csv", newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == ["step", "episode", "return", "length", "surprise", "connections", "seconds"]
+    assert header == ["step", "episode", "return", "length", "td_error_mse", "connections", "seconds"]
     assert len(rows) == agent.episodes > 5
     table = [dict(zip(header, map(float, row), strict=True)) for row in rows]
     assert [row["episode"] for row in table] == list(range(1, agent.episodes + 1))

@@ -1,20 +1,30 @@
 """The script for one-hot worlds: what a run holds, and the table of several."""
 
+import numpy as np
+import pytest
+
 import one_hot
-import runs
 
 
-def test_a_run_says_from_when_on_it_was_as_good_as_can_be(monkeypatch, tmp_path):
+def test_a_run_says_from_when_on_it_was_as_good_as_can_be(monkeypatch):
     world = one_hot.WORLDS["DynLive/Chain-v0"]._replace(steps=600, every=200, episodes=2)
     monkeypatch.setitem(one_hot.WORLDS, "DynLive/Chain-v0", world)
     run = one_hot.train("DynLive/Chain-v0", seed=0)
-    assert [steps for steps, _ in run["curve"]] == [200, 400, 600]
-    assert run["final"] == run["curve"][-1][1] == 1.0
-    assert run["best_from"] in (200, 400, 600)
+    assert run["curve"]["steps"] == [200, 400, 600]
+    assert run["curve"]["mean"][-1] == 1.0
+    assert one_hot.good_from(run) in (200, 400, 600)
 
 
-def test_the_table_counts_the_runs_that_end_well(tmp_path):
-    for seed, (begin, final) in enumerate([(500, 1.0), (1_500, 1.0), (None, 0.0)]):
-        run = {"env": "FrozenLake-v1", "seed": seed, "best_from": begin, "final": final, "sampled": 0.5, "curve": []}
-        runs.write(tmp_path / f"FrozenLake-v1_{seed}.json", run)
-    assert one_hot.table(tmp_path).splitlines()[2:] == ["| FrozenLake-v1 | 3 | 1,500 | 2 (≥ 1) | 0.67 | 0.50 |"]
+def frozen_lake(seed, means):
+    curve = {"steps": [500 * (k + 1) for k in range(len(means))], "mean": means}
+    return {"env": "FrozenLake-v1", "seed": seed, "sampled": 0.5, "curve": curve}
+
+
+@pytest.mark.parametrize(("means", "since"), [([1, 1], 500), ([1, 0, 1, 1], 1_500), ([1, 1, 0], np.inf)])
+def test_good_is_what_stays_good(means, since):
+    assert one_hot.good_from(frozen_lake(0, means)) == since
+
+
+def test_the_table_counts_the_runs_that_end_well():
+    done = [frozen_lake(0, [1.0, 1.0, 1.0]), frozen_lake(1, [1.0, 0.0, 1.0]), frozen_lake(2, [1.0, 1.0, 0.0])]
+    assert one_hot.table(done).splitlines()[2:] == ["| FrozenLake-v1 | 3 | 1,500 | 2 (≥ 1) | 0.67 | 0.50 |"]

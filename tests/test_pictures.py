@@ -10,7 +10,8 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tu
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent, Network
-from dynlive_rl.agents.pictures import LearningRecord, draw_agent, draw_episode, names, watch
+from dynlive_rl.agents.films import watch
+from dynlive_rl.agents.pictures import LearningRecord, draw_agent, draw_episode, names
 from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder
 from dynlive_rl.cli import main
 

@@ -1,13 +1,54 @@
-"""The README's first example prints what it says it prints."""
+"""The README and the documentation: their Python runs and prints what they say, and their tables are those of results/.
+
+The blocks of a page run in order in one namespace, as a reader would type them, in an empty folder.
+"""
 
 import re
-from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+import gymnasium as gym
+import pytest
+
+import dynlive_rl.envs  # noqa: F401  registers its environments once and for all
+import tables
+
+PAGES = {str(path.relative_to(tables.ROOT)): path.read_text() for path in tables.pages()}
+BLOCKS = {name: re.findall(r"```python\n(.*?)```", page, re.DOTALL) for name, page in PAGES.items()}
 
 
-def test_the_first_example(capsys):
-    code = re.search(r"```python\n(.*?)```", README.read_text(), re.S)[1]
-    promised = re.search(r"print\(.*# ([\d.]+)$", code, re.M)[1]
-    exec(code, {})
-    assert abs(float(capsys.readouterr().out.split()[-1]) - float(promised)) < 2
+@pytest.mark.parametrize("name", [name for name, blocks in BLOCKS.items() if blocks])
+def test_the_python_of_a_page_runs_and_prints_what_it_says(name, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    registered = dict(gym.registry)
+    namespace = {"__name__": "page"}
+    for number, code in enumerate(BLOCKS[name], 1):
+        exec(compile(code, f"{name}, block {number}", "exec"), namespace)
+        promised = re.findall(r"print\(.*\)  # ([-\d.]+)$", code, re.MULTILINE)
+        printed = capsys.readouterr().out.split()
+        assert [float(text) for text in printed] == pytest.approx([float(text) for text in promised], abs=2)
+    for own in gym.registry.keys() - registered.keys():  # leave other tests nothing behind
+        del gym.registry[own]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tables_of_a_page_are_those_of_the_results(name):
+    assert tables.filled(PAGES[name]) == PAGES[name]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_page_links_to_is_there(name):
+    page = tables.ROOT / name
+    for link in re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", PAGES[name]):
+        target, _, heading = "".join(link).partition("#")
+        if target.startswith("http"):
+            continue
+        path = page.parent / target if target else page
+        assert path.exists(), f"{name} links to {target}"
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+            assert heading in {title.lower().replace(" ", "-") for title in headings}, (
+                f"{name} links to {target}#{heading}"
+            )
+
+
+def test_the_readme_is_short():
+    assert len((tables.ROOT / "README.md").read_bytes()) <= 10_000

@@ -1,9 +1,10 @@
-"""From observations to actions: encoding, the policy of every choice, and experience as it is written down.
+"""Acting: the policy of every action component, and how an action is sampled from it.
 
-An action is a tuple of independent choices (one for Discrete, one per component otherwise); the actor has one output
-neuron per option of every choice.
+An action is a tuple of d independent components (one for Discrete), each with its own number of actions. The actor has one
+output neuron per action of every component; those of component d are action_offsets[d] to action_offsets[d + 1].
 """
 
+from enum import IntEnum
 from math import exp, log
 
 import numpy as np
@@ -17,9 +18,16 @@ from dynlive_rl.kernels.rng import random_integer, random_uniform
 from .scaling import encode
 
 
+class RepeatColumn(IntEnum):
+    """Columns of `action_repeat` (e, d, 2): the action chosen last, and the probability of repeating it."""
+
+    ACTION = 0
+    PROBABILITY = 1
+
+
 @jit_inline
 def log_softmax(output, start, stop, gain, policy, log_policy):
-    """Policy of one choice over the output neurons start to stop: softmax of gain · output, and its logarithm."""
+    """Write one component's policy over the output neurons start to stop: softmax(gain · output), and its logarithm."""
     top = output[start]
     for k in range(start, stop):
         top = max(top, output[k])
@@ -36,7 +44,7 @@ def log_softmax(output, start, stop, gain, policy, log_policy):
 
 @jit_inline
 def sample_categorical(policy, start, stop, number):
-    """Option of one choice that a number in [0, 1) falls on, with the probabilities policy[start:stop]."""
+    """Return the action that a uniform number in [0, 1) falls on, with the probabilities policy[start:stop]."""
     k = start
     while k < stop - 1 and number >= policy[k]:
         number -= policy[k]
@@ -45,58 +53,65 @@ def sample_categorical(policy, start, stop, number):
 
 
 @jit_internal
-def sample_action(output, choices, gain, uniform, steady, longest, experience, env, hold, action, random):
-    """Choose an environment's next action from the action neurons' outputs, and remember it in its newest row.
+def sample_action(
+    output, action_offsets, gain, uniform, repeating, max_mean_repeat, experience, env, action_repeat, action, random
+):
+    """Sample an environment's next action, and remember it in its newest row (Dabney et al., 2021: temporally extended).
 
-    A share `uniform` of the choices is drawn from all options alike. These choices, and all of them where `steady`, are
-    held for a while: 1 to `longest` steps on average, every order of magnitude as likely. The probability that is
-    remembered knows about it.
+    A share `uniform` of the actions is drawn from all alike. These, and all of them if `repeating`, are repeated: for 1 to
+    `max_mean_repeat` steps on average, every order of magnitude as likely. The remembered probability takes it into account:
+    μ(a) = (1 - q) · ((1 - u) π(a) + u / n) + q · [a is repeated], with q the probability of repeating.
+
+    Parameters: output of the action neurons (a,); action_offsets (d + 1,); policy gain; uniform share u; repeating;
+    max_mean_repeat; experience; env; action_repeat (e, d, 2) and action (e, d), changed in place; random state (4,).
     """
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
-    policy, log_policy = np.empty(choices[-1]), np.empty(choices[-1])
-    for d in range(choices.size - 1):
-        start, stop = choices[d], choices[d + 1]
+    policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
+    for d in range(action_offsets.size - 1):
+        start, stop = action_offsets[d], action_offsets[d + 1]
         log_softmax(output, start, stop, gain, policy, log_policy)
-        kept, keeping = start + np.int64(hold[env, d, 0]), hold[env, d, 1]
-        k = kept
-        if random_uniform(random) >= keeping:
-            at_will = random_uniform(random) < uniform
-            k = (
-                start + random_integer(random, stop - start)
-                if at_will
-                else sample_categorical(policy, start, stop, random_uniform(random))
+        repeated = start + np.int64(action_repeat[env, d, RepeatColumn.ACTION])
+        repeat_probability = action_repeat[env, d, RepeatColumn.PROBABILITY]
+        k = repeated
+        if random_uniform(random) >= repeat_probability:
+            is_uniform = random_uniform(random) < uniform
+            if is_uniform:
+                k = start + random_integer(random, stop - start)
+            else:
+                k = sample_categorical(policy, start, stop, random_uniform(random))
+            extended = repeating or is_uniform
+            action_repeat[env, d, RepeatColumn.ACTION] = k - start
+            action_repeat[env, d, RepeatColumn.PROBABILITY] = (
+                1.0 - max_mean_repeat ** -random_uniform(random) if extended else 0.0
             )
-            hold[env, d, 0] = k - start
-            hold[env, d, 1] = 1.0 - longest ** -random_uniform(random) if steady or at_will else 0.0
         chosen = (1.0 - uniform) * policy[k] + uniform / (stop - start)
         action[env, d] = k - start
         experience.action[env, row, d] = k - start
-        experience.probability[env, row, d] = (1.0 - keeping) * chosen + (keeping if k == kept else 0.0)
+        experience.probability[env, row, d] = (1.0 - repeat_probability) * chosen + (
+            repeat_probability if k == repeated else 0.0
+        )
 
 
 @jit_entry
-def predict(actor, batch, rule, scaler, choices, gain, observations, deterministic, random, actions):
-    """Write the slow policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
+def predict(actor, batch, rule, scaler, action_offsets, gain, observations, deterministic, random, actions):
+    """Write the target policy's actions (b, d), the most likely or sampled ones, for every observation (b, f).
+
+    Parameters: actor; batch of b sequences of one cycle; rule; scaler (4, f); action_offsets (d + 1,); policy gain;
+    observations; deterministic; random state (4,); actions.
+    """
     code = np.empty(observations.shape, np.float32)
     for b in range(observations.shape[0]):
         encode(scaler, observations[b], code[b])
     write_inputs(actor.inputs, code.T, batch.output[1], False)
-    ends = actor.table[TableRow.FIRST, 1:]
-    forward(
-        actor,
-        batch,
-        rule,
-        actor.connection[ConnectionRow.TARGET_STRENGTH],
-        ends,
-        actor.neuron[NeuronRow.TARGET_THRESHOLD],
-    )
-    output = np.empty(choices[-1], np.float32)
-    policy, log_policy = np.empty(choices[-1]), np.empty(choices[-1])
+    strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
+    forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
+    output = np.empty(action_offsets[-1], np.float32)
+    policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
     for b in range(observations.shape[0]):
         for k in range(output.size):
             output[k] = batch.output[1, actor.outputs[k], b]
-        for d in range(choices.size - 1):
-            start, stop = choices[d], choices[d + 1]
+        for d in range(action_offsets.size - 1):
+            start, stop = action_offsets[d], action_offsets[d + 1]
             log_softmax(output, start, stop, gain, policy, log_policy)
             if deterministic:
                 actions[b, d] = np.argmax(policy[start:stop])

@@ -1,4 +1,8 @@
-"""The rehearsed Retrace actor-critic: one compiled call per environment step, which learns and chooses the next action."""
+"""The rehearsing Retrace actor-critic: one compiled call per environment step, which learns and chooses the next action.
+
+`settings` is the record of numbers that `AgentConfig.settings` makes; entry points take it as an array of shape (1,). The
+parts of `rehearse` are inlined: handing on an agent's hundred numbers costs 1 µs a call.
+"""
 
 from math import sqrt
 from typing import NamedTuple
@@ -7,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl.kernels.batch import forward, learn, start_credit
-from dynlive_rl.kernels.jit import jit_entry, jit_internal
+from dynlive_rl.kernels.jit import jit_entry, jit_inline, jit_internal
 from dynlive_rl.kernels.layout import (
     Batch,
     ConnectionRow,
@@ -25,84 +29,19 @@ from dynlive_rl.kernels.update import update_target
 
 from .acting import sample_action
 from .experience import Experience, RowKind, all_moderate, append_row
-from .progress import (
-    ADVANTAGE_SCALE,
-    BOOST,
-    BROKEN_OFF,
-    COLLAPSES,
-    CONTENT,
-    ENDINGS,
-    HIGHEST,
-    LOWEST,
-    REHEARSALS,
-    RETURN_COUNT,
-    RETURN_SQUARE,
-    REWARD_SQUARE,
-    REWARDS_DIFFER,
-    SINCE_REHEARSAL,
-    STEPS,
-    STRUCTURE,
-    SURPRISE,
-    TARGET_VARIANCE,
-    TRIED,
-    WORLD,
-    WORLD_EPISODES,
-    discount,
-    interval,
-    keep_track,
-    look_for_structure,
+from .progress import discount, rehearsal_interval, task_rows, update_progress, update_reward_statistics
+from .retrace import (
+    credit_policy,
+    credit_values,
+    gather_inputs,
+    read_policies,
+    read_values,
+    retrace,
+    share_steps,
 )
-from .retrace import credit_policy, credit_values, gather_inputs, read_policies, read_values, retrace, share_steps
 from .scaling import encode, refit_scaler
 
 EVERYWHERE = 2**31  # hops without limit
-MOST_STEPS = 4.0  # steps that the samples of a batch take together where they are alike
-
-
-class Settings(NamedTuple):
-    """The numbers of a configuration, see `dynlive_rl.agents.config`."""
-
-    first_rehearsal: int
-    rehearse_every: int
-    rehearse_every_blind: int
-    segments: int
-    segment_length: int
-    passes: int
-    trace_decay: float
-    discount_low: float
-    discount_high: float
-    critic_rate: float
-    actor_rate: float
-    warm_up: int
-    rate_half_life: float
-    prune_half_life: float
-    rehearsal_half_life: float
-    policy_gain: float
-    value_gain_low: float
-    value_gain_high: float
-    target_spread: float
-    error_clip: float
-    advantage_clip: float
-    importance_clip: float
-    entropy: float
-    entropy_half_life: float
-    anchor: float
-    slow_rate: float
-    longest_hold: float
-    stuck_share: float
-    structure: float
-    boost: float
-    fall: float
-    established_episodes: int
-    established_steps: int
-    collapse: float
-    learned: float
-    setback: float
-    content_within: float
-    content_rate: float
-    content_interval: int
-    neutral: float  # output of a value neuron that stands for 0
-    cells: bool  # whether output neurons read cells that never change and step plainly
 
 
 class Agent(NamedTuple):
@@ -112,49 +51,78 @@ class Agent(NamedTuple):
     actor: NetworkArrays
     rule: Rule
     memory: Memory  # of the actor's cycles
-    wide: Batch  # all segments at once, for targets
-    narrow: Batch  # one minibatch, for learning
-    scratch: Workspace
+    rollout_batch: Batch  # all segments at once, for targets
+    minibatch: Batch  # for learning
+    workspace: Workspace
     experience: Experience
-    choices: Integer  # (d + 1,) where each choice's output neurons start
-    scaler: NDArray[np.float64]  # (4, f) whether scaled, running mean, running variance, count
-    track: NDArray[np.float64]  # (track.TRACKED,)
-    recent: NDArray[np.float64]  # (2, 5) lengths and returns of the last episodes
-    outcomes: NDArray[np.float64]  # (2, slots) how often actions of one kind were taken, and their mean reward
-    running: NDArray[np.float64]  # (3, e) length, return and discounted return of the running episodes
-    hold: NDArray[np.float64]  # (e, d, 2) the option last chosen, and the probability of keeping it
+    action_offsets: Integer  # (d + 1,) where each component's output neurons start
+    scaler: NDArray[np.float64]  # (4, f) rows by ScalerRow
+    progress: NDArray[np.void]  # (1,) a PROGRESS record
+    recent: NDArray[np.float64]  # (2, m) rows by RecentRow
+    outcomes: NDArray[np.float64]  # (2, slots) rows by OutcomeRow
+    running: NDArray[np.float64]  # (3, e) rows by RunningRow
+    action_repeat: NDArray[np.float64]  # (e, d, 2) columns by RepeatColumn
     action: Integer  # (e, d) the next action of every environment
     random: NDArray[np.uint64]  # (4,)
 
 
+class Rollout(NamedTuple):
+    """What the networks say about every row r of the sampled segments, the one after each segment included."""
+
+    values: NDArray[np.float32]  # (a, r)
+    policy: NDArray[np.float64]  # (a, r)
+    log_target_policy: NDArray[np.float64]  # (a, r)
+
+
+class Targets(NamedTuple):
+    """What is learned from the rows r of the sampled segments."""
+
+    target: NDArray[np.float32]  # (r,) Retrace target
+    advantage: NDArray[np.float32]  # (a, r)
+    chosen: Integer  # (d, r) output neuron of every component's action
+    sampled: Integer  # (r,) the rows with an action come first
+
+
+class Rates(NamedTuple):
+    """The numbers of one rehearsal that depend on progress."""
+
+    critic: float  # step sizes
+    actor: float
+    target: float  # of the target policy
+    entropy: float  # weight of the entropy
+    prune_fraction: float
+    hops: int
+
+
 @jit_internal
 def act(agent, settings, env):
-    """Choose the next action of an environment from its newest row."""
-    experience, memory = agent.experience, agent.memory
+    """Choose the next action of an environment from its newest row, into agent.action (e, d)."""
+    experience, memory, progress = agent.experience, agent.memory, agent.progress[0]
     code = np.empty(experience.observation.shape[2], np.float32)
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
     encode(agent.scaler, experience.observation[env, row], code)
     propagate(agent.actor, memory, agent.rule, code)
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
-    # Until the rewards show more than a price of actions, there may be something far away that only steady steps find.
-    # Where cells remember that it was never tried, that is a better guide, once there are rewards at all.
-    searching = agent.track[STRUCTURE] == 0 and not (settings.cells and agent.track[REWARD_SQUARE] > 0)
+    # Until rewards are more than a price of actions, there may be something far away that only steady steps find. Where
+    # one-hot cells keep the value of what was never tried, that is a better guide, once there are rewards at all.
+    optimistic = settings.natural_gradient and progress.reward_square_sum > 0
+    searching = progress.reward_is_informative == 0 and not optimistic
     uniform = 0.0
-    if searching and agent.track[REWARDS_DIFFER] > 0:
+    if searching and progress.rewards_differ > 0:
         uniform = 1.0
-    elif agent.track[BROKEN_OFF] > 0 and agent.track[ENDINGS] == 0:
-        # Where episodes end by themselves, random choices would mostly make them end badly.
+    elif progress.last_truncated_below_best > 0 and progress.terminations == 0:
+        # Where episodes terminate, random actions would mostly make them end badly.
         uniform = settings.stuck_share
     sample_action(
-        output, agent.choices, settings.policy_gain, uniform, searching, settings.longest_hold,
-        experience, env, agent.hold, agent.action, agent.random,
+        output, agent.action_offsets, settings.policy_gain, uniform, searching, settings.max_mean_repeat,
+        experience, env, agent.action_repeat, agent.action, agent.random,
     )  # fmt: skip
 
 
 @jit_entry
 def begin(agent, settings, starting, observations):
-    """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
+    """Start an episode in every environment e where starting[e], at observations (e, f), and choose its first action.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
     """
@@ -165,13 +133,11 @@ def begin(agent, settings, starting, observations):
         if starting[env]:
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
             if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
-                experience.kind[env, last] = (
-                    RowKind.TRUNCATED
-                )  # the episode was broken off: its last action led nowhere
+                experience.kind[env, last] = RowKind.TRUNCATED  # the action taken there led nowhere
             append_row(experience, agent.scaler, env, observations[env], RowKind.STEP)
             for k in range(agent.running.shape[0]):
                 agent.running[k, env] = 0.0
-            act(agent, settings, env)
+            act(agent, settings[0], env)
     return True
 
 
@@ -184,37 +150,33 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     """
     if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
         return False
-    experience, track = agent.experience, agent.track
-    collapses = track[COLLAPSES]
+    experience, progress, numbers = agent.experience, agent.progress[0], settings[0]
+    task_changes = progress.task_changes
     for env in range(rewards.size):
         if stepped[env]:
-            experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = rewards[env]
+            reward = rewards[env]
+            experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = reward
             kind = RowKind.TERMINATED if terminated[env] else (RowKind.TRUNCATED if truncated[env] else RowKind.STEP)
-            look_for_structure(experience, env, agent.outcomes, track, rewards[env], kind, settings.structure)
+            update_reward_statistics(progress, experience, agent.outcomes, env, reward, kind, numbers)
             append_row(experience, agent.scaler, env, observations[env], kind)
-            keep_track(track, agent.running[:, env], agent.recent, rewards[env], kind, settings)
-    if track[COLLAPSES] > collapses:
-        refit_scaler(experience, agent.scaler, world_age(track, experience.rows.size))
-        track[RETURN_COUNT] = track[REHEARSALS] = 0
-    if track[STEPS] >= settings.first_rehearsal and track[SINCE_REHEARSAL] >= interval(track, settings):
-        track[SINCE_REHEARSAL] = 0
-        track[REHEARSALS] += 1
-        rehearse(agent, settings)
+            update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
+    if progress.task_changes > task_changes:
+        refit_scaler(agent.scaler, experience, task_rows(progress, experience.rows.size))
+        progress.return_count = progress.rehearsals = 0
+    is_due = progress.steps_since_rehearsal >= rehearsal_interval(progress, numbers)
+    if progress.steps >= numbers.first_rehearsal and is_due:
+        progress.steps_since_rehearsal = 0
+        progress.rehearsals += 1
+        rehearse(agent, numbers)
     for env in range(rewards.size):
         if stepped[env] and not terminated[env] and not truncated[env]:
-            act(agent, settings, env)
+            act(agent, numbers, env)
     return True
 
 
 @jit_internal
-def world_age(track, environments):
-    """Return how many rows an environment has of the present world, about; an episode has one row more than steps."""
-    return np.int64((track[STEPS] - track[WORLD]) / environments) + np.int64(track[WORLD_EPISODES] / environments) + 1
-
-
-@jit_internal
 def sample_segments(experience, segments, length, age, random):
-    """Choose stretches of `length` steps: environment and first row of each (2, segments), the first one the newest.
+    """Choose stretches of `length` steps: environment and first row of each (2, s), the first one the newest.
 
     The others come from the last `age` rows of any environment, or from all it has if these are fewer than `length`.
     """
@@ -232,137 +194,145 @@ def sample_segments(experience, segments, length, age, random):
 
 
 @jit_internal
+def segment_length(experience, longest):
+    """Return the steps of a segment: `longest`, or as many as the environment with the most rows has."""
+    most = np.int64(0)
+    for env in range(experience.rows.size):
+        most = max(most, min(experience.rows[env], experience.kind.shape[1]) - 1)
+    return min(longest, most)
+
+
+@jit_internal
+def value_gain(progress, scale, settings):
+    """Return G: the running deviation of the targets in scales over `target_spread`, within bounds."""
+    if progress.rehearsals <= 1:
+        return settings.value_gain_low
+    spread = sqrt(progress.target_variance) / settings.target_spread / scale
+    return min(max(spread, settings.value_gain_low), settings.value_gain_high)
+
+
+@jit_internal
 def rehearse(agent, settings):
     """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
-    critic, actor, wide, narrow, track = agent.critic, agent.actor, agent.wide, agent.narrow, agent.track
-    experience, choices, rule = agent.experience, agent.choices, agent.rule
-    scale = max(sqrt(track[RETURN_SQUARE]), 1e-3)
-    gain = settings.value_gain_low
-    if track[REHEARSALS] > 1:
-        spread = sqrt(track[TARGET_VARIANCE]) / settings.target_spread / scale
-        gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
-    gamma = discount(track, settings.discount_low, settings.discount_high)
-    longest = np.int64(0)
-    for env in range(experience.rows.size):
-        longest = max(longest, min(experience.rows[env], experience.kind.shape[1]) - 1)
-    length = min(settings.segment_length, longest)
-    age = world_age(track, experience.rows.size)
+    progress, experience, action_offsets = agent.progress[0], agent.experience, agent.action_offsets
+    scale = max(sqrt(progress.return_mean_square), 1e-3)
+    gain = value_gain(progress, scale, settings)
+    gamma = discount(progress, settings.discount_low, settings.discount_high)
+    length = segment_length(experience, settings.segment_length)
+    age = task_rows(progress, experience.rows.size)
     where = sample_segments(experience, settings.segments, length, age, agent.random)
-
-    # What the networks say now about every row, the one after each segment included.
     width = length + 1
     rows = settings.segments * width
+    rollout = read_rollout(agent, settings, where, width, scale * gain, gamma)
+    targets = Targets(
+        np.empty(rows, np.float32), np.empty((action_offsets[-1], rows), np.float32),
+        np.empty((action_offsets.size - 1, rows), np.int64), np.empty(rows, np.int64),
+    )  # fmt: skip
+    count = retrace(
+        experience, action_offsets, where, width, rollout.values, rollout.policy, gamma, settings,
+        targets.target, targets.advantage, targets.chosen, targets.sampled, progress,
+    )  # fmt: skip
+    rates = rates_now(progress, agent.rule, gain, settings)
+    learn_batches(agent, settings, targets, rollout.log_target_policy, count, scale, gain, rates)
+
+
+@jit_inline
+def read_rollout(agent, settings, where, width, gain, gamma):
+    """Let both networks read all rows of the segments where (2, s): their values, policies and target policies."""
+    critic, actor, batch, rule = agent.critic, agent.actor, agent.rollout_batch, agent.rule
+    experience, action_offsets = agent.experience, agent.action_offsets
+    rows = where.shape[1] * width
     code = np.empty((rows, agent.scaler.shape[1]), np.float32)
-    for s in range(settings.segments):
+    for s in range(where.shape[1]):
         for t in range(width):
             row = (where[1, s] + t) % experience.kind.shape[1]
             encode(agent.scaler, experience.observation[where[0, s], row], code[s * width + t])
-    write_inputs(critic.inputs, code.T, wide.output[1], False)
-    values = np.empty((choices[-1], rows), np.float32)
-    policy, log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
-    slow_policy, slow_log_policy = np.empty((choices[-1], rows)), np.empty((choices[-1], rows))
-    forward(
-        critic,
-        wide,
-        rule,
-        critic.connection[ConnectionRow.STRENGTH],
-        row_ends(critic.table),
-        critic.neuron[NeuronRow.THRESHOLD],
-    )
-    read_values(wide.output, critic.outputs[0], scale * gain, settings.neutral, track, gamma, values)
-    ends = actor.table[TableRow.FIRST, 1:]
-    forward(
-        actor,
-        wide,
-        rule,
-        actor.connection[ConnectionRow.TARGET_STRENGTH],
-        ends,
-        actor.neuron[NeuronRow.TARGET_THRESHOLD],
-    )
-    read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, slow_policy, slow_log_policy)
-    forward(
-        actor,
-        wide,
-        rule,
-        actor.connection[ConnectionRow.STRENGTH],
-        row_ends(actor.table),
-        actor.neuron[NeuronRow.THRESHOLD],
-    )
-    read_policies(wide.output, actor.outputs[0], choices, settings.policy_gain, policy, log_policy)
+    write_inputs(critic.inputs, code.T, batch.output[1], False)
+    num_actions = action_offsets[-1]
+    values = np.empty((num_actions, rows), np.float32)
+    policy, log_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
+    target_policy, log_target_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
+    strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
+    forward(critic, batch, rule, strength, row_ends(critic.table), threshold)
+    read_values(batch.output, critic.outputs[0], gain, settings.neutral, agent.progress[0], gamma, values)
+    strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
+    forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
+    first = actor.outputs[0]
+    read_policies(batch.output, first, action_offsets, settings.policy_gain, target_policy, log_target_policy)
+    strength, threshold = actor.connection[ConnectionRow.STRENGTH], actor.neuron[NeuronRow.THRESHOLD]
+    forward(actor, batch, rule, strength, row_ends(actor.table), threshold)
+    read_policies(batch.output, first, action_offsets, settings.policy_gain, policy, log_policy)
+    return Rollout(values, policy, log_target_policy)
 
-    target = np.empty(rows, np.float32)
-    advantage = np.empty((choices[-1], rows), np.float32)
-    chosen = np.empty((choices.size - 1, rows), np.int64)
-    sampled = np.empty(rows, np.int64)
-    count = retrace(
-        experience, choices, where, width, values, policy, gamma, settings, target, advantage, chosen, sampled, track
-    )
 
-    size = narrow.drive.shape[2]
-    world_steps = track[STEPS] - track[WORLD]
-    fade = 1.0 / (1.0 + world_steps / settings.rate_half_life)
+@jit_internal
+def rates_now(progress, rule, gain, settings):
+    """Return the rates of a rehearsal, see `docs/algorithm.md`."""
+    task_steps = progress.steps - progress.task_start_step
+    fade = 1.0 / (1.0 + task_steps / settings.rate_half_life)
     # What carries little goes while there is something to carry, and while nothing of it is lost.
-    holds = track[HIGHEST] > track[LOWEST] and track[BOOST] <= 1
-    prune_fraction = rule.prune_fraction * (world_steps / (world_steps + settings.prune_half_life)) ** 2 * holds
-    entropy = settings.entropy / (1.0 + (track[TRIED] / settings.entropy_half_life) ** 2)
-    pace = fade * (settings.content_rate if track[CONTENT] else max(track[BOOST], 1.0))
-    pace *= min(1.0, track[REHEARSALS] / settings.warm_up)
-    slow_pace = settings.slow_rate * max(fade, 0.1) * max(track[BOOST], 1.0)
-    hops, critic_pace = EVERYWHERE, settings.critic_rate * pace
-    if settings.cells:
+    holds = progress.max_return > progress.min_return and progress.rate_boost <= 1
+    prune_fraction = rule.prune_fraction * (task_steps / (task_steps + settings.prune_half_life)) ** 2 * holds
+    entropy = settings.entropy / (1.0 + (progress.entropy_clock / settings.entropy_half_life) ** 2)
+    pace = fade * (settings.content_rate if progress.content else max(progress.rate_boost, 1.0))
+    pace *= min(1.0, progress.rehearsals / settings.warm_up)
+    target = settings.tau * max(fade, settings.target_fade_floor) * max(progress.rate_boost, 1.0)
+    hops, critic = EVERYWHERE, settings.critic_rate * pace
+    if settings.natural_gradient:
         # Cells learn nothing. A plain step moves a value by gain times itself: the same share of an error at any gain.
-        hops, critic_pace = 1, critic_pace * settings.value_gain_low / gain
+        hops, critic = 1, critic * settings.value_gain_low / gain
+    return Rates(critic, settings.actor_rate * pace, target, entropy, prune_fraction, hops)
+
+
+@jit_inline
+def learn_batches(agent, settings, targets, log_target_policy, count, scale, gain, rates):
+    """Let both networks learn from the first `count` sampled rows, in shuffled minibatches, for some epochs."""
+    sampled, size = targets.sampled, agent.minibatch.drive.shape[2]
     square = 0.0
     batches = 0
-    for _ in range(settings.passes):
+    for _ in range(settings.epochs):
         for i in range(count - 1, 0, -1):
             k = random_integer(agent.random, i + 1)
             sampled[i], sampled[k] = sampled[k], sampled[i]
         for first in range(0, count - size + 1, size):
-            batch = sampled[first : first + size]
-            gather_inputs(critic.inputs, wide.output, narrow.output, batch)
-            forward(
-                critic,
-                narrow,
-                rule,
-                critic.connection[ConnectionRow.STRENGTH],
-                row_ends(critic.table),
-                critic.neuron[NeuronRow.THRESHOLD],
-            )
-            start_credit(critic.outputs, agent.scratch, hops)
-            square += credit_values(
-                narrow.output,
-                critic.outputs[0],
-                batch,
-                chosen,
-                target,
-                scale,
-                gain,
-                settings.error_clip,
-                settings.neutral,
-                agent.scratch.credit,
-            )
-            if settings.cells:
-                share_steps(critic, narrow.output, MOST_STEPS, agent.scratch.credit)
-            learn(critic, narrow, agent.scratch, rule, critic_pace, hops, prune_fraction)
-
-            forward(
-                actor,
-                narrow,
-                rule,
-                actor.connection[ConnectionRow.STRENGTH],
-                row_ends(actor.table),
-                actor.neuron[NeuronRow.THRESHOLD],
-            )
-            start_credit(actor.outputs, agent.scratch, hops)
-            credit_policy(
-                narrow.output, actor.outputs[0], batch, choices, advantage, slow_log_policy, settings,
-                entropy, track[ADVANTAGE_SCALE], agent.scratch.credit,
-            )  # fmt: skip
-            if settings.cells:
-                share_steps(actor, narrow.output, MOST_STEPS, agent.scratch.credit)
-            learn(actor, narrow, agent.scratch, rule, settings.actor_rate * pace, hops, prune_fraction)
-            update_target(actor, slow_pace)
+            rows = sampled[first : first + size]
+            square += learn_values(agent, settings, targets, rows, scale, gain, rates)
+            learn_policy(agent, settings, targets, log_target_policy, rows, rates)
             batches += 1
     if batches > 0:
-        track[SURPRISE] = square / batches
+        agent.progress[0].td_error_mse = square / batches
+
+
+@jit_inline
+def learn_values(agent, settings, targets, rows, scale, gain, rates):
+    """Let the critic learn from some rows (b,), laid into the minibatch; returns its mean square TD error, in scales."""
+    critic, batch, rule, workspace = agent.critic, agent.minibatch, agent.rule, agent.workspace
+    gather_inputs(critic.inputs, agent.rollout_batch.output, batch.output, rows)
+    strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
+    forward(critic, batch, rule, strength, row_ends(critic.table), threshold)
+    start_credit(critic.outputs, workspace, rates.hops)
+    square = credit_values(
+        batch.output, critic.outputs[0], rows, targets.chosen, targets.target, scale, gain, settings.error_clip,
+        settings.neutral, workspace.credit,
+    )  # fmt: skip
+    if settings.natural_gradient:
+        share_steps(critic, batch.output, settings.max_shared_steps, workspace.credit)
+    learn(critic, batch, workspace, rule, rates.critic, rates.hops, rates.prune_fraction)
+    return square
+
+
+@jit_inline
+def learn_policy(agent, settings, targets, log_target_policy, rows, rates):
+    """Let the actor learn from the rows (b,) that `learn_values` laid into the minibatch, and its target policy follow."""
+    actor, batch, rule, workspace = agent.actor, agent.minibatch, agent.rule, agent.workspace
+    strength, threshold = actor.connection[ConnectionRow.STRENGTH], actor.neuron[NeuronRow.THRESHOLD]
+    forward(actor, batch, rule, strength, row_ends(actor.table), threshold)
+    start_credit(actor.outputs, workspace, rates.hops)
+    credit_policy(
+        batch.output, actor.outputs[0], rows, agent.action_offsets, targets.advantage, log_target_policy, settings,
+        rates.entropy, agent.progress[0].advantage_scale, workspace.credit,
+    )  # fmt: skip
+    if settings.natural_gradient:
+        share_steps(actor, batch.output, settings.max_shared_steps, workspace.credit)
+    learn(actor, batch, workspace, rule, rates.actor, rates.hops, rates.prune_fraction)
+    update_target(actor, rates.target)

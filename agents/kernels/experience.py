@@ -21,18 +21,30 @@ class RowKind(IntEnum):
 
 
 class Experience(NamedTuple):
-    """Rows of e environments in rings of c rows each.
+    """Rows of e environments in rings of r rows each.
 
     A row is an observation, the action taken there and the reward for it. The row after the last action of an episode
     holds its final observation and no action, so that row i + 1 is what followed row i, always.
     """
 
-    observation: NDArray[np.float32]  # (e, c, f)
-    action: NDArray[np.int32]  # (e, c, d)
-    probability: NDArray[np.float32]  # (e, c, d) with which each choice was made
-    reward: NDArray[np.float32]  # (e, c)
-    kind: NDArray[np.int8]  # (e, c)
+    observation: NDArray[np.float32]  # (e, r, f)
+    action: NDArray[np.int32]  # (e, r, d)
+    probability: NDArray[np.float32]  # (e, r, d) with which each component's action was chosen
+    reward: NDArray[np.float32]  # (e, r)
+    kind: NDArray[np.int8]  # (e, r) a RowKind
     rows: Integer  # (e,) rows written so far
+
+
+def new_experience(environments: int, rows: int, features: int, components: int) -> Experience:
+    """Return empty experience: e environments, r rows each, f features, d action components."""
+    return Experience(
+        observation=np.zeros((environments, rows, features), np.float32),
+        action=np.zeros((environments, rows, components), np.int32),
+        probability=np.ones((environments, rows, components), np.float32),
+        reward=np.zeros((environments, rows), np.float32),
+        kind=np.zeros((environments, rows), np.int8),
+        rows=np.zeros(environments, np.int64),
+    )
 
 
 @jit_internal
@@ -47,7 +59,7 @@ def all_moderate(values):
 
 @jit_internal
 def append_row(experience, scaler, env, observation, kind):
-    """Write an observation as the next row of an environment's stream, and let the scaler see it."""
+    """Write an observation (f,) as the next row of an environment, of a kind, and update the scaler (4, f) with it."""
     row = experience.rows[env] % experience.kind.shape[1]
     experience.kind[env, row] = kind
     experience.rows[env] += 1

@@ -1,7 +1,7 @@
-"""Live learning: an actor-critic with tags over recruited cells, one compiled call per environment step, nothing stored.
+"""Live learning: an actor-critic with eligibility traces over recruited cells; one compiled call per step, nothing stored.
 
-One value neuron and one action neuron per option read all cells, with strengths that sum to at most 1 (the reserve). A
-cell is born with a share of 1 / (2 · pool), which is neutral: a neuron's reading is Σ x (2 · pool · strength - 1).
+One value neuron and one action neuron per action read all cells, with strengths that sum to at most 1 (the reserve). A
+cell is recruited with a share of 1 / (2 · pool), which is neutral: a readout is Σ x (2 · pool · strength - 1).
 """
 
 from math import log, sqrt
@@ -14,11 +14,9 @@ from dynlive_rl.kernels.rng import random_uniform
 
 from .acting import log_softmax, sample_categorical
 from .experience import RowKind, all_moderate
-from .live_cells import fire_and_recruit, fire_cells, notice, sense
-from .live_layout import BEFORE, ERROR_SQUARE, NOW, RANGE, SPREAD, TAGS, named, unfolded
-from .progress import COLLAPSES, STEPS, SURPRISE, judge_episode
-
-MARGIN = 8.0  # values and targets stay below the range of the value neuron divided by this
+from .live_cells import encode_features, fire_and_recruit, fire_cells, observe_and_encode
+from .live_layout import TraceRow, unfolded
+from .progress import RunningRow, judge_episode
 
 
 @jit_reduction
@@ -31,67 +29,70 @@ def product(a, b):
 
 
 @jit_reduction
-def follow_tag(strength, tag, cells, fade, mark, pace, bonus):
-    """Renew a tag, move the strengths along it (and by a bonus where cells are active), and return the strengths' sum.
+def step_along_trace(strength, trace, cells, decay, increment, pace, bonus):
+    """Renew an eligibility trace, move the strengths along it, and return the strengths' sum; all rows have one size.
 
-    What has all but faded becomes 0: the smallest numbers there are take a hundred times as long to multiply.
+    z ← decay · z + increment · x,  w ← max(w + pace · z + bonus · x, 0). What has all but decayed becomes 0: the smallest
+    numbers there are take a hundred times as long to multiply.
     """
     whole = np.float32(0)
-    for i in range(tag.size):
-        z = fade * tag[i] + mark * cells[i]
+    for i in range(trace.size):
+        z = decay * trace[i] + increment * cells[i]
         z = z if abs(z) > np.float32(1e-15) else np.float32(0)
         w = strength[i] + pace * z + bonus * cells[i]
         w = w if w > np.float32(0) else np.float32(0)
-        tag[i] = z
+        trace[i] = z
         strength[i] = w
         whole += w
     return whole
 
 
 @jit_inline
-def read(strength, born, cells):
-    """Return an output neuron's reading: Σ x (2 · pool · strength - 1) over all living cells."""
-    size = cells.size // born.size
+def readout(strength, num_cells, cells):
+    """Return an output neuron's readout: Σ x (2 · pool · strength - 1) over all living cells; strength and cells (c,)."""
+    size = cells.size // num_cells.size
     result = 0.0
-    for layer in range(born.size):
+    for layer in range(num_cells.size):
         first = layer * size
-        stop = first + born[layer]
+        stop = first + num_cells[layer]
         result += 2.0 * cells.size * product(strength[first:stop], cells[first:stop]) - total(cells[first:stop])
     return result
 
 
 @jit_inline
-def policy_of(strength, born, choices, policy_range, cells, chance, log_chance):
-    """Probability of every option, and its logarithm: softmax of the action neurons' readings, choice by choice."""
-    readings = np.empty(chance.size)
-    for k in range(chance.size):
-        readings[k] = read(strength[1 + k], born, cells)
-    for d in range(choices.size - 1):
-        log_softmax(readings, choices[d], choices[d + 1], policy_range, chance, log_chance)
+def policy_of(strength, num_cells, action_offsets, policy_range, cells, policy, log_policy):
+    """Write the policy (a,) and its logarithm: softmax of the action neurons' readouts, component by component."""
+    readouts = np.empty(policy.size)
+    for k in range(policy.size):
+        readouts[k] = readout(strength[1 + k], num_cells, cells)
+    for d in range(action_offsets.size - 1):
+        log_softmax(readouts, action_offsets[d], action_offsets[d + 1], policy_range, policy, log_policy)
 
 
 @jit_inline
-def act(strength, born, choices, policy_range, cells, chance, action, random):
-    """Choose the next action (d,) of an environment from what its cells say now, and note with which chances (o,)."""
-    log_chance = np.empty(chance.size)
-    policy_of(strength, born, choices, policy_range, cells, chance, log_chance)
-    for d in range(choices.size - 1):
+def act(strength, num_cells, action_offsets, policy_range, cells, policy, action, random):
+    """Sample the next action (d,) of an environment from its cells' outputs (c,), and remember the policy (a,)."""
+    log_policy = np.empty(policy.size)
+    policy_of(strength, num_cells, action_offsets, policy_range, cells, policy, log_policy)
+    for d in range(action_offsets.size - 1):
         number = random_uniform(random)
-        action[d] = sample_categorical(chance, choices[d], choices[d + 1], number) - choices[d]
+        action[d] = sample_categorical(policy, action_offsets[d], action_offsets[d + 1], number) - action_offsets[d]
 
 
 @jit_internal
-def move(strength, tag, cells, born, fade, mark, pace, bonus):
-    """Let an output neuron learn: tags (c,), strengths (c,), and their sum at most 1."""
+def update_readout(strength, trace, cells, num_cells, decay, increment, pace, bonus):
+    """Let an output neuron learn, see `step_along_trace`: its trace and strengths (c,), whose sum is at most 1."""
     pool = strength.size
-    size = pool // born.size
-    fade, mark = np.float32(fade), np.float32(mark)
+    size = pool // num_cells.size
+    decay, increment = np.float32(decay), np.float32(increment)
     pace, bonus = np.float32(pace / (2.0 * pool)), np.float32(bonus / (2.0 * pool))
     whole = 0.0
-    for layer in range(born.size):
+    for layer in range(num_cells.size):
         first = layer * size
-        stop = first + born[layer]
-        whole += follow_tag(strength[first:stop], tag[first:stop], cells[first:stop], fade, mark, pace, bonus)
+        stop = first + num_cells[layer]
+        whole += step_along_trace(
+            strength[first:stop], trace[first:stop], cells[first:stop], decay, increment, pace, bonus
+        )
     if whole > 1.0:
         share = np.float32(1.0 / whole)
         for i in range(pool):
@@ -99,112 +100,145 @@ def move(strength, tag, cells, born, fade, mark, pace, bonus):
 
 
 @jit_internal
-def widen(level, strength, born, size):
-    """Widen the value neuron's range until values up to `size` are small in it; what the cells stand for stays."""
+def widen_value_range(scalars, strength, num_cells, size, margin):
+    """Widen the value neuron's range to at least margin · size; the values that its strengths (c,) stand for stay."""
     shrink = 1.0
-    while level[RANGE] < MARGIN * size:
-        level[RANGE] *= 2.0
+    while scalars.value_range < margin * size:
+        scalars.value_range *= 2.0
         shrink *= 0.5
     neutral = np.float32(0.5 / strength.size)
-    per_layer = strength.size // born.size
-    for layer in range(born.size):
-        for i in range(layer * per_layer, layer * per_layer + born[layer]):
+    per_layer = strength.size // num_cells.size
+    for layer in range(num_cells.size):
+        for i in range(layer * per_layer, layer * per_layer + num_cells[layer]):
             strength[i] = neutral + np.float32(shrink) * (strength[i] - neutral)
 
 
 @jit_internal
-def start_afresh(agent):
-    """Let all output neurons read the cells as at their birth, and forget how large values are."""
-    size = agent.strength.shape[1] // agent.born.size
-    for layer in range(agent.born.size):
-        agent.strength[:, layer * size : layer * size + agent.born[layer]] = 0.5 / agent.strength.shape[1]
-    agent.trace[:, TAGS:] = 0
-    agent.level[RANGE] = 0
-    agent.shift[:] = 0
+def reset_readouts(agent):
+    """Make all output neurons neutral to all cells again, and forget how large values are."""
+    size = agent.strength.shape[1] // agent.num_cells.size
+    for layer in range(agent.num_cells.size):
+        agent.strength[:, layer * size : layer * size + agent.num_cells[layer]] = 0.5 / agent.strength.shape[1]
+    agent.trace[:, TraceRow.TRACES :] = 0
+    agent.scalars[0].value_range = 0
+    agent.value_shift[:] = 0
 
 
 @jit_inline
-def learn(strength, born, trace, chance, choices, action, shift, level, track, settings, reward, terminated):
-    """Learn from one step of an environment: from BEFORE with its action (d,) to NOW.
+def learn(agent, env, scalars, progress, settings, reward, terminated):
+    """Learn from one step of an environment: from BEFORE with its action to NOW (rows of its trace).
 
-    trace (3 + o, c) and chance (o,) are the environment's; shift (1,) is by how much learning from its
-    last step moved the value of BEFORE; what other environments have taught since is no part of it.
+    δ = r + γ · R · v(NOW) - R · v(BEFORE), with R the value range and v the value neuron's readout. Both networks share
+    the rate 1 / Σ x² of BEFORE, so that critic_rate is the share of δ that a step corrects at once.
     """
-    before = trace[BEFORE]
-    expected = read(strength[0], born, before)
-    following = 0.0 if terminated else read(strength[0], born, trace[NOW])
-    if level[RANGE] == 0 and reward != 0:
-        level[RANGE] = 2.0 * MARGIN * abs(reward)
-    target = reward + settings.discount * level[RANGE] * following
-    widen_to = max(abs(target), abs(level[RANGE] * expected))
-    if MARGIN * widen_to > level[RANGE]:
-        before_widening = level[RANGE]
-        widen(level, strength[0], born, widen_to)
-        expected *= before_widening / level[RANGE]
-        following *= before_widening / level[RANGE]
-    if level[RANGE] == 0:
+    strength, num_cells, trace = agent.strength, agent.num_cells, agent.trace[env]
+    before = trace[TraceRow.BEFORE]
+    expected = readout(strength[0], num_cells, before)
+    following = 0.0 if terminated else readout(strength[0], num_cells, trace[TraceRow.NOW])
+    margin = settings.value_margin
+    if scalars.value_range == 0 and reward != 0:
+        scalars.value_range = 2.0 * margin * abs(reward)
+    target = reward + settings.discount * scalars.value_range * following
+    size = max(abs(target), abs(scalars.value_range * expected))
+    if margin * size > scalars.value_range:
+        range_before = scalars.value_range
+        widen_value_range(scalars, strength[0], num_cells, size, margin)
+        expected *= range_before / scalars.value_range
+        following *= range_before / scalars.value_range
+    if scalars.value_range == 0:
         return  # no reward so far: nothing is better or worse than anything
-    error = target - level[RANGE] * expected
-    steps = track[STEPS]
-    level[ERROR_SQUARE] += (error * error - level[ERROR_SQUARE]) * max(1e-3, 1.0 / steps)
-    track[SURPRISE] = level[ERROR_SQUARE] * (MARGIN / level[RANGE]) ** 2
+    error = target - scalars.value_range * expected
+    rate = max(settings.error_rate, 1.0 / progress.steps)
+    scalars.error_mean_square += (error * error - scalars.error_mean_square) * rate
+    progress.td_error_mse = scalars.error_mean_square * (margin / scalars.value_range) ** 2
     clip = settings.advantage_clip
-    advantage = min(max(error / sqrt(level[ERROR_SQUARE] + 1e-30), -clip), clip)
+    advantage = min(max(error / sqrt(scalars.error_mean_square + 1e-30), -clip), clip)
 
     active = 0.0
-    size = before.size // born.size
-    for layer in range(born.size):
-        cells = before[layer * size : layer * size + born[layer]]
+    per_layer = before.size // num_cells.size
+    for layer in range(num_cells.size):
+        cells = before[layer * per_layer : layer * per_layer + num_cells[layer]]
         active += product(cells, cells)
     share = 1.0 / max(active, 1e-6)
-    fade = settings.discount * settings.trace_decay
-    # The tag of true online TD(λ) (van Seijen & Sutton, 2014): what is already marked is marked less.
-    overlap = 0.0
-    for layer in range(born.size):
-        first = layer * size
-        stop = first + born[layer]
-        overlap += product(trace[TAGS, first:stop], before[first:stop])
-    rate = settings.critic_rate * share
-    moved = shift[0] / level[RANGE]
-    pace = error / level[RANGE] + moved
-    move(strength[0], trace[TAGS], before, born, fade, rate * (1.0 - fade * overlap), pace, -rate * moved)
-    shift[0] = 0.0 if terminated else level[RANGE] * (read(strength[0], born, trace[NOW]) - following)
+    learn_value(agent, env, scalars, settings, share, error, following, terminated)
+    learn_policy(agent, env, settings, share, advantage)
 
+
+@jit_inline
+def learn_value(agent, env, scalars, settings, share, error, following, terminated):
+    """Move the value neuron's strengths by true online TD(λ) (van Seijen & Sutton, 2014).
+
+    agent.value_shift[env] is by how much learning from the environment's last step moved the value of BEFORE; what other
+    environments have taught since is no part of it.
+    """
+    strength, num_cells, trace, value_shift = agent.strength, agent.num_cells, agent.trace[env], agent.value_shift
+    before = trace[TraceRow.BEFORE]
+    decay = settings.discount * settings.trace_decay
+    overlap = 0.0  # of the trace with the cells: what is in the trace already is added less
+    per_layer = before.size // num_cells.size
+    for layer in range(num_cells.size):
+        first = layer * per_layer
+        stop = first + num_cells[layer]
+        overlap += product(trace[TraceRow.TRACES, first:stop], before[first:stop])
+    rate = settings.critic_rate * share
+    moved = value_shift[env] / scalars.value_range
+    pace = error / scalars.value_range + moved
+    increment = rate * (1.0 - decay * overlap)
+    update_readout(strength[0], trace[TraceRow.TRACES], before, num_cells, decay, increment, pace, -rate * moved)
+    value_shift[env] = 0.0
+    if not terminated:
+        value_shift[env] = scalars.value_range * (readout(strength[0], num_cells, trace[TraceRow.NOW]) - following)
+
+
+@jit_inline
+def learn_policy(agent, env, settings, share, advantage):
+    """Move the action neurons' strengths along their traces by the advantage, and by the gradient of the entropy."""
+    trace, policy, action, action_offsets = agent.trace[env], agent.policy[env], agent.action[env], agent.action_offsets
+    before, decay = trace[TraceRow.BEFORE], settings.discount * settings.trace_decay
     rate = settings.actor_rate * share / settings.policy_range
-    for d in range(choices.size - 1):
-        chosen = choices[d] + action[d]
+    for d in range(action_offsets.size - 1):
+        chosen = action_offsets[d] + action[d]
         entropy = 0.0
-        for k in range(choices[d], choices[d + 1]):
-            entropy -= chance[k] * log(chance[k] + 1e-12)
-        for k in range(choices[d], choices[d + 1]):
-            mark = (1.0 if k == chosen else 0.0) - chance[k]
-            widening = -chance[k] * (log(chance[k] + 1e-12) + entropy)
-            tag, bonus = trace[TAGS + 1 + k], rate * settings.entropy * widening
-            move(strength[1 + k], tag, before, born, fade, rate * mark, advantage, bonus)
+        for k in range(action_offsets[d], action_offsets[d + 1]):
+            entropy -= policy[k] * log(policy[k] + 1e-12)
+        for k in range(action_offsets[d], action_offsets[d + 1]):
+            increment = (1.0 if k == chosen else 0.0) - policy[k]
+            widening = -policy[k] * (log(policy[k] + 1e-12) + entropy)
+            bonus = rate * settings.entropy * widening
+            update_readout(
+                agent.strength[1 + k], trace[TraceRow.TRACES + 1 + k], before, agent.num_cells, decay,
+                rate * increment, advantage, bonus,
+            )  # fmt: skip
+
+
+@jit_inline
+def look(agent, settings, scalars, env, observation, sources, cells):
+    """Let the statistics and the cells of an agent see an observation (f,): features (2 f,) and outputs (c,) are written."""
+    observe_and_encode(agent.scaler, agent.feature_mean, scalars, observation, sources)
+    spread = scalars.feature_spread
+    fire_and_recruit(agent.cell, agent.num_cells, agent.strength, agent.trace, settings, spread, sources, cells)
 
 
 @jit_entry
 def begin(buffer, starting, observations):
-    """Start an episode in every environment e where starting[e], at observations[e], and choose its first action.
+    """Start an episode in every environment e where starting[e], at observations (e, f), and choose its first action.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
     """
     if not all_moderate(observations):
         return False
     agent = unfolded(buffer)
-    settings = named(agent.settings)
-    strength, born, choices, level = agent.strength, agent.born, agent.choices, agent.level
-    sources = np.empty(agent.rails.size, np.float32)
+    settings, scalars, strength, num_cells = agent.settings[0], agent.scalars[0], agent.strength, agent.num_cells
+    sources = np.empty(agent.feature_mean.size, np.float32)
     for env in range(observations.shape[0]):
         if starting[env]:
-            cells = agent.trace[env, NOW]
-            agent.trace[env, TAGS:] = 0
+            cells = agent.trace[env, TraceRow.NOW]
+            agent.trace[env, TraceRow.TRACES :] = 0
             agent.running[:, env] = 0
-            notice(agent.scaler, agent.rails, level, observations[env], sources)
-            fire_and_recruit(agent.cell, born, strength, agent.trace, settings, level[SPREAD], sources, cells)
-            agent.shift[env] = 0
-            chance, action = agent.chance[env], agent.action[env]
-            act(strength, born, choices, settings.policy_range, cells, chance, action, agent.random)
+            look(agent, settings, scalars, env, observations[env], sources, cells)
+            agent.value_shift[env] = 0
+            policy, action = agent.policy[env], agent.action[env]
+            act(strength, num_cells, agent.action_offsets, settings.policy_range, cells, policy, action, agent.random)
     return True
 
 
@@ -212,61 +246,62 @@ def begin(buffer, starting, observations):
 def observe(buffer, observations):
     """Learn from one step of every environment that stepped, and choose the next actions of those that go on.
 
-    The agent's `brought` says what the step brought, observations (e, f) where it led. Returns False, and learns nothing,
-    if an observation or reward is not a number within ±1e30.
+    The agent's `step` says what it brought, observations (e, f) where it led. Returns False, and learns nothing, if an
+    observation or reward is not a number within ±1e30.
     """
     agent = unfolded(buffer)
-    brought, settings = agent.brought, named(agent.settings)
-    stepped, rewards, terminated, truncated = brought[0], brought[1], brought[2], brought[3]
-    if not (all_moderate(observations) and all_moderate(brought)):
+    step, settings, scalars, progress = agent.step, agent.settings[0], agent.scalars[0], agent.progress[0]
+    stepped, rewards, terminated, truncated = step[0], step[1], step[2], step[3]
+    if not (all_moderate(observations) and all_moderate(step)):
         return False
-    strength, born, choices, level = agent.strength, agent.born, agent.choices, agent.level
-    sources = np.empty(agent.rails.size, np.float32)
+    strength, num_cells, running = agent.strength, agent.num_cells, agent.running
+    sources = np.empty(agent.feature_mean.size, np.float32)
     for env in range(rewards.size):
         if stepped[env] != 0:
-            trace, cells, chance, action = agent.trace[env], agent.trace[env, NOW], agent.chance[env], agent.action[env]
-            trace[BEFORE] = cells
-            notice(agent.scaler, agent.rails, level, observations[env], sources)
-            fire_and_recruit(agent.cell, born, strength, agent.trace, settings, level[SPREAD], sources, cells)
-            agent.track[STEPS] += 1
-            learn(
-                strength, born, trace, chance, choices, action, agent.shift[env : env + 1], level, agent.track,
-                settings, rewards[env], terminated[env] != 0,
-            )  # fmt: skip
-            agent.running[0, env] += 1
-            agent.running[1, env] += rewards[env]
-            kind = (
-                RowKind.TERMINATED
-                if terminated[env] != 0
-                else (RowKind.TRUNCATED if truncated[env] != 0 else RowKind.STEP)
-            )
-            if kind == RowKind.STEP:
-                act(strength, born, choices, settings.policy_range, cells, chance, action, agent.random)
-            else:
-                collapses = agent.track[COLLAPSES]
-                steps, episode_return = agent.running[0, env], agent.running[1, env]
-                judge_episode(agent.track, agent.recent, steps, episode_return, kind, settings)
-                if agent.track[COLLAPSES] > collapses:
-                    start_afresh(agent)
+            cells, policy, action = agent.trace[env, TraceRow.NOW], agent.policy[env], agent.action[env]
+            agent.trace[env, TraceRow.BEFORE] = cells
+            look(agent, settings, scalars, env, observations[env], sources, cells)
+            progress.steps += 1
+            learn(agent, env, scalars, progress, settings, rewards[env], terminated[env] != 0)
+            running[RunningRow.LENGTH, env] += 1
+            running[RunningRow.RETURN, env] += rewards[env]
+            if terminated[env] == 0 and truncated[env] == 0:
+                act(
+                    strength,
+                    num_cells,
+                    agent.action_offsets,
+                    settings.policy_range,
+                    cells,
+                    policy,
+                    action,
+                    agent.random,
+                )
+                continue
+            kind = RowKind.TERMINATED if terminated[env] != 0 else RowKind.TRUNCATED
+            task_changes = progress.task_changes
+            length, episode_return = running[RunningRow.LENGTH, env], running[RunningRow.RETURN, env]
+            judge_episode(progress, agent.recent, length, episode_return, kind, settings)
+            if progress.task_changes > task_changes:
+                reset_readouts(agent)
     return True
 
 
 @jit_entry
 def predict(buffer, observations, deterministic, random, actions):
-    """Write the policy's choices (b, d), its best or sampled ones, for every observation (b, f)."""
+    """Write the policy's actions (b, d), the most likely or sampled ones, for every observation (b, f)."""
     agent = unfolded(buffer)
-    settings = named(agent.settings)
-    choices = agent.choices
-    sources = np.empty(agent.rails.size, np.float32)
+    settings, action_offsets = agent.settings[0], agent.action_offsets
+    spread = agent.scalars[0].feature_spread
+    sources = np.empty(agent.feature_mean.size, np.float32)
     cells = np.empty(agent.cell.shape[1], np.float32)
-    chance, log_chance = np.empty(choices[-1]), np.empty(choices[-1])
+    policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
     for b in range(observations.shape[0]):
-        sense(agent.scaler, observations[b], sources)
-        fire_cells(agent.cell, agent.born, settings.radius, agent.level[SPREAD], sources, cells)
-        policy_of(agent.strength, agent.born, choices, settings.policy_range, cells, chance, log_chance)
-        for d in range(choices.size - 1):
-            start, stop = choices[d], choices[d + 1]
+        encode_features(agent.scaler, observations[b], sources)
+        fire_cells(agent.cell, agent.num_cells, settings.radius, spread, sources, cells)
+        policy_of(agent.strength, agent.num_cells, action_offsets, settings.policy_range, cells, policy, log_policy)
+        for d in range(action_offsets.size - 1):
+            start, stop = action_offsets[d], action_offsets[d + 1]
             if deterministic:
-                actions[b, d] = np.argmax(chance[start:stop])
+                actions[b, d] = np.argmax(policy[start:stop])
             else:
-                actions[b, d] = sample_categorical(chance, start, stop, random_uniform(random)) - start
+                actions[b, d] = sample_categorical(policy, start, stop, random_uniform(random)) - start

@@ -1,5 +1,6 @@
-"""What a live agent is made of: one buffer, its parts by name, and the numbers of its configuration."""
+"""What a live agent is made of: one buffer, its parts by name, and records of its numbers."""
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -9,113 +10,113 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
+from dynlive_rl.agents.live_config import LIVE_SETTINGS
 from dynlive_rl.kernels.jit import jit_inline
 from dynlive_rl.kernels.layout import Integer
 
-from .progress import TRACKED
-
-# Rows of LiveAgent.cell after its strengths, counted from the end.
-RAILS_SUM, USAGE = -2, -1
-# Rows of LiveAgent.trace of an environment: what the cells say now and said before, then a tag per output neuron.
-NOW, BEFORE, TAGS = 0, 1, 2
-# Entries of LiveAgent.level.
-RANGE, ERROR_SQUARE, SEEN, SPREAD = 0, 1, 2, 3
-LEVELS = 4
-EPISODES_JUDGED = 5
-SIZES = 6  # entries at the start of an agent's buffer
+from .progress import PROGRESS
 
 
-class LiveSettings(NamedTuple):
-    """The numbers of a configuration, see `dynlive_rl.agents.config`."""
+class CellRow(IntEnum):
+    """Rows of `LiveAgent.cell` after its strengths, counted from the end."""
 
-    discount: float
-    trace_decay: float
-    critic_rate: float
-    actor_rate: float
-    entropy: float
-    advantage_clip: float
-    policy_range: float
-    radius: float
-    recruit_below: float
-    mature: float
-    usage_span: float
-    established_episodes: int
-    established_steps: int
-    collapse: float
-    learned: float
-    setback: float
-    content_within: float
+    FEATURE_SUM = -2  # of the features where it was recruited
+    USAGE = -1
 
 
-SETTINGS = len(LiveSettings._fields)
+class TraceRow(IntEnum):
+    """Rows of an environment in `LiveAgent.trace`: what the cells answer now and answered before, then a trace per output."""
+
+    NOW = 0
+    BEFORE = 1
+    TRACES = 2
+
+
+SCALARS = np.dtype(
+    [
+        ("value_range", np.float64),  # a value is value_range · readout of the value neuron
+        ("error_mean_square", np.float64),  # running mean square of TD errors
+        ("observations", np.int64),  # that the running statistics are of
+        ("feature_spread", np.float64),  # mean square distance of features to their mean
+    ]
+)
+SIZES = 7  # entries at the start of an agent's buffer
 
 
 class LiveAgent(NamedTuple):
     """Everything a live step reads and writes.
 
-    There are c cells in l layers, o options of d choices, f outside values and e environments. All of it lies in one
-    buffer, because a compiled call takes long to unpack many arrays, and named tuples above all: 8 of the 10 microseconds
-    of such a call. `unfold` says what is where.
+    There are c cells in l layers, a actions of d components, f observation features, e environments and m recent episodes.
+    All of it lies in one buffer, because a compiled call takes long to unpack many arrays, and named tuples above all: 8 of
+    the 10 microseconds of such a call. `unfold` says what is where.
     """
 
-    cell: NDArray[np.float32]  # (2 f + 2, c) strengths by source, the rails' sum at birth, usage
-    born: Integer  # (l,) living cells of each layer, the first ones of its c / l
-    strength: NDArray[np.float32]  # (1 + o, c) of the value neuron and the action neurons
-    trace: NDArray[np.float32]  # (e, 3 + o, c)
-    running: NDArray[np.float64]  # (2, e) steps and return of the episode so far
-    recent: NDArray[np.float64]  # (2, EPISODES_JUDGED) steps and returns of the last episodes
-    shift: NDArray[np.float64]  # (e,) by what learning from its last step moved the value of where it led
-    chance: NDArray[np.float64]  # (e, o) the policy that chose the next action
-    choices: Integer  # (d + 1,) where each choice's options start
+    cell: NDArray[np.float32]  # (2 f + 2, c) strengths by source, and rows by CellRow
+    num_cells: Integer  # (l,) living cells of each layer, the first ones of its c / l
+    strength: NDArray[np.float32]  # (1 + a, c) of the value neuron and the action neurons
+    trace: NDArray[np.float32]  # (e, 3 + a, c) rows by TraceRow
+    running: NDArray[np.float64]  # (2, e) rows by RunningRow
+    recent: NDArray[np.float64]  # (2, m) rows by RecentRow
+    value_shift: NDArray[np.float64]  # (e,) by what learning from its last step moved the value of where it led
+    policy: NDArray[np.float64]  # (e, a) the policy that chose the next action
+    action_offsets: Integer  # (d + 1,) where each component's actions start
     action: Integer  # (e, d) the next action
-    scaler: NDArray[np.float64]  # (3, f) whether scaled, running mean, running variance
-    rails: NDArray[np.float64]  # (2 f,) running means
-    level: NDArray[np.float64]  # (LEVELS,)
-    track: NDArray[np.float64]  # (track.TRACKED,)
+    scaler: NDArray[np.float64]  # (3, f) rows by ScalerRow
+    feature_mean: NDArray[np.float64]  # (2 f,) running means of the features
+    scalars: NDArray[np.void]  # (1,) a SCALARS record
+    progress: NDArray[np.void]  # (1,) a PROGRESS record
     random: NDArray[np.uint64]  # (4,)
-    settings: NDArray[np.float64]  # a LiveSettings
-    brought: NDArray[np.float64]  # (4, e) what a step brought: who stepped, rewards, who terminated, who was truncated
+    settings: NDArray[np.void]  # (1,) a LIVE_SETTINGS record
+    step: NDArray[np.float64]  # (4, e) what a step brought: who stepped, rewards, who terminated, who was truncated
+
+
+def _words(record: np.dtype[np.void]) -> int:
+    return record.itemsize // 8
+
+
+SCALARS_WORDS, PROGRESS_WORDS, SETTINGS_WORDS = _words(SCALARS), _words(PROGRESS), _words(LIVE_SETTINGS)
+RECORD_WORDS = SCALARS_WORDS + PROGRESS_WORDS + SETTINGS_WORDS
 
 
 def new_buffer(
-    features: int, options: int, choices: int, layers: int, pool: int, environments: int
+    features: int, actions: int, components: int, layers: int, pool: int, environments: int, recent: int
 ) -> NDArray[np.float64]:
-    """Return the buffer of a new agent, all 0 but for its sizes f, o, d, l, c, e at the start, as whole numbers."""
-    wholes = SIZES + layers + choices + 1 + environments * choices + 4
-    doubles = environments * (3 + options) + 2 * EPISODES_JUDGED + 5 * features + LEVELS + TRACKED
-    outside = SETTINGS + 4 * environments
-    singles = (2 * features + 2 + 1 + options + environments * (3 + options)) * pool
-    buffer = np.zeros(wholes + doubles + outside + -(-singles // 2))
-    buffer.view(np.int64)[:SIZES] = features, options, choices, layers, pool, environments
+    """Return the buffer of a new agent, all 0 but for its sizes f, a, d, l, c, e, m at the start, as whole numbers."""
+    wholes = SIZES + layers + components + 1 + environments * components + 4
+    doubles = environments * (3 + actions) + 2 * recent + 5 * features + RECORD_WORDS + 4 * environments
+    singles = (2 * features + 2 + 1 + actions + environments * (3 + actions)) * pool
+    buffer = np.zeros(wholes + doubles + -(-singles // 2))
+    buffer.view(np.int64)[:SIZES] = features, actions, components, layers, pool, environments, recent
     return buffer
 
 
-def _unfold(take):
-    """Make a function that returns the parts of an agent's buffer by name; `take` makes views of it."""
+def _unfold(take, take_record):
+    """Make a function that returns the parts of an agent's buffer by name; `take` and `take_record` make views of it."""
 
     def unfold(buffer):
         whole, single = buffer.view(np.int64), buffer.view(np.float32)
-        f, o, d, layers, c, e = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]
-        born, at = take(whole, SIZES, 1, layers)
-        choices, at = take(whole, at, 1, d + 1)
+        f, a, d, layers, c, e, m = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6]
+        num_cells, at = take(whole, SIZES, 1, layers)
+        action_offsets, at = take(whole, at, 1, d + 1)
         action, at = take(whole, at, e, d)
         random, at = take(whole, at, 1, 4)
         running, at = take(buffer, at, 2, e)
-        recent, at = take(buffer, at, 2, EPISODES_JUDGED)
-        shift, at = take(buffer, at, 1, e)
-        chance, at = take(buffer, at, e, o)
+        recent, at = take(buffer, at, 2, m)
+        value_shift, at = take(buffer, at, 1, e)
+        policy, at = take(buffer, at, e, a)
         scaler, at = take(buffer, at, 3, f)
-        rails, at = take(buffer, at, 1, 2 * f)
-        level, at = take(buffer, at, 1, LEVELS)
-        tracked, at = take(buffer, at, 1, TRACKED)
-        settings, at = take(buffer, at, 1, SETTINGS)
-        brought, at = take(buffer, at, 4, e)
+        feature_mean, at = take(buffer, at, 1, 2 * f)
+        scalars = take_record(buffer, at, SCALARS)
+        progress = take_record(buffer, at + SCALARS_WORDS, PROGRESS)
+        settings = take_record(buffer, at + SCALARS_WORDS + PROGRESS_WORDS, LIVE_SETTINGS)
+        at += RECORD_WORDS
+        step, at = take(buffer, at, 4, e)
         cell, at = take(single, 2 * at, 2 * f + 2, c)
-        strength, at = take(single, at, 1 + o, c)
-        trace, at = take(single, at, e * (3 + o), c)
+        strength, at = take(single, at, 1 + a, c)
+        trace, at = take(single, at, e * (3 + a), c)
         return LiveAgent(
-            cell, born[0], strength, trace.reshape(e, 3 + o, c), running, recent, shift[0], chance, choices[0], action,
-            scaler, rails[0], level[0], tracked[0], random[0].view(np.uint64), settings[0], brought,
+            cell, num_cells[0], strength, trace.reshape(e, 3 + a, c), running, recent, value_shift[0], policy,
+            action_offsets[0], action, scaler, feature_mean[0], scalars, progress, random[0].view(np.uint64), settings, step,
         )  # fmt: skip
 
     return unfold
@@ -127,23 +128,9 @@ def _take(buffer, start, rows, columns):
     return buffer[start:stop].reshape(rows, columns), stop
 
 
-@jit_inline
-def _borrow(buffer, start, rows, columns):
-    """As `_take`, with views that are counted by nobody."""
-    return borrowed(buffer, start, rows, columns), start + rows * columns
-
-
-unfold = _unfold(_take)
-unfolded = jit_inline(_unfold(_borrow))  # within kernels, as long as their caller holds the buffer
-
-
-@jit_inline
-def named(numbers):
-    """Return the settings by name."""
-    n = numbers
-    return LiveSettings(
-        n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14], n[15], n[16]
-    )  # fmt: skip
+def _take_record(buffer, start, record):
+    """Return the record (1,) that begins at a position of a buffer."""
+    return buffer[start : start + _words(record)].view(record)
 
 
 @intrinsic
@@ -170,3 +157,36 @@ def borrowed(typingctx, array, start, rows, columns):
         return view._getvalue()
 
     return result(array, types.intp, types.intp, types.intp), codegen
+
+
+@intrinsic
+def borrowed_record(typingctx, array, start, record):
+    """As `_take_record`, with a view that is counted by nobody."""
+    result = types.Array(record.dtype, 1, "C")
+
+    def codegen(context, builder, signature, arguments):
+        whole = context.make_array(array)(context, builder, arguments[0])
+        view = context.make_array(result)(context, builder)
+        place = builder.gep(whole.data, [arguments[1]])
+        size = context.get_constant(types.intp, record.dtype.size)
+        populate_array(
+            view,
+            data=builder.bitcast(place, context.get_data_type(record.dtype).as_pointer()),
+            shape=pack_array(builder, [context.get_constant(types.intp, 1)]),
+            strides=pack_array(builder, [size]),
+            itemsize=size,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return result(array, types.intp, record), codegen
+
+
+@jit_inline
+def _borrow(buffer, start, rows, columns):
+    """As `_take`, with views that are counted by nobody."""
+    return borrowed(buffer, start, rows, columns), start + rows * columns
+
+
+unfold = _unfold(_take, _take_record)
+unfolded = jit_inline(_unfold(_borrow, borrowed_record))  # within kernels, as long as their caller holds the buffer

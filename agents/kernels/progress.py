@@ -1,4 +1,9 @@
-"""What the agent keeps track of: returns and their scale, whether rewards show structure, and when the world changed."""
+"""Progress: returns and their scale, whether rewards are informative, and when the task changed.
+
+A task begins with the first step, and again whenever recent returns say that what was learned no longer holds.
+"""
+
+from enum import IntEnum
 
 import numpy as np
 
@@ -6,156 +11,278 @@ from dynlive_rl.kernels.jit import jit_internal
 
 from .experience import RowKind
 
-# What the agent keeps track of, by position in `Agent.track`. A "world" begins with the first step, and again whenever
-# surprise says that what was learned no longer holds.
-STEPS, EPISODES, SINCE_REHEARSAL, REHEARSALS = 0, 1, 2, 3
-RETURN_COUNT, RETURN_SQUARE = 4, 5  # running mean square of the discounted reward sum: the scale of values
-TARGET_VARIANCE, ADVANTAGE_SCALE, SURPRISE = 6, 7, 8
-WORLD, WORLD_EPISODES, LOWEST, HIGHEST, BEST, BOOST = 9, 10, 11, 12, 13, 14
-STRUCTURE, REWARDS_DIFFER, FIRST_REWARD, REWARD_SQUARE, WITHIN_SQUARE = 15, 16, 17, 18, 19
-COLLAPSES, CONTENT, MASTERED, SETBACKS = 20, 21, 22, 23
-FAILURES, FAILURE_SHARE = 24, 25  # in a row so far, and the share of episodes that failed before them
-LEAST_REWARD, MOST_REWARD = 26, 27  # of all steps, and 0
-ENDINGS, ENDING_LENGTH = 28, 29  # episodes that ended by themselves, and the mean length of the last of these
-BROKEN_OFF = 30  # whether the last episode was broken off with less than the best return
-TRIED = 31  # steps towards less entropy
-TRACKED = 32
-UNLIKELY, SELDOM = 1e-6, 0.05
+
+class Mastery(IntEnum):
+    """Whether the agent has been content in the present task, and whether it has lost some of that since."""
+
+    NEVER = 0
+    MASTERED = 1
+    RELAPSED = 2
+
+
+class RecentRow(IntEnum):
+    """Rows of `recent` (2, m): lengths and returns of the last m episodes, a ring."""
+
+    LENGTH = 0
+    RETURN = 1
+
+
+class RunningRow(IntEnum):
+    """Rows of `running` (3, e), of every environment's present episode; live mode has the first two."""
+
+    LENGTH = 0
+    RETURN = 1
+    DISCOUNTED_RETURN = 2
+
+
+class OutcomeRow(IntEnum):
+    """Rows of `outcomes` (2, slots): how often actions of one kind were taken, and their mean reward."""
+
+    COUNT = 0
+    MEAN = 1
+
+
+# A record of 8-byte numbers, so that it can be a view of live mode's buffer too. Flags are 0 or 1.
+PROGRESS = np.dtype(
+    [
+        ("steps", np.int64),  # environment steps learned from
+        ("episodes", np.int64),  # finished episodes
+        ("steps_since_rehearsal", np.int64),
+        ("rehearsals", np.int64),  # in the present task
+        ("return_count", np.int64),  # steps that return_mean_square is the mean of
+        ("return_mean_square", np.float64),  # of the discounted sum of rewards: the square of the scale of values
+        ("target_variance", np.float64),  # running variance of the Retrace targets
+        ("advantage_scale", np.float64),  # running standard deviation of the advantages
+        ("td_error_mse", np.float64),  # mean square error of the value neurons, in scales
+        ("task_start_step", np.int64),  # the step before the present task's first one
+        ("task_episodes", np.int64),  # episodes of the present task
+        ("task_changes", np.int64),
+        ("min_return", np.float64),  # lowest and highest return of an episode in the present task
+        ("max_return", np.float64),
+        ("best_mean_return", np.float64),  # best mean of the recent episodes in the present task
+        ("rate_boost", np.float64),  # factor on all rates
+        ("reward_is_informative", np.int64),  # flag: rewards are more than a price of actions
+        ("rewards_differ", np.int64),  # flag: some reward differed from the first one
+        ("first_reward", np.float64),
+        ("reward_square_sum", np.float64),  # Σ r²
+        ("within_action_square_sum", np.float64),  # Σ (r - mean reward of equal actions)²
+        ("content", np.int64),  # flag: every recent episode returned about as much as the best one
+        ("mastery", np.int64),  # a Mastery
+        ("partial_losses", np.int64),  # times that something of a mastered task was lost
+        ("failures", np.int64),  # episodes failed in a row
+        ("failure_rate", np.float64),  # share of episodes that failed before them
+        ("min_reward", np.float64),  # of all steps, and 0
+        ("max_reward", np.float64),
+        ("terminations", np.int64),  # episodes that ended by themselves
+        ("mean_terminated_length", np.float64),  # mean length of the last of these
+        ("last_truncated_below_best", np.int64),  # flag: the last episode was truncated below the best return
+        ("entropy_clock", np.float64),  # steps that the entropy's weight has faded by
+    ]
+)
+
+
+def new_progress() -> np.ndarray:
+    """Return the progress of an agent that has done nothing: one record, shape (1,)."""
+    return np.zeros(1, PROGRESS)
 
 
 @jit_internal
-def look_for_structure(experience, env, outcomes, track, reward, kind, share):
+def update_reward_statistics(progress, experience, outcomes, env, reward, kind, settings):
     """Decide whether the rewards so far are more than a price of actions.
 
-    They are once an episode has ended by itself, or once the rewards of equal actions vary by more than a share of their
-    mean square. Actions are told apart by a hash of their choices.
+    They are once an episode has terminated, or once Σ (r - mean of equal actions)² exceeds the share
+    `informative_variance` of Σ r². Actions are told apart by a hash of their components.
+
+    Parameters: progress record; experience; outcomes (2, slots), changed in place; env; reward of its last step; kind of
+    the row it led to; settings record.
     """
-    if track[RETURN_COUNT] == 0:
-        track[FIRST_REWARD] = reward
-    track[REWARDS_DIFFER] = max(track[REWARDS_DIFFER], reward != track[FIRST_REWARD])
+    if progress.return_count == 0:
+        progress.first_reward = reward
+    if reward != progress.first_reward:
+        progress.rewards_differ = 1
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
     slot = 0
     for d in range(experience.action.shape[2]):
         slot = (31 * slot + experience.action[env, row, d]) % outcomes.shape[1]
-    outcomes[0, slot] += 1
-    distance = reward - outcomes[1, slot]
-    outcomes[1, slot] += distance / outcomes[0, slot]
-    track[WITHIN_SQUARE] += distance * (reward - outcomes[1, slot])
-    track[REWARD_SQUARE] += reward * reward
-    varied = track[RETURN_COUNT] >= 20 and track[WITHIN_SQUARE] > share * track[REWARD_SQUARE]
+    outcomes[OutcomeRow.COUNT, slot] += 1
+    distance = reward - outcomes[OutcomeRow.MEAN, slot]
+    outcomes[OutcomeRow.MEAN, slot] += distance / outcomes[OutcomeRow.COUNT, slot]
+    progress.within_action_square_sum += distance * (reward - outcomes[OutcomeRow.MEAN, slot])
+    progress.reward_square_sum += reward * reward
+    threshold = settings.informative_variance * progress.reward_square_sum
+    varied = progress.return_count >= settings.informative_steps and progress.within_action_square_sum > threshold
     if kind == RowKind.TERMINATED or varied:
-        track[STRUCTURE] = 1
+        progress.reward_is_informative = 1
 
 
 @jit_internal
-def keep_track(track, running, recent, reward, kind, settings):
-    """Count a step: returns, their scale, episodes as they end, and whether the world still is what it was."""
-    track[STEPS] += 1
-    track[SINCE_REHEARSAL] += 1
-    # Where episodes can end by themselves but the last one did not, there is more to be tried.
-    forward = track[BROKEN_OFF] == 0 or track[ENDINGS] == 0
-    track[TRIED] = max(track[TRIED] + (1.0 if forward else -1.0), 0.0)
-    track[LEAST_REWARD] = min(track[LEAST_REWARD], reward)
-    track[MOST_REWARD] = max(track[MOST_REWARD], reward)
-    running[0] += 1
-    running[1] += reward
-    running[2] = settings.discount_low * running[2] + reward
-    track[RETURN_COUNT] += 1
-    track[RETURN_SQUARE] += (running[2] * running[2] - track[RETURN_SQUARE]) / track[RETURN_COUNT]
+def update_progress(progress, running, recent, env, reward, kind, settings):
+    """Count a step: returns, their scale, episodes as they end, and whether the task still is what it was.
+
+    Parameters: progress record; running (3, e) and recent (2, m), changed in place; env; reward; kind of the row that the
+    step led to; settings record.
+    """
+    progress.steps += 1
+    progress.steps_since_rehearsal += 1
+    # Where episodes can terminate but the last one was truncated below the best return, there is more to be tried.
+    forward = progress.last_truncated_below_best == 0 or progress.terminations == 0
+    progress.entropy_clock = max(progress.entropy_clock + (1.0 if forward else -1.0), 0.0)
+    progress.min_reward = min(progress.min_reward, reward)
+    progress.max_reward = max(progress.max_reward, reward)
+    running[RunningRow.LENGTH, env] += 1
+    running[RunningRow.RETURN, env] += reward
+    discounted = settings.discount_low * running[RunningRow.DISCOUNTED_RETURN, env] + reward
+    running[RunningRow.DISCOUNTED_RETURN, env] = discounted
+    progress.return_count += 1
+    progress.return_mean_square += (discounted * discounted - progress.return_mean_square) / progress.return_count
     if kind != RowKind.STEP:
-        lost = judge_episode(track, recent, running[0], running[1], kind, settings)
-        track[BOOST] = settings.boost if lost > settings.fall else 1.0
+        length, episode_return = running[RunningRow.LENGTH, env], running[RunningRow.RETURN, env]
+        lost = judge_episode(progress, recent, length, episode_return, kind, settings)
+        progress.rate_boost = settings.boost if lost > settings.fall else 1.0
 
 
 @jit_internal
-def judge_episode(track, recent, steps, episode_return, kind, settings):
-    """Count an episode, decide whether the world still is what it was, and return the share of the gain lost lately."""
+def judge_episode(progress, recent, length, episode_return, kind, settings):
+    """Count an episode, decide whether the task changed, and return the share of the gain that recent episodes lost.
+
+    With gain = best mean return - lowest return, loss = best mean return - best recent return: the task changed if it is
+    established or was mastered, loss > collapse · gain and gain > learned · (highest - lowest return), and so many
+    failures in a row are unlikely. After mastery, loss > setback · gain is a partial loss first, and a change if it is not
+    made good within `established_steps`.
+
+    Parameters: progress record and recent (2, m), changed in place; length and return of the episode; kind of its last row;
+    settings record (`WorldChangeConfig`).
+    """
+    count_episode(progress, recent, length, episode_return, kind, settings)
     episodes = recent.shape[1]
-    recent[0, np.int64(track[EPISODES]) % episodes] = steps
-    recent[1, np.int64(track[EPISODES]) % episodes] = episode_return
-    track[EPISODES] += 1
-    track[WORLD_EPISODES] += 1
-    if track[WORLD_EPISODES] == 1:
-        track[LOWEST] = track[HIGHEST] = episode_return
-        track[MASTERED] = 0
-    track[LOWEST] = min(track[LOWEST], episode_return)
-    track[HIGHEST] = max(track[HIGHEST], episode_return)
-    track[CONTENT] = 0
-    spread = track[HIGHEST] - track[LOWEST]
-    if kind == RowKind.TERMINATED:
-        track[ENDINGS] += 1
-        track[ENDING_LENGTH] += (steps - track[ENDING_LENGTH]) / min(track[ENDINGS], float(episodes))
-    track[BROKEN_OFF] = kind == RowKind.TRUNCATED and episode_return < track[HIGHEST] - settings.content_within * spread
-    if track[WORLD_EPISODES] < episodes:
+    if progress.task_episodes < episodes:
         return 0.0
-    lately, age, worst, top = 0.0, 0.0, recent[1, 0], recent[1, 0]
-    for k in range(episodes):
-        age += recent[0, k]
-        lately += recent[1, k] / episodes
-        worst, top = min(worst, recent[1, k]), max(top, recent[1, k])
-    # An episode that was broken off and only cost something could at least have been shorter.
+    mean, total_length, worst, top = summary_of(recent)
+    spread = progress.max_return - progress.min_return
+    # Never content after a truncated episode with a negative return: ending earlier would have scored better.
     costly = kind == RowKind.TRUNCATED and episode_return < 0
-    track[CONTENT] = spread > 0 and worst >= track[HIGHEST] - settings.content_within * spread and not costly
-    if track[CONTENT] and track[MASTERED] != 1:
-        track[MASTERED] = 1
-        track[FAILURES] = track[FAILURE_SHARE] = 0
-    if track[WORLD_EPISODES] == episodes:
-        track[BEST] = lately
-    track[BEST] = max(track[BEST], lately)
-    gained = track[BEST] - track[LOWEST]
-    lost = track[BEST] - top  # in the best of the last episodes
+    if spread > 0 and worst >= progress.max_return - settings.content_within * spread and not costly:
+        progress.content = 1
+        if progress.mastery != Mastery.MASTERED:
+            progress.mastery = Mastery.MASTERED
+            progress.failures = 0
+            progress.failure_rate = 0.0
+    if progress.task_episodes == episodes:
+        progress.best_mean_return = mean
+    progress.best_mean_return = max(progress.best_mean_return, mean)
+    gained = progress.best_mean_return - progress.min_return
+    lost = progress.best_mean_return - top
+    mastered = progress.mastery != Mastery.NEVER
+    loss = settings.setback if mastered else settings.collapse
+    count_failures(progress, episode_return < progress.best_mean_return - loss * gained, settings.failure_memory)
     established = (
-        track[WORLD_EPISODES] >= settings.established_episodes
-        and track[STEPS] - track[WORLD] > settings.established_steps
+        progress.task_episodes >= settings.established_episodes
+        and progress.steps - progress.task_start_step > settings.established_steps
     )
-    known = established or track[MASTERED] > 0
-    loss = settings.setback if track[MASTERED] > 0 else settings.collapse
-    count_failures(track, episode_return < track[BEST] - loss * gained)
-    # Where luck decides, failing five times in a row is nothing new.
-    surprising = max(track[FAILURE_SHARE], SELDOM) ** track[FAILURES] < UNLIKELY
-    collapsed = known and lost > settings.collapse * gained and gained > settings.learned * spread
-    healing = track[STEPS] - track[WORLD] <= settings.established_steps
-    if surprising and (collapsed or (track[MASTERED] == 2 and lost > settings.setback * gained and not healing)):
-        # In no episode lately is there much left of what had been learned: another world began with them.
-        track[COLLAPSES] += 1
-        track[WORLD] = track[STEPS] - age
-        track[TRIED] = age
-        track[WORLD_EPISODES] = 1
-        track[LOWEST] = track[HIGHEST] = episode_return
-        track[MASTERED] = track[FAILURES] = track[FAILURE_SHARE] = 0
+    # Where luck decides, failing five times in a row is nothing new. The exponent is a float: an integer one has other bits.
+    chance = max(progress.failure_rate, settings.min_failure_rate) ** float(progress.failures)
+    unlikely = chance < settings.change_significance
+    collapsed = lost > settings.collapse * gained and gained > settings.learned * spread
+    healing = progress.steps - progress.task_start_step <= settings.established_steps
+    not_healed = progress.mastery == Mastery.RELAPSED and lost > settings.setback * gained and not healing
+    if unlikely and (((established or mastered) and collapsed) or not_healed):
+        start_task(progress, episode_return, total_length)
         return 0.0
-    if surprising and track[MASTERED] == 1 and lost > settings.setback * gained:
-        track[SETBACKS] += 1
-        track[WORLD] = track[STEPS] - age
-        track[TRIED] = age
-        track[MASTERED] = 2  # once, until it is content again
-    return (track[BEST] - lately) / gained if gained > 0 else 0.0
+    if unlikely and progress.mastery == Mastery.MASTERED and lost > settings.setback * gained:
+        progress.partial_losses += 1
+        restart_clocks(progress, total_length)
+        progress.mastery = Mastery.RELAPSED  # once, until it is content again
+    return (progress.best_mean_return - mean) / gained if gained > 0 else 0.0
 
 
 @jit_internal
-def count_failures(track, failed):
-    """Count episodes that failed in a row, and the share of episodes, older ones half-forgotten, that failed before them."""
+def count_episode(progress, recent, length, episode_return, kind, settings):
+    """Remember an episode's length and return, in progress and in recent (2, m)."""
+    place = progress.episodes % recent.shape[1]
+    recent[RecentRow.LENGTH, place] = length
+    recent[RecentRow.RETURN, place] = episode_return
+    progress.episodes += 1
+    progress.task_episodes += 1
+    if progress.task_episodes == 1:
+        progress.min_return = progress.max_return = episode_return
+        progress.mastery = Mastery.NEVER
+    progress.min_return = min(progress.min_return, episode_return)
+    progress.max_return = max(progress.max_return, episode_return)
+    progress.content = 0
+    if kind == RowKind.TERMINATED:
+        progress.terminations += 1
+        count = min(float(progress.terminations), float(recent.shape[1]))
+        progress.mean_terminated_length += (length - progress.mean_terminated_length) / count
+    spread = progress.max_return - progress.min_return
+    below_best = episode_return < progress.max_return - settings.content_within * spread
+    progress.last_truncated_below_best = 1 if kind == RowKind.TRUNCATED and below_best else 0
+
+
+@jit_internal
+def summary_of(recent):
+    """Mean return, total length, lowest and highest return of the recent episodes (2, m)."""
+    mean, total_length = 0.0, 0.0
+    worst = top = recent[RecentRow.RETURN, 0]
+    for k in range(recent.shape[1]):
+        total_length += recent[RecentRow.LENGTH, k]
+        mean += recent[RecentRow.RETURN, k] / recent.shape[1]
+        worst, top = min(worst, recent[RecentRow.RETURN, k]), max(top, recent[RecentRow.RETURN, k])
+    return mean, total_length, worst, top
+
+
+@jit_internal
+def restart_clocks(progress, age):
+    """Let the rates start again as if the task had begun `age` steps ago."""
+    progress.task_start_step = progress.steps - np.int64(age)
+    progress.entropy_clock = age
+
+
+@jit_internal
+def start_task(progress, episode_return, age):
+    """Begin another task, `age` steps ago, whose first known return is this one."""
+    progress.task_changes += 1
+    restart_clocks(progress, age)
+    progress.task_episodes = 1
+    progress.min_return = progress.max_return = episode_return
+    progress.mastery = Mastery.NEVER
+    progress.failures = 0
+    progress.failure_rate = 0.0
+
+
+@jit_internal
+def count_failures(progress, failed, memory):
+    """Count episodes that failed in a row, and the running share (rate `memory`) of those that failed before them."""
     if failed:
-        track[FAILURES] += 1
+        progress.failures += 1
         return
-    for _ in range(np.int64(track[FAILURES])):
-        track[FAILURE_SHARE] += 0.05 * (1.0 - track[FAILURE_SHARE])
-    track[FAILURE_SHARE] -= 0.05 * track[FAILURE_SHARE]
-    track[FAILURES] = 0
+    for _ in range(progress.failures):
+        progress.failure_rate += memory * (1.0 - progress.failure_rate)
+    progress.failure_rate -= memory * progress.failure_rate
+    progress.failures = 0
 
 
 @jit_internal
-def interval(track, settings):
-    """Return the steps between rehearsals: more as the world gets old, and while the agent is blind or content."""
+def rehearsal_interval(progress, settings):
+    """Return the steps between rehearsals: more as the task gets old, and while the agent is blind or content."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
-    blind = track[HIGHEST] == track[LOWEST]
+    blind = progress.max_return == progress.min_return
     every = settings.rehearse_every_blind if blind else settings.rehearse_every
-    if track[CONTENT]:
+    if progress.content:
         every *= settings.content_interval
-    return np.round(every * (1.0 + (track[STEPS] - track[WORLD]) / settings.rehearsal_half_life))
+    age = progress.steps - progress.task_start_step
+    return np.round(every * (1.0 + age / settings.rehearsal_half_life))
 
 
 @jit_internal
-def discount(track, low, high):
-    """1 - 2 / mean length of the last episodes that ended by themselves, between low and high: as far-sighted as these."""
-    return low if track[ENDINGS] == 0 else min(max(1.0 - 2.0 / track[ENDING_LENGTH], low), high)
+def discount(progress, low, high):
+    """γ = 1 - 2 / mean length of the last terminated episodes, between low and high: as far-sighted as these are long."""
+    if progress.terminations == 0:
+        return low
+    return min(max(1.0 - 2.0 / progress.mean_terminated_length, low), high)
+
+
+@jit_internal
+def task_rows(progress, environments):
+    """Return how many rows an environment has of the present task, about; an episode has one row more than steps."""
+    steps = (progress.steps - progress.task_start_step) / environments
+    return np.int64(steps) + np.int64(progress.task_episodes / environments) + 1

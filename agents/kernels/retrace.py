@@ -1,4 +1,4 @@
-"""What a rehearsal makes of remembered experience: values, policies, Retrace targets, and the output neurons' rewards."""
+"""What a rehearsal makes of experience: values, policies, Retrace targets, and the credit of the output neurons."""
 
 from math import sqrt
 
@@ -10,47 +10,69 @@ from dynlive_rl.kernels.numerics import total
 
 from .acting import log_softmax
 from .experience import RowKind
-from .progress import ADVANTAGE_SCALE, LEAST_REWARD, MOST_REWARD, REHEARSALS, TARGET_VARIANCE
 
 
 @jit_internal
-def read_values(output, first_value, gain, neutral, track, gamma, values):
-    """Values (k, b) from the value neurons' outputs in a batch: no more than the best reward for ever, no less than the worst.
+def read_values(output, first_value, gain, neutral, progress, gamma, values):
+    """Write values (a, b) of the value neurons' outputs in a batch: gain · (output - neutral), within bounds.
 
-    Without these bounds values, their targets and the gain that follows the targets' spread run away together.
+    The bounds are the lowest and the highest reward for ever, r / (1 - γ). Without them values, their targets and the gain
+    that follows the targets' spread run away together.
+
+    Parameters: output (2, n, b); id of the first value neuron; gain, scale · G; output that stands for 0; progress record;
+    γ; values.
     """
-    least, most = track[LEAST_REWARD] / (1.0 - gamma), track[MOST_REWARD] / (1.0 - gamma)
+    least, most = progress.min_reward / (1.0 - gamma), progress.max_reward / (1.0 - gamma)
     for k in range(values.shape[0]):
         for b in range(values.shape[1]):
             values[k, b] = min(max(gain * (output[1, first_value + k, b] - neutral), least), most)
 
 
 @jit_internal
-def read_policies(output, first_action, choices, gain, policy, log_policy):
-    """Policies (k, b) and their logarithms from the action neurons' outputs in a batch."""
-    options = choices[-1]
-    logits = np.empty(options, np.float32)
-    one, log_one = np.empty(options), np.empty(options)
+def read_policies(output, first_action, action_offsets, gain, policy, log_policy):
+    """Write policies (a, b) and their logarithms from the action neurons' outputs (2, n, b) in a batch."""
+    num_actions = action_offsets[-1]
+    logits = np.empty(num_actions, np.float32)
+    one, log_one = np.empty(num_actions), np.empty(num_actions)
     for b in range(policy.shape[1]):
-        for k in range(options):
+        for k in range(num_actions):
             logits[k] = output[1, first_action + k, b]
-        for d in range(choices.size - 1):
-            log_softmax(logits, choices[d], choices[d + 1], gain, one, log_one)
-        for k in range(options):
+        for d in range(action_offsets.size - 1):
+            log_softmax(logits, action_offsets[d], action_offsets[d + 1], gain, one, log_one)
+        for k in range(num_actions):
             policy[k, b] = one[k]
             log_policy[k, b] = log_one[k]
 
 
 @jit_internal
 def retrace(
-    experience, choices, where, width, values, policy, gamma, settings, target, advantage, chosen, sampled, track
+    experience,
+    action_offsets,
+    where,
+    width,
+    values,
+    policy,
+    gamma,
+    settings,
+    target,
+    advantage,
+    chosen,
+    sampled,
+    progress,
 ):
-    """Targets (r,) and advantages (k, r) of all rows with an action, each segment from its end (Munos et al., 2016).
+    """Compute Retrace targets and advantages of all rows with an action, each segment from its end (Munos et al., 2016).
 
-    Lists these rows in `sampled` and returns their number; tracks the targets' variance and the advantages' scale.
+    With Q(s, a) the mean of the components' values and V(s) = Σ π Q:
+    y = r + γ (V(s') + carry'),  carry = λ min(1, π(a) / μ(a)) (y - Q(s, a)),
+    advantage of action k = (q_k - Σ π q) / d + (w (y - Q(s, a)) if k was taken), w = min(clip, 1 / μ).
+
+    Parameters: experience; action_offsets (d + 1,); where (2, s), environment and first row of every segment; width, rows
+    of a segment; values and policy (a, r); γ; settings record. Written: target (r,), advantage (a, r), chosen (d, r) and
+    sampled (r,), the rows with an action; progress, which tracks the targets' variance and the advantages' scale.
+    Returns the number of sampled rows.
     """
     capacity = experience.kind.shape[1]
-    dimensions = choices.size - 1
+    components = action_offsets.size - 1
     count = 0
     sum_advantage = sum_target = sum_square = 0.0
     for s in range(where.shape[1]):
@@ -62,78 +84,86 @@ def retrace(
             acted = t < width - 1 and experience.kind[env, row] == RowKind.STEP
             value = predicted = 0.0
             ratio = 1.0
-            for k in range(choices[-1]):
+            for k in range(action_offsets[-1]):
                 value += policy[k, r] * values[k, r]
             if acted:
-                for d in range(dimensions):
-                    k = choices[d] + experience.action[env, row, d]
+                for d in range(components):
+                    k = action_offsets[d] + experience.action[env, row, d]
                     chosen[d, r] = k
                     predicted += values[k, r]
                     ratio *= policy[k, r] / max(experience.probability[env, row, d], 1e-6)
                 y = experience.reward[env, row] + gamma * (next_value + carry)
-                error = y - predicted / dimensions
+                error = y - predicted / components
                 carry = settings.trace_decay * min(1.0, ratio) * error
                 target[r] = y
                 sum_target += y
                 sum_square += y * y
-                for d in range(dimensions):
-                    start, stop = choices[d], choices[d + 1]
+                for d in range(components):
+                    start, stop = action_offsets[d], action_offsets[d + 1]
                     mean = centre = 0.0
                     for k in range(start, stop):
                         mean += policy[k, r] * values[k, r]
                     weight = min(settings.importance_clip, 1.0 / max(experience.probability[env, row, d], 1e-3))
                     for k in range(start, stop):
-                        own = (values[k, r] - mean) / dimensions
+                        own = (values[k, r] - mean) / components
                         advantage[k, r] = own + (weight * error if k == chosen[d, r] else 0.0)
                         centre += policy[k, r] * advantage[k, r]
                     for k in range(start, stop):
-                        sum_advantage += policy[k, r] * (advantage[k, r] - centre) ** 2 / dimensions
+                        sum_advantage += policy[k, r] * (advantage[k, r] - centre) ** 2 / components
                 sampled[count] = r
                 count += 1
             else:
                 carry = 0.0
-            next_value = 0.0 if experience.kind[env, row] == RowKind.TERMINATED else value / dimensions
+            next_value = 0.0 if experience.kind[env, row] == RowKind.TERMINATED else value / components
     spread = sqrt(sum_advantage / count) + 1e-6
     variance = max(sum_square / count - (sum_target / count) ** 2, 0.0)
-    if track[REHEARSALS] <= 1:
-        track[ADVANTAGE_SCALE], track[TARGET_VARIANCE] = spread, variance
-    track[ADVANTAGE_SCALE] += 0.05 * (spread - track[ADVANTAGE_SCALE])
-    track[TARGET_VARIANCE] += 0.01 * (variance - track[TARGET_VARIANCE])
+    if progress.rehearsals <= 1:
+        progress.advantage_scale, progress.target_variance = spread, variance
+    progress.advantage_scale += settings.advantage_scale_rate * (spread - progress.advantage_scale)
+    progress.target_variance += settings.target_variance_rate * (variance - progress.target_variance)
     return count
 
 
 @jit_internal
-def gather_inputs(inputs, wide, narrow, batch):
-    """Copy the input neurons of some columns of the wide batch into the narrow one."""
+def gather_inputs(inputs, rollout_output, minibatch_output, rows):
+    """Copy the input neurons of some rows (b,) of the rollout batch into the minibatch: outputs (2, n, r) and (2, n, b)."""
     for i in range(inputs.shape[1]):
         for j in (inputs[0, i], inputs[1, i]):
-            source, destination = wide[1, j], narrow[1, j]
-            for b in range(batch.size):
-                destination[b] = source[batch[b]]
+            source, destination = rollout_output[1, j], minibatch_output[1, j]
+            for b in range(rows.size):
+                destination[b] = source[rows[b]]
 
 
 @jit_internal
-def credit_values(output, first_value, batch, chosen, target, scale, gain, clip, neutral, credit):
-    """Give the chosen value neurons their clipped temporal-difference error; returns its mean square before clipping."""
-    dimensions = chosen.shape[0]
+def credit_values(output, first_value, rows, chosen, target, scale, gain, clip, neutral, credit):
+    """Give the value neurons of the actions taken their clipped TD error; return its mean square before clipping.
+
+    error = y / scale - G · mean over components (output - neutral), in scales.
+
+    Parameters: output (2, n, b); id of the first value neuron; rows (b,); chosen (d, r); target (r,); scale; G; clip;
+    output that stands for 0; credit (2, n, b), changed in place.
+    """
+    components = chosen.shape[0]
     square = 0.0
-    for b in range(batch.size):
-        r = batch[b]
+    for b in range(rows.size):
+        r = rows[b]
         predicted = 0.0
-        for d in range(dimensions):
+        for d in range(components):
             predicted += output[1, first_value + chosen[d, r], b] - neutral
-        error = target[r] / scale - gain * predicted / dimensions
+        error = target[r] / scale - gain * predicted / components
         square += error * error
-        for d in range(dimensions):
+        for d in range(components):
             credit[1, first_value + chosen[d, r], b] = min(max(error, -clip), clip)
-    return square / batch.size
+    return square / rows.size
 
 
 @jit_internal
 def share_steps(net, output, most, credit):
-    """Let the samples of a batch that excite the same cells take at most `most` full steps together, by less credit each.
+    """Scale credit down where samples of a batch excite the same cells, so that these take at most `most` full steps.
 
-    The cells are the sources of the output neurons. Without it a plain step overshoots where one place fills the batch.
+    Without it a plain step overshoots where one place fills the batch. The cells are the sources of the output neurons.
+
+    Parameters: net; output (2, n, b); most; credit (2, n, b), changed in place.
     """
     first = net.outputs[0]
     cells = net.link[LinkRow.SOURCE, net.table[TableRow.FIRST, first] : net.table[TableRow.FIRST, first + 1]]
@@ -152,33 +182,37 @@ def share_steps(net, output, most, credit):
 
 @jit_internal
 def credit_policy(
-    output, first_action, batch, choices, advantage, slow_log_policy, settings, entropy, advantage_scale, credit
+    output, first_action, rows, action_offsets, advantage, log_target_policy, settings, entropy, advantage_scale, credit
 ):
-    """Give the action neurons advantage, entropy and the pull towards the slow policy, centred by the policy.
+    """Give the action neurons advantage, entropy and the pull towards the target policy, centred by the policy.
 
-    Weighted by the policy as well, that is the gradient of what is wanted; neurons that read cells get the natural gradient
-    (Hennes et al., 2020), which does not fade where the policy is sure of itself.
+    wish_k = clip(advantage_k / scale) - entropy · log π_k - kl_coefficient · (log π_k - log target π_k),
+    credit_k = π_k (wish_k - Σ π wish): the gradient of the policy's expected wish. Neurons that read one-hot cells get the
+    natural gradient, with 1 / n instead of π_k, so that unlikely actions get updates as large as likely ones (Hennes et
+    al., 2020).
+
+    Parameters: output (2, n, b); id of the first action neuron; rows (b,); action_offsets (d + 1,); advantage (a, r);
+    log_target_policy (a, r); settings record; entropy weight; advantage_scale; credit (2, n, b), changed in place.
     """
-    options = choices[-1]
-    logits = np.empty(options, np.float32)
-    policy, log_policy, wish = np.empty(options), np.empty(options), np.empty(options)
+    num_actions = action_offsets[-1]
+    logits = np.empty(num_actions, np.float32)
+    policy, log_policy, wish = np.empty(num_actions), np.empty(num_actions), np.empty(num_actions)
     limit = settings.advantage_clip
-    for b in range(batch.size):
-        r = batch[b]
-        for k in range(options):
+    for b in range(rows.size):
+        r = rows[b]
+        for k in range(num_actions):
             logits[k] = output[1, first_action + k, b]
-        for d in range(choices.size - 1):
-            start, stop = choices[d], choices[d + 1]
+        for d in range(action_offsets.size - 1):
+            start, stop = action_offsets[d], action_offsets[d + 1]
             log_softmax(logits, start, stop, settings.policy_gain, policy, log_policy)
             mean = 0.0
             for k in range(start, stop):
                 wish[k] = (
                     min(max(advantage[k, r] / advantage_scale, -limit), limit)
                     - entropy * log_policy[k]
-                    - settings.anchor * (log_policy[k] - slow_log_policy[k, r])
+                    - settings.kl_coefficient * (log_policy[k] - log_target_policy[k, r])
                 )
                 mean += policy[k] * wish[k]
             for k in range(start, stop):
-                # Cells share nothing, so that what the policy has all but given up can be wished for as loudly as the rest.
-                weight = 1.0 / (stop - start) if settings.cells else policy[k]
+                weight = 1.0 / (stop - start) if settings.natural_gradient else policy[k]
                 credit[1, first_action + k, b] = weight * (wish[k] - mean)

@@ -10,7 +10,7 @@ from dynlive_rl.kernels.numerics import logistic
 
 
 class ScalerRow(IntEnum):
-    """Rows of a scaler (4, f): whether a value is scaled, its running mean and variance, and how many these are of.
+    """Rows of a scaler (4, f): whether a feature is scaled, its running mean and variance, and how many these are of.
 
     The count is a rehearsing agent's alone; a live one has three rows and one count for all.
     """
@@ -23,7 +23,10 @@ class ScalerRow(IntEnum):
 
 @jit_inline
 def encode(scaler, observation, code):
-    """Scale an observation (f,) into [0, 1] (f,): ½ + ½ tanh((x - mean) / 2 deviations) where scaled, else as it is."""
+    """Scale an observation (f,) into code (f,), in [0, 1]: ½ + ½ tanh((x - mean) / 2 deviations); unscaled values as they are.
+
+    scaler has shape (≥ 3, f).
+    """
     for i in range(observation.size):
         if scaler[ScalerRow.SCALED, i] > 0:
             mean, variance = scaler[ScalerRow.MEAN, i], scaler[ScalerRow.VARIANCE, i]
@@ -36,7 +39,7 @@ def encode(scaler, observation, code):
 
 @jit_internal
 def update_scaler(scaler, observation):
-    """Let a scaler's running mean and variance take in an observation (f,)."""
+    """Update a scaler's (4, f) running means and variances with an observation (f,) (Welford, 1962)."""
     for i in range(observation.size):
         if scaler[ScalerRow.SCALED, i] > 0:
             scaler[ScalerRow.COUNT, i] += 1
@@ -47,9 +50,9 @@ def update_scaler(scaler, observation):
 
 
 @jit_internal
-def refit_scaler(experience, scaler, age):
-    """Make a scaler's statistics those of the last `age` rows of every environment."""
-    scaler[ScalerRow.COUNT :] = 0
+def refit_scaler(scaler, experience, age):
+    """Make a scaler's (4, f) statistics those of the last `age` rows of every environment."""
+    scaler[ScalerRow.COUNT] = 0
     capacity = experience.kind.shape[1]
     for env in range(experience.rows.size):
         for row in range(max(experience.rows[env] - min(age, capacity), 0), experience.rows[env]):

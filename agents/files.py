@@ -1,0 +1,70 @@
+"""Agents in files: what their header holds, and the way up from older formats."""
+
+from dataclasses import asdict
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gymnasium as gym
+from numpy.typing import NDArray
+
+from dynlive_rl import checkpoint
+
+from .config import AgentConfig
+from .environments import describe
+from .live_config import LiveConfig
+from .spaces import space_from_json, space_to_json
+
+if TYPE_CHECKING:
+    from .agent import DynLiveAgent, Mode
+
+CONFIGS: dict[str, type[AgentConfig] | type[LiveConfig]] = {"rehearsal": AgentConfig, "live": LiveConfig}
+
+
+class SavedAgent(NamedTuple):
+    """What a file holds of an agent."""
+
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    mode: "Mode"
+    config: AgentConfig | LiveConfig
+    seed: int | None
+    environments: int
+    num_timesteps: int
+    state: dict[str, NDArray[Any]]
+
+
+def write_agent(path: str | PathLike[str], agent: "DynLiveAgent") -> None:
+    """Write an agent, with everything it needs to go on learning."""
+    header = {
+        "mode": agent.mode,
+        "config": asdict(agent.config),
+        "seed": agent.seed,
+        "environments": agent.interaction.environments,
+        "num_timesteps": agent.num_timesteps,
+        "env": None if agent.env is None else describe(agent.env),
+        "observation_space": space_to_json(agent.observation_space),
+        "action_space": space_to_json(agent.action_space),
+    }
+    checkpoint.write(path, "agent", header, agent.get_state())
+
+
+def read_agent(path: str | PathLike[str]) -> SavedAgent:
+    """Read an agent's file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or it is not an agent.
+    """
+    header, arrays = checkpoint.read(path, "agent")
+    with checkpoint.understood(path, header):
+        return SavedAgent(
+            observation_space=space_from_json(header["observation_space"]),
+            action_space=space_from_json(header["action_space"]),
+            mode=header["mode"],
+            config=CONFIGS[header["mode"]](**header["config"]),
+            seed=header["seed"],
+            environments=header["environments"],
+            num_timesteps=header["num_timesteps"],
+            state=arrays,
+        )

@@ -1,0 +1,88 @@
+"""What an agent's parts must be able to do, whoever they are."""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynlive_rl.network import Network
+
+
+class Policy(Protocol):
+    """Anything that chooses actions as stable-baselines3's models do."""
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Return actions for a batch of observations, and the next state."""
+
+
+class StepBatch(NamedTuple):
+    """What a step of all environments brought besides observations; written before every `Learner.observe`.
+
+    Attributes
+    ----------
+    stepped
+        Shape (e,), as the others: which environments stepped. All, until this is changed.
+    rewards
+        Their rewards.
+    terminated, truncated
+        Whose episodes ended.
+    """
+
+    stepped: NDArray[Any]
+    rewards: NDArray[np.float64]
+    terminated: NDArray[Any]
+    truncated: NDArray[Any]
+
+
+class Learner(Protocol):
+    """Learns from steps and chooses actions, in arrays; knows no spaces and no environments.
+
+    Attributes
+    ----------
+    step
+        What the next `observe` learns from.
+    action
+        Shape (e, d): the next action of every environment, as `begin` and `observe` leave it.
+    progress
+        Shape (1,): a record of what it keeps track of, see `dynlive_rl.agents.kernels.progress`.
+    """
+
+    step: StepBatch
+    action: NDArray[np.int64]
+    progress: NDArray[np.void]
+
+    def warm_up(self) -> None:
+        """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
+
+    def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
+        """Start an episode in some environments (e,), at observations (e, f)."""
+
+    def observe(self, observations: NDArray[np.float32]) -> None:
+        """Learn from what `step` brought, and where it led (e, f)."""
+
+    def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
+        """Return the learned policy's actions (b, d) for observations (b, f), the most likely ones or sampled."""
+
+    @property
+    def connections(self) -> int:
+        """Number of connections of all its networks."""
+
+    @property
+    def actor(self) -> Network:
+        """The network whose output neurons choose actions; ValueError where it is none by itself."""
+
+    @property
+    def critic(self) -> Network:
+        """The network whose output neurons say what actions are worth; ValueError where it is none by itself."""
+
+    @property
+    def activity(self) -> NDArray[np.float32]:
+        """Outputs (n,) of the actor's neurons for the first observation that was predicted last."""
+
+    def get_state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all arrays that learning changes, by name."""
+
+    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take over what `get_state` of an equally built learner returned."""

@@ -1,0 +1,82 @@
+"""Groups of settings: their checks, and the record of all their numbers that the kernels read."""
+
+from collections.abc import Mapping
+from dataclasses import Field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynlive_rl.checks import number
+
+KINDS = (int, float)
+
+
+def settings_dtype(config: type[Any], **more: type) -> np.dtype[np.void]:
+    """Return the record type of all numbers in a configuration's groups, 8 bytes each, and of more fields.
+
+    A configuration is a dataclass whose fields are groups, dataclasses in their turn.
+    """
+    groups: list[Any] = [group.type for group in fields(config)]
+    numbers = [(field.name, field.type) for group in groups for field in fields(group)] + list(more.items())
+    return np.dtype([(name, np.int64 if kind is int else np.float64) for name, kind in numbers if kind in KINDS])
+
+
+def settings_record(config: Any, dtype: np.dtype[np.void], **more: float) -> NDArray[np.void]:
+    """Return a configuration's numbers as one record, shape (1,); fields that `more` does not name are 0."""
+    record = np.zeros(1, dtype)
+    for group in fields(config):
+        values = getattr(config, group.name)
+        for field in fields(values):
+            if field.type in KINDS:
+                record[field.name] = getattr(values, field.name)
+    for name, value in more.items():
+        record[name] = value
+    return record
+
+
+def check_groups(config: Any) -> None:
+    """Check that all groups are of their types; a mapping, as a saved agent has it, becomes one."""
+    for field in fields(config):
+        kind: Any = field.type
+        value = getattr(config, field.name)
+        if isinstance(value, Mapping):
+            object.__setattr__(config, field.name, kind(**value))
+        elif not isinstance(value, kind):
+            raise TypeError(f"{field.name} must be a {kind.__name__}, not {value!r}")
+
+
+def check_numbers(group: Any, above_zero: tuple[str, ...] = (), at_most_one: tuple[str, ...] = ()) -> None:
+    """Check that all numbers of a group are finite and ≥ 0, whole ones ≥ 1; makes them the declared type."""
+    for field in fields(group):
+        if field.type in KINDS:
+            _check_number(group, field, above_zero, at_most_one)
+
+
+def _check_number(group: Any, field: Field[Any], above_zero: tuple[str, ...], at_most_one: tuple[str, ...]) -> None:
+    name, value = field.name, getattr(group, field.name)
+    if not 0 <= number(name, value) < float("inf"):
+        raise ValueError(f"{name} must be a finite number ≥ 0, not {value!r}")
+    if field.type is int and (int(value) != value or value < 1):
+        raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    if name in above_zero and value == 0:
+        raise ValueError(f"{name} must be above 0")
+    if name in at_most_one and value > 1:
+        raise ValueError(f"{name} must be at most 1, not {value!r}")
+    # Kernels are compiled for types: a whole number where a fraction is meant would have them compiled once more.
+    object.__setattr__(group, name, field.type(value))  # type: ignore[operator]
+
+
+def check_order(group: Any, *names: str) -> None:
+    """Check that name_low ≤ name_high, for every name."""
+    for name in names:
+        low, high = getattr(group, f"{name}_low"), getattr(group, f"{name}_high")
+        if low > high:
+            raise ValueError(f"{name}_low must not be above {name}_high, but {low} > {high}")
+
+
+def check_least(group: Any, **least: float) -> None:
+    """Check that numbers are not below some least ones."""
+    for name, value in least.items():
+        if getattr(group, name) < value:
+            raise ValueError(f"{name} must be at least {value}, not {getattr(group, name)!r}")

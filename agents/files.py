@@ -8,6 +8,8 @@ import gymnasium as gym
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
+from dynlive_rl.checkpoint import Arrays, Header
+from dynlive_rl.files import rows_from_tables
 
 from .config import AgentConfig
 from .environments import describe
@@ -56,7 +58,7 @@ def read_agent(path: str | PathLike[str]) -> SavedAgent:
     FileNotFoundError, ValueError
         If there is no such file, or it is not an agent.
     """
-    header, arrays = checkpoint.read(path, "agent")
+    header, arrays = checkpoint.read(path, "agent", UPGRADES)
     with checkpoint.understood(path, header):
         return SavedAgent(
             observation_space=space_from_json(header["observation_space"]),
@@ -68,3 +70,13 @@ def read_agent(path: str | PathLike[str]) -> SavedAgent:
             num_timesteps=header["num_timesteps"],
             state=arrays,
         )
+
+
+def _from_format_2(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    for prefix in ("critic.", "actor."):  # a live agent has no networks of their own
+        if f"{prefix}table" in arrays:
+            arrays = rows_from_tables(arrays, prefix)
+    return header, arrays
+
+
+UPGRADES = {2: _from_format_2}

@@ -214,11 +214,12 @@ def _watch(options: argparse.Namespace) -> dict[str, Any]:
 def _environment(options: argparse.Namespace) -> "tuple[str, EnvSpec | str]":
     """Return the id of the environment given with --env, or of the one the agent was trained in, and what makes it."""
     from .agents.environments import spec_described
+    from .agents.files import UPGRADES
     from .checkpoint import read
 
     if options.env is not None:
         return options.env, options.env
-    header, _ = read(options.file, "agent")
+    header, _ = read(options.file, "agent", UPGRADES)
     if header.get("env") is None:
         raise ValueError(
             f"{options.file} was not trained in an environment that an id and plain arguments describe: name one with --env"

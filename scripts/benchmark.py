@@ -41,13 +41,13 @@ def learning(env_id: str, mode: Mode, steps: int) -> int:
 
 
 def live_network(steps: int) -> int:
-    """One live step of a network alone: propagate, mark and surprise, three compiled calls and their checks."""
+    """One live step of a network alone: propagate, update_traces and apply_td_error, three compiled calls and their checks."""
     net = Network.layered(inputs=4, hidden=(64,), outputs=1, seed=0, rule=LearningRule(reserve=True))
     x = np.random.default_rng(0).random((steps, 4))
     for k in range(steps):
         net.propagate(x[k])
-        net.mark([1.0], decay=0.9)
-        net.surprise(0.1)
+        net.update_traces([1.0], decay=0.9)
+        net.apply_td_error(0.1)
     return steps
 
 

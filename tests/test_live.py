@@ -17,7 +17,7 @@ from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig, LiveConfig
 from dynlive_rl.agents.kernels.live_layout import NOW, RAILS_SUM, RANGE, TAGS, new_buffer, unfold, unfolded
 from dynlive_rl.agents.live_learner import LiveLearner
-from naive import NaiveLive
+from naive_live import NaiveLive
 from worlds import Bandit, Corridor, Counting
 
 

@@ -23,11 +23,11 @@ from dynlive_rl.kernels.layout import (
     TableRow,
     Workspace,
 )
-from dynlive_rl.kernels.online import propagate, row_ends
+from dynlive_rl.kernels.online import propagate, row_ends, write_inputs
 from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
-from .acting import lay, sample_action
+from .acting import sample_action
 from .experience import Experience, RowKind, all_moderate, append_row
 from .progress import discount, rehearsal_interval, task_rows, update_progress, update_reward_statistics
 from .retrace import (
@@ -242,12 +242,12 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     critic, actor, batch, rule = agent.critic, agent.actor, agent.rollout_batch, agent.rule
     experience, action_offsets = agent.experience, agent.action_offsets
     rows = where.shape[1] * width
-    code = np.empty(agent.scaler.shape[1], np.float32)
+    code = np.empty((rows, agent.scaler.shape[1]), np.float32)
     for s in range(where.shape[1]):
         for t in range(width):
             row = (where[1, s] + t) % experience.kind.shape[1]
-            encode(agent.scaler, experience.observation[where[0, s], row], code)
-            lay(critic.inputs, code, batch.output, s * width + t)
+            encode(agent.scaler, experience.observation[where[0, s], row], code[s * width + t])
+    write_inputs(critic.inputs, code.T, batch.output[1], False)
     num_actions = action_offsets[-1]
     values = np.empty((num_actions, rows), np.float32)
     policy, log_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))

@@ -1,4 +1,4 @@
-"""Agents in files: what their header holds, and the way up from older formats."""
+"""Agents in files: what they hold besides the arrays."""
 
 from dataclasses import asdict
 from os import PathLike
@@ -8,11 +8,10 @@ import gymnasium as gym
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
-from dynlive_rl.checkpoint import Arrays, Header
-from dynlive_rl.files import rows_from_tables
 
 from .config import AgentConfig
 from .environments import describe
+from .format2 import from_format_2
 from .live_config import LiveConfig
 from .spaces import space_from_json, space_to_json
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from .agent import DynLiveAgent, Mode
 
 CONFIGS: dict[str, type[AgentConfig] | type[LiveConfig]] = {"rehearsal": AgentConfig, "live": LiveConfig}
+
+UPGRADES = {2: from_format_2}
 
 
 class SavedAgent(NamedTuple):
@@ -70,13 +71,3 @@ def read_agent(path: str | PathLike[str]) -> SavedAgent:
             num_timesteps=header["num_timesteps"],
             state=arrays,
         )
-
-
-def _from_format_2(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
-    for prefix in ("critic.", "actor."):  # a live agent has no networks of their own
-        if f"{prefix}table" in arrays:
-            arrays = rows_from_tables(arrays, prefix)
-    return header, arrays
-
-
-UPGRADES = {2: _from_format_2}

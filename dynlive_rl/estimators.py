@@ -119,7 +119,7 @@ class DynLiveClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from inputs (n, i) and their classes (n,)."""
+        """Learn from inputs (b, v) and their classes (b,)."""
         inputs, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
@@ -127,12 +127,12 @@ class DynLiveClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.floating]:
-        """Return the probabilities (n, classes) of inputs (n, i)."""
+        """Return the probabilities (b, classes) of inputs (b, v)."""
         outputs = self._outputs(X)[:, : len(self.classes_)]
         return supervised.probabilities(self.network_.rule, outputs)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the most probable classes (n,) of inputs (n, i)."""
+        """Return the most probable classes (b,) of inputs (b, v)."""
         best = self._outputs(X)[:, : len(self.classes_)].argmax(axis=1)
         classes: NDArray[Any] = self.classes_[best]
         return classes
@@ -152,7 +152,7 @@ class DynLiveRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from inputs (n, i) and their targets (n,)."""
+        """Learn from inputs (b, v) and their targets (b,)."""
         inputs, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         self.target_lowest_, self.target_range_ = _range(targets)
         # Away from 0 and 1, which a sigmoid output never reaches.
@@ -160,7 +160,7 @@ class DynLiveRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:
-        """Return the outputs (n,) for inputs (n, i)."""
+        """Return the outputs (b,) for inputs (b, v)."""
         share = (self._outputs(X)[:, 0] - 0.2) / 0.6
         values: NDArray[np.floating] = self.target_lowest_ + share * self.target_range_
         return values

@@ -25,7 +25,7 @@ class Problem:
     Attributes
     ----------
     X, y
-        Inputs (n, t, i) in [0, 1], sequences of t cycles, and class numbers (n,) of their last cycle.
+        Inputs (b, t, v) in [0, 1], sequences of t cycles, and class numbers (b,) of their last cycle.
     X_test, y_test
         Others, to judge by; the same where there are only a few.
     inputs

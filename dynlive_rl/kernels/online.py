@@ -70,7 +70,7 @@ def propagate(net, memory, rule, values):
     rows = memory.output.shape[0]
     row = memory.cycles[0] % rows
     output = memory.output[row]
-    write_inputs(net.inputs, values.reshape(-1, 1), output.reshape(-1, 1), rule.kind != RuleKind.FREE)
+    write_inputs(net.inputs, values[:, None], output[:, None], rule.kind != RuleKind.FREE)
     strength, threshold = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD]
     before = memory.output[(row - 1) % rows]
     fire_layers(net, strength, row_ends(net.table), threshold, rule.aggregation, before, output, memory.drive[row])

@@ -174,13 +174,13 @@ ACTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("space", "options"), ACTIONS, ids=str)
-def test_every_choice_is_an_action_of_the_space(space, options):
-    decoder = ActionDecoder(space)
-    assert decoder.options == options
+@pytest.mark.parametrize(("space", "num_actions"), ACTIONS, ids=str)
+def test_every_choice_is_an_action_of_the_space(space, num_actions):
+    decoder = ActionDecoder(space, 3)
+    assert decoder.num_actions == num_actions
     rng = np.random.default_rng(0)
-    choices = np.array([rng.integers(0, options) for _ in range(40)])
-    choices[0], choices[1] = 0, np.array(options) - 1
+    choices = np.array([rng.integers(0, num_actions) for _ in range(40)])
+    choices[0], choices[1] = 0, np.array(num_actions) - 1
     actions = decoder.decode(choices)
     assert len(actions) == 40
     for choice, action in zip(choices, actions, strict=True):
@@ -203,23 +203,23 @@ def test_every_choice_is_an_action_of_the_space(space, options):
     ids=str,
 )
 def test_choices_mean_what_they_should(space, choices, action):
-    assert_array_equal(ActionDecoder(space).decode_one(np.array(choices)), action)
+    assert_array_equal(ActionDecoder(space, 3).decode_one(np.array(choices)), action)
 
 
 @pytest.mark.parametrize("space", [Box(-np.inf, 1, (2,)), Box(0, np.inf, (1,))])
 def test_actions_without_bounds_are_refused(space):
     with pytest.raises(ValueError, match=r"^continuous actions must have finite bounds, not Box.*: rescale them"):
-        ActionDecoder(space)
+        ActionDecoder(space, 3)
 
 
 @pytest.mark.parametrize("space", [Dict({"a": Discrete(2)}), Tuple([Discrete(2)]), Text(3)])
 def test_other_action_spaces_are_refused(space):
     with pytest.raises(ValueError, match=r"^actions must be Discrete, MultiDiscrete, MultiBinary or Box, not "):
-        ActionDecoder(space)
+        ActionDecoder(space, 3)
 
 
-@pytest.mark.parametrize(("space", "options"), ACTIONS, ids=str)
-def test_the_agent_acts_in_the_space(space, options):
+@pytest.mark.parametrize(("space", "num_actions"), ACTIONS, ids=str)
+def test_the_agent_acts_in_the_space(space, num_actions):
     agent = DynLiveAgent(observation_space=Discrete(2), action_space=space, seed=0)
     for _ in range(3):
         assert space.contains(agent.act(0))
@@ -256,7 +256,7 @@ def test_a_space_comes_back_from_a_file(space):
 
 def test_the_ends_of_whole_number_actions_are_exact():
     ends = np.iinfo(np.int64)
-    decoder = ActionDecoder(Box(ends.min, ends.max, (2,), np.int64))
+    decoder = ActionDecoder(Box(ends.min, ends.max, (2,), np.int64), 3)
     low, middle, high = decoder.decode(np.array([[0, 0], [1, 1], [2, 2]]))
     assert low.tolist() == [ends.min] * 2
     assert high.tolist() == [ends.max] * 2

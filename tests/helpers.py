@@ -124,3 +124,12 @@ def assert_refused(message, call, *arguments, error=ValueError, **settings):
     """The call raises an error with exactly this message."""
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         call(*arguments, **settings)
+
+
+def opened(path):
+    """A picture that is large enough to show something."""
+    from PIL import Image
+
+    picture = Image.open(path)
+    assert min(picture.size) > 200
+    return picture

@@ -8,12 +8,11 @@ from pkgutil import resolve_name
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
-from numba import njit
 from numpy.testing import assert_allclose
 
+from calls import call_retrace
 from dynlive_rl import DynLiveAgent, LearningRule, NetworkBuilder
 from dynlive_rl.agents import AgentConfig, LiveConfig
-from dynlive_rl.agents.kernels import retrace
 from dynlive_rl.agents.kernels.experience import Experience, RowKind
 from dynlive_rl.agents.kernels.progress import new_progress
 
@@ -105,26 +104,6 @@ def test_one_neuron_learns_as_written(step, reserve):
 
 
 # -- section 9: a Retrace target -------------------------------------------------------------------------------------
-
-
-@njit
-def call_retrace(experience, offsets, where, width, values, policy, gamma, settings, out, progress):
-    target, advantage, chosen, sampled = out
-    return retrace.retrace(
-        experience,
-        offsets,
-        where,
-        width,
-        values,
-        policy,
-        gamma,
-        settings[0],
-        target,
-        advantage,
-        chosen,
-        sampled,
-        progress[0],
-    )
 
 
 def test_retrace_targets_and_advantages_are_as_written():

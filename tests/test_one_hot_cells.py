@@ -9,12 +9,11 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tu
 from gymnasium.wrappers import TimeLimit
 from hypothesis import given
 from hypothesis import strategies as st
-from numba import njit
 from numpy.testing import assert_allclose
 
+from calls import call_share_steps
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig, NetworkConfig
-from dynlive_rl.agents.kernels.retrace import share_steps
 from dynlive_rl.agents.spaces import ObservationEncoder
 from dynlive_rl.kernels.layout import LinkRow, TableRow
 from helpers import hidden_activations, hidden_ids
@@ -108,12 +107,6 @@ class Arrays:
         self.cells = self.net.link[LinkRow.SOURCE, first : first + cells]
 
 
-@njit
-def shared(net, output, most, credit):
-    """Python cannot call what only other kernels call."""
-    share_steps(net, output, most, credit)
-
-
 @given(seed=st.integers(0, 10**6))
 def test_samples_that_are_alike_share_their_steps(seed):
     rng = np.random.default_rng(seed)
@@ -125,7 +118,7 @@ def test_samples_that_are_alike_share_their_steps(seed):
     given_credit = rng.normal(size=(2, 9)).astype(np.float32)
     credit[1, ARRAYS.net.outputs] = given_credit
     most = rng.uniform(0.5, 6)
-    shared(ARRAYS.net, output, most, credit)
+    call_share_steps(ARRAYS.net, output, most, credit)
     for b in range(9):
         # The samples that each excited cell has, on average over the cells that this sample excites.
         crowd = np.mean([said[i].sum() for i in range(5) if said[i, b]])

@@ -10,6 +10,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents import ActionConfig, AgentConfig
 from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
 
 
@@ -157,6 +158,23 @@ def test_an_empty_observation_space_is_refused(space):
         ObservationEncoder(space)
 
 
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        (Box(0, 1, (2,)), ["x[0]", "x[1]"]),
+        (Box(0, 1, ()), ["x"]),
+        (Discrete(2, start=3), ["x = 3", "x = 4"]),
+        (MultiDiscrete([2, 1]), ["x[0] = 0", "x[0] = 1", "x[1] = 0"]),
+        (Dict({"a": Box(0, 1, (1, 2)), "b": Tuple([MultiBinary(1)])}), ["a[0,0]", "a[0,1]", "b.0[0]"]),
+    ],
+    ids=str,
+)
+def test_inputs_have_names(space, expected):
+    encoder = ObservationEncoder(space)
+    assert encoder.names == expected
+    assert len(encoder.names) == encoder.size
+
+
 # -- actions -------------------------------------------------------------------------------------------------------
 
 ACTIONS = [
@@ -216,6 +234,37 @@ def test_actions_without_bounds_are_refused(space):
 def test_other_action_spaces_are_refused(space):
     with pytest.raises(ValueError, match=r"^actions must be Discrete, MultiDiscrete, MultiBinary or Box, not "):
         ActionDecoder(space, 3)
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        (Discrete(2, start=1), ["action 1", "action 2"]),
+        (MultiDiscrete([2, 3]), [*(f"action[0] = {k}" for k in range(2)), *(f"action[1] = {k}" for k in range(3))]),
+        (MultiBinary(1), ["action[0] = 0", "action[0] = 1"]),
+        (Box(-2, 2, (1,)), ["action[0] = -2", "action[0] = 0", "action[0] = 2"]),
+    ],
+    ids=str,
+)
+def test_actions_have_names(space, expected):
+    decoder = ActionDecoder(space, 3)
+    assert decoder.names == expected
+    assert len(decoder.names) == sum(decoder.num_actions)
+
+
+@pytest.mark.parametrize(("values", "expected"), [(2, [-1, 3]), (3, [-1, 1, 3]), (5, [-1, 0, 1, 2, 3])])
+def test_a_continuous_component_is_one_of_so_many_values(values, expected):
+    decoder = ActionDecoder(Box(-1, 3, (1,)), values)
+    assert decoder.num_actions == (values,)
+    assert decoder.decode(np.arange(values)[:, None]).ravel().tolist() == expected
+    config = AgentConfig(actions=ActionConfig(values_per_component=values))
+    agent = DynLiveAgent(observation_space=Discrete(2), action_space=Box(-1, 3, (1,)), seed=0, config=config)
+    assert {agent.predict(0)[0].item() for _ in range(200)} == set(expected)
+
+
+def test_an_empty_action_space_is_refused():
+    with pytest.raises(ValueError, match=r"is empty: there is nothing to choose$"):
+        ActionDecoder(Box(0, 1, (0,)), 3)
 
 
 @pytest.mark.parametrize(("space", "num_actions"), ACTIONS, ids=str)

@@ -1,4 +1,4 @@
-"""Agents in files: what their header holds, and the way up from older formats."""
+"""Agents in files: what they hold besides the arrays."""
 
 from dataclasses import asdict
 from os import PathLike
@@ -11,6 +11,7 @@ from dynlive_rl import checkpoint
 
 from .config import AgentConfig
 from .environments import describe
+from .format2 import from_format_2
 from .live_config import LiveConfig
 from .spaces import space_from_json, space_to_json
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from .agent import DynLiveAgent, Mode
 
 CONFIGS: dict[str, type[AgentConfig] | type[LiveConfig]] = {"rehearsal": AgentConfig, "live": LiveConfig}
+
+UPGRADES = {2: from_format_2}
 
 
 class SavedAgent(NamedTuple):
@@ -56,7 +59,7 @@ def read_agent(path: str | PathLike[str]) -> SavedAgent:
     FileNotFoundError, ValueError
         If there is no such file, or it is not an agent.
     """
-    header, arrays = checkpoint.read(path, "agent")
+    header, arrays = checkpoint.read(path, "agent", UPGRADES)
     with checkpoint.understood(path, header):
         return SavedAgent(
             observation_space=space_from_json(header["observation_space"]),

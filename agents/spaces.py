@@ -58,14 +58,16 @@ class ObservationEncoder:
         ValueError
             If the observation does not fit the space.
         """
-        is_row = type(observation) is np.ndarray and observation.shape == self._row_shape and len(rows) == 1
+        if type(observation) is np.ndarray and observation.shape == self._row_shape and len(rows) == 1:
+            try:  # the same as below, in a third of the time
+                rows[0] = observation
+            except (TypeError, ValueError):
+                raise _misfit(observation, (), self.space) from None
+            return
         for part in self._parts:
             value = self._value(observation, part.path) if part.path else observation
             try:
-                if is_row:  # the same, in a third of the time
-                    rows[0] = value
-                else:
-                    part.write(value, rows[:, part.columns])
+                part.write(value, rows[:, part.columns])
             except (TypeError, ValueError, IndexError):
                 raise _misfit(value, part.path, part.space, len(rows)) from None
 

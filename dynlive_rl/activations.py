@@ -2,15 +2,16 @@
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numba import cfunc
 from numba.core.errors import NumbaError
+from numpy.typing import NDArray
 
-from .kernels import layout
+from .kernels.layout import ActivationCode
 
 
 class ActivationError(ValueError):
@@ -43,19 +44,19 @@ class Activation:
 _activations = {
     activation.name: activation
     for activation in (
-        Activation("identity", layout.ActivationCode.IDENTITY),
-        Activation("square", layout.ActivationCode.POWER),
-        Activation("power", layout.ActivationCode.POWER),
-        Activation("relu", layout.ActivationCode.RELU, has_threshold=True),
-        Activation("sigmoid", layout.ActivationCode.SIGMOID, has_threshold=True),
+        Activation("identity", ActivationCode.IDENTITY),
+        Activation("square", ActivationCode.POWER),
+        Activation("power", ActivationCode.POWER),
+        Activation("relu", ActivationCode.RELU, has_threshold=True),
+        Activation("sigmoid", ActivationCode.SIGMOID, has_threshold=True),
     )
 }
 
 
 # What classical neurons use: their identity and relu have no bounds, and identity too has a threshold.
 _free = {
-    "identity": Activation("identity", layout.ActivationCode.LINEAR, has_threshold=True),
-    "relu": Activation("relu", layout.ActivationCode.RECTIFIER, has_threshold=True),
+    "identity": Activation("identity", ActivationCode.LINEAR, has_threshold=True),
+    "relu": Activation("relu", ActivationCode.RECTIFIER, has_threshold=True),
     "sigmoid": _activations["sigmoid"],
 }
 
@@ -136,9 +137,14 @@ def register_activation(
             f"the derivative of activation {name!r} is {slopes[worst]:.4g} at {grid[worst]:.3f}, "
             f"but f changes there by {differences[worst - 1]:.4g}"
         )
-    own = Activation(name, layout.ActivationCode.CUSTOM, function=compiled_function, derivative=compiled_derivative)
+    own = Activation(name, ActivationCode.CUSTOM, function=compiled_function, derivative=compiled_derivative)
     _activations[name] = own
     return own
+
+
+def addresses(custom: Sequence[Activation]) -> NDArray[np.int64]:
+    """Return the addresses (k, 2) of users' own activations and their derivatives, as the kernels take them."""
+    return np.array([(own.function.address, own.derivative.address) for own in custom], np.int64).reshape(-1, 2)
 
 
 def _compile(name: str, role: str, function: Callable[[float], float]) -> Any:

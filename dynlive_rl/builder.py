@@ -3,34 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .activations import Activation, activation
+from .activations import Activation, activation, addresses
 from .checks import ids, number, positive
-from .kernels import layout
-from .kernels.layout import NetworkArrays, new_memory
+from .kernels.layout import NetworkArrays, new_arrays, new_memory
 from .kernels.rng import random_state
+from .layers import Layer
+from .network import Network
 from .rule import LearningRule
 
-if TYPE_CHECKING:
-    from .messages import MessageNetwork
-    from .network import Network
-
 Strengths = Literal["random", "equal"]
-Engine = Literal["kernels", "messages"]
-AnyNetwork = TypeVar("AnyNetwork", bound="Network")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Neurons that fire together, and what they have in common."""
-
-    ids: tuple[int, ...]
-    kind: Literal["input", "hidden", "output"]
-    activation: str = "identity"
 
 
 @dataclass
@@ -183,45 +169,32 @@ class NetworkBuilder:
                 raise ValueError(f"neuron {j} is an input: it takes values from outside and cannot have sources")
             neuron.sources.update(dict.fromkeys(source_ids))
 
-    @overload
-    def build(self, *, connect: float = 1.0, engine: Literal["kernels"] = "kernels") -> "Network": ...
-    @overload
-    def build(self, *, connect: float = 1.0, engine: Literal["messages"]) -> "MessageNetwork": ...
-    def build(self, *, connect: float = 1.0, engine: Engine = "kernels") -> "Network | MessageNetwork":
-        """Make the network.
+    def build(self, *, connect: float = 1.0) -> Network:
+        """Make the network, as compiled kernels run it; `dynlive_rl.messages.MessageNetwork` runs one by messages.
 
         Parameters
         ----------
         connect
             Fraction of each neuron's allowed sources that are connected at first, chosen at random, in [0, 1]. Above 0
             every neuron gets at least two (or all it is allowed); 0 leaves all unconnected.
-        engine
-            What runs it: "kernels" compiled by Numba, or "messages" between neurons that are one asyncio task each, which
-            is slow and there to be read (`dynlive_rl.reference`).
 
         Raises
         ------
         ValueError
-            If there are no input or no output neurons, connect is out of range, the rule allows fewer connections, or there
-            is no such engine.
+            If there are no input or no output neurons, connect is out of range, or the rule allows fewer connections.
         """
-        from .network import Network
-
         if not 0 <= connect <= 1:
             raise ValueError(f"connect must be in [0, 1], not {connect!r}")
         if not self._direct or not self._outputs:
             missing = "input" if not self._direct else "output"
             raise ValueError(f"a network needs at least one {missing} neuron: call add_{missing}s first")
-        custom = list(
-            {n.activation.name: n.activation for n in self._neurons if n.activation and n.activation.function}.values()
-        )
+        own = {n.activation.name: n.activation for n in self._neurons if n.activation and n.activation.function}
+        custom = tuple(own.values())
         net = self._arrays(connect, custom)
         limit, count = self.rule.max_connections, int(net.degree.sum())
         if limit is not None and count > limit:
             raise ValueError(f"max_connections is {limit}, but {count} would be connected at first: lower connect")
-        return on_engine(
-            Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), tuple(custom)), engine
-        )
+        return Network(net, new_memory(net, self.memory), self.rule, tuple(self._layers), custom)
 
     def _add(
         self,
@@ -283,85 +256,88 @@ class NetworkBuilder:
         return np.random.default_rng(self._seed.spawn(1)[0])
 
     def _arrays(self, connect: float, custom: Sequence[Activation]) -> NetworkArrays:
-        neurons, real = self._neurons, self.dtype
-        n = len(neurons)
-        first = np.zeros(n + 1, np.int64)
+        """Return the arrays of the network that has been described."""
+        neurons = self._neurons
+        first = np.zeros(len(neurons) + 1, np.int64)
         np.cumsum([len(neuron.sources) for neuron in neurons], out=first[1:])
-        c = int(first[-1])
-        source, delay = np.zeros(c, np.int32), np.zeros(c, np.int32)
-        strength, threshold, degree = np.zeros(c), np.zeros(n), np.zeros(n, np.int64)
-        random = self._random()
-        shared: dict[int, dict[int, int]] = {}
-        rails = [i for i, neuron in enumerate(neurons) if neuron.rail is not None]
-        railed = [neuron.rail for neuron in neurons if neuron.rail is not None]
-        for j, neuron in enumerate(neurons):
-            allowed = np.fromiter(neuron.sources, np.int64)
-            count = min(max(ceil(connect * allowed.size), 2), allowed.size) if connect > 0 else 0
-            if count < allowed.size:
-                allowed = random.permutation(allowed)
-                # A value and its complement say the same: both only where there is nothing else left to read.
-                value = [i if (rail := neurons[i].rail) is None else rail for i in allowed]
-                foremost = np.sort(np.unique(value, return_index=True)[1])
-                allowed = np.concatenate([allowed[foremost], np.delete(allowed, foremost)])
-                if neuron.strengths == "equal":
-                    # Neurons that read different sources prefer different things from the start.
-                    chosen = shared.setdefault(neuron.layer, {int(i): place for place, i in enumerate(allowed)})
-                    allowed = np.array(sorted(allowed, key=lambda i: chosen.get(int(i), n)))
-            row = slice(int(first[j]), int(first[j]) + count)
-            source[first[j] : first[j + 1]] = allowed
-            delay[first[j] : first[j + 1]] = [
-                neurons[i].layer >= neuron.layer and neurons[i].activation is not None for i in allowed
-            ]
-            degree[j] = count
-            if count and self.rule.constraint == "free":
-                widest = sqrt((6.0 if neuron.activation.name == "relu" else 3.0) / count)  # type: ignore[union-attr]
-                drawn = random.uniform(-widest, widest, count)
-                strength[row] = drawn if neuron.strengths == "random" else 1.0 / count
-            elif count:
-                drawn = random.exponential(size=count) ** 1.5 if neuron.strengths == "random" else np.ones(count)
-                strength[row] = drawn / drawn.sum()
-                # The threshold is the drive at a random point, so that each neuron tells apart a different place.
-                point = 0.1 + 0.8 * random.random(n)
-                point[rails] = 1.0 - point[railed]
-                threshold[j] = strength[row] @ point[source[row]] if neuron.activation.has_threshold else 0.0  # type: ignore[union-attr]
-        codes = [0 if neuron.activation is None else neuron.activation.code for neuron in neurons]
-        for j, neuron in enumerate(neurons):
-            if neuron.activation is not None and neuron.activation.function is not None:
-                codes[j] = layout.ActivationCode.CUSTOM + [own.name for own in custom].index(neuron.activation.name)
-        table = np.zeros((4, n + 1), np.int64)
-        table[layout.TableRow.FIRST] = first
-        table[layout.TableRow.DEGREE, :n], table[layout.TableRow.ACTIVATION, :n] = degree, codes
-        properties = np.zeros((8, n), real)
-        properties[layout.NeuronRow.POWER] = [neuron.power for neuron in neurons]
-        properties[layout.NeuronRow.GAIN] = [neuron.gain for neuron in neurons]
-        properties[layout.NeuronRow.RATE] = [neuron.rate for neuron in neurons]
-        properties[layout.NeuronRow.THRESHOLD] = properties[layout.NeuronRow.TARGET_THRESHOLD] = threshold
-        connection = np.zeros((5, c), real)
-        connection[layout.ConnectionRow.STRENGTH] = connection[layout.ConnectionRow.TARGET_STRENGTH] = strength
-        return NetworkArrays(
+        net = new_arrays(
+            len(neurons),
+            int(first[-1]),
+            self.dtype,
             inputs=np.array([self._direct, self._complements], np.int64),
             order=np.array([j for layer in self._layers if layer.kind != "input" for j in layer.ids], np.int64),
             outputs=np.array(self._outputs, np.int64),
-            table=table,
-            neuron=properties,
-            link=np.stack([source, delay]),
-            connection=connection,
             custom=addresses(custom),
-            random=random_state(self._seed.spawn(1)[0]),
         )
-
-
-def on_engine(net: "AnyNetwork", engine: str) -> "AnyNetwork | MessageNetwork":
-    """Return a network as the engine of that name runs it."""
-    if engine == "kernels":
+        net.first[:] = first
+        net.power[:] = [neuron.power for neuron in neurons]
+        net.gain[:] = [neuron.gain for neuron in neurons]
+        net.rate[:] = [neuron.rate for neuron in neurons]
+        names = [own.name for own in custom]
+        for j, neuron in enumerate(neurons):
+            if neuron.activation is not None:
+                own = neuron.activation.function is not None
+                net.activation[j] = neuron.activation.code + (names.index(neuron.activation.name) if own else 0)
+        random, shared = self._random(), dict[int, dict[int, int]]()
+        rails = net.inputs[:, net.inputs[1] >= 0]
+        for j, neuron in enumerate(neurons):
+            most = len(neuron.sources)
+            count = min(max(ceil(connect * most), 2), most) if connect > 0 else 0
+            sources = self._sources(neuron, count, random, shared)
+            row = slice(int(first[j]), int(first[j + 1]))
+            net.source[row] = sources
+            net.delay[row] = [
+                neurons[i].layer >= neuron.layer and neurons[i].activation is not None for i in sources.tolist()
+            ]
+            net.degree[j] = count
+            if count:
+                strength, net.threshold[j] = self._first_weights(neuron, sources[:count], rails, random)
+                net.strength[row.start : row.start + count] = strength
+        net.target_strength[:], net.target_threshold[:] = net.strength, net.threshold
+        net.random[:] = random_state(self._seed.spawn(1)[0])
         return net
-    if engine != "messages":
-        raise ValueError(f"engine must be 'kernels' or 'messages', not {engine!r}")
-    from .messages import MessageNetwork
 
-    return MessageNetwork(net)
+    def _sources(
+        self, neuron: _Neuron, count: int, random: np.random.Generator, shared: dict[int, dict[int, int]]
+    ) -> NDArray[np.int64]:
+        """Return a neuron's allowed sources, the `count` ones first that are connected from the start.
 
+        `shared` remembers by layer what the first of its neurons with equal strengths chose.
+        """
+        allowed = np.fromiter(neuron.sources, np.int64)
+        if count == allowed.size:
+            return allowed
+        allowed = random.permutation(allowed)
+        # A value and its complement say the same: both only where there is nothing else left to read.
+        value = [i if (rail := self._neurons[i].rail) is None else rail for i in allowed]
+        foremost = np.sort(np.unique(value, return_index=True)[1])
+        allowed = np.concatenate([allowed[foremost], np.delete(allowed, foremost)])
+        if neuron.strengths == "equal":
+            # Neurons that read different sources prefer different things from the start.
+            chosen = shared.setdefault(neuron.layer, {int(i): place for place, i in enumerate(allowed)})
+            allowed = np.array(sorted(allowed, key=lambda i: chosen.get(int(i), len(self._neurons))))
+        return allowed
 
-def addresses(custom: Sequence[Activation]) -> NDArray[np.int64]:
-    """Return the addresses (k, 2) of user activations and their derivatives."""
-    return np.array([(own.function.address, own.derivative.address) for own in custom], np.int64).reshape(-1, 2)
+    def _first_weights(
+        self,
+        neuron: _Neuron,
+        sources: NDArray[np.int64],
+        rails: NDArray[np.int64],
+        random: np.random.Generator,
+    ) -> tuple[NDArray[np.float64], float]:
+        """Return a neuron's first strengths, of the sources it is connected to, and its first threshold.
+
+        rails (2, k): the input neurons that have a complement, and these.
+        """
+        assert neuron.activation is not None
+        count = sources.size
+        if self.rule.constraint == "free":
+            widest = sqrt((6.0 if neuron.activation.name == "relu" else 3.0) / count)
+            drawn = random.uniform(-widest, widest, count)
+            return drawn if neuron.strengths == "random" else np.full(count, 1.0 / count), 0.0
+        drawn = random.exponential(size=count) ** 1.5 if neuron.strengths == "random" else np.ones(count)
+        strength: NDArray[np.float64] = drawn / drawn.sum()
+        # The threshold is the drive at a random point, so that each neuron tells apart a different place.
+        point = 0.1 + 0.8 * random.random(len(self._neurons))
+        point[rails[1]] = 1.0 - point[rails[0]]
+        return strength, float(strength @ point[sources]) if neuron.activation.has_threshold else 0.0

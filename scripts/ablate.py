@@ -13,7 +13,7 @@ from typing import Any
 import compare
 import figures
 from dynlive_rl import DynLiveAgent, LearningRule
-from dynlive_rl.agents import AgentConfig
+from dynlive_rl.agents import AgentConfig, NetworkConfig, RehearsalConfig
 from protocol import TASKS, Entry, fine_grid
 from runs import Run
 
@@ -28,7 +28,7 @@ def without_complements(agent: DynLiveAgent) -> None:
 
 def with_rule(connect: float = 1.0, **traits: Any) -> AgentConfig:
     """Return the default configuration with another learning rule, and perhaps fewer connections at first."""
-    return AgentConfig(connect=connect, rule=replace(AgentConfig().rule, **traits))
+    return AgentConfig(network=NetworkConfig(connect=connect, rule=replace(NetworkConfig().rule, **traits)))
 
 
 # Keyword arguments of `compare.train_dynlive`. "dynlive" is the default, which the table compares the others with.
@@ -37,7 +37,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "free-strengths": {
         # Weights of a classical network, whose gains must not be what a mixture needs.
         "config": AgentConfig(
-            rule=LearningRule(step="adam", constraint="free", growth="none"), gain_low=3.0, gain_high=6.0
+            network=NetworkConfig(
+                rule=LearningRule(step="adam", constraint="free", growth="none"), gain_low=3.0, gain_high=6.0
+            )
         )
     },
     "growth-none": {"config": with_rule(growth="none")},
@@ -49,8 +51,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "single-rail": {"prepare": without_complements},
     "share-uniform": {"config": with_rule(share="uniform")},
     "reserve": {"config": with_rule(reserve=True)},
-    "newest-only": {"config": AgentConfig(memory=512)},  # as much as one rehearsal looks at
-    "rule-original": {"config": AgentConfig(rule=LearningRule(kind="original"))},
+    "newest-only": {"config": AgentConfig(rehearsal=RehearsalConfig(memory=512))},  # as much as one rehearsal looks at
+    "rule-original": {"config": AgentConfig(network=NetworkConfig(rule=LearningRule(kind="original")))},
 }
 ENTRIES = {
     (env_id, name): Entry(partial(compare.train_dynlive, **variant), TASKS[env_id].budget, fine_grid)

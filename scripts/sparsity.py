@@ -19,7 +19,7 @@ import numpy as np
 import protocol
 import runs
 from dynlive_rl import DynLiveAgent
-from dynlive_rl.agents import AgentConfig
+from dynlive_rl.agents import AgentConfig, NetworkConfig
 from dynlive_rl.agents.evaluation import play
 from runs import Run, Study
 
@@ -51,7 +51,8 @@ def share(agent: DynLiveAgent) -> float:
 def train(env_id: str, setting: Setting, seed: int, steps: int = STEPS) -> Run:
     """Train one agent and return its run."""
     connect, fraction = setting
-    config = AgentConfig(connect=connect, rule=replace(AgentConfig().rule, prune_fraction=fraction))
+    rule = replace(NetworkConfig().rule, prune_fraction=fraction)
+    config = AgentConfig(network=NetworkConfig(connect=connect, rule=rule))
     agent = DynLiveAgent(gym.make(env_id), seed=seed, config=config)
     arena = protocol.arena(env_id, EPISODES)
     start, curve = round(share(agent), 3), []

@@ -12,6 +12,7 @@ import numpy as np
 from dynlive_rl.kernels.batch import forward
 from dynlive_rl.kernels.jit import jit_entry, jit_inline, jit_internal
 from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow, TableRow
+from dynlive_rl.kernels.online import write_inputs
 from dynlive_rl.kernels.rng import random_integer, random_uniform
 
 from .scaling import encode
@@ -22,14 +23,6 @@ class RepeatColumn(IntEnum):
 
     ACTION = 0
     PROBABILITY = 1
-
-
-@jit_inline
-def lay(inputs, code, output, column):
-    """Lay an encoded observation (f,) on the input neurons of one column of a batch, with its complements."""
-    for i in range(code.size):
-        output[1, inputs[0, i], column] = code[i]
-        output[1, inputs[1, i], column] = np.float32(1) - code[i]
 
 
 @jit_inline
@@ -106,10 +99,10 @@ def predict(actor, batch, rule, scaler, action_offsets, gain, observations, dete
     Parameters: actor; batch of b sequences of one cycle; rule; scaler (4, f); action_offsets (d + 1,); policy gain;
     observations; deterministic; random state (4,); actions.
     """
-    code = np.empty(observations.shape[1], np.float32)
+    code = np.empty(observations.shape, np.float32)
     for b in range(observations.shape[0]):
-        encode(scaler, observations[b], code)
-        lay(actor.inputs, code, batch.output, b)
+        encode(scaler, observations[b], code[b])
+    write_inputs(actor.inputs, code.T, batch.output[1], False)
     strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
     forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
     output = np.empty(action_offsets[-1], np.float32)

@@ -90,8 +90,8 @@ def new_buffer(
     return buffer
 
 
-def _unfold(take):
-    """Make a function that returns the parts of an agent's buffer by name; `take` makes views of it."""
+def _unfold(take, take_record):
+    """Make a function that returns the parts of an agent's buffer by name; `take` and `take_record` make views of it."""
 
     def unfold(buffer):
         whole, single = buffer.view(np.int64), buffer.view(np.float32)
@@ -106,17 +106,17 @@ def _unfold(take):
         policy, at = take(buffer, at, e, a)
         scaler, at = take(buffer, at, 3, f)
         feature_mean, at = take(buffer, at, 1, 2 * f)
-        scalars, at = take(buffer, at, 1, SCALARS_WORDS)
-        progress, at = take(buffer, at, 1, PROGRESS_WORDS)
-        settings, at = take(buffer, at, 1, SETTINGS_WORDS)
+        scalars = take_record(buffer, at, SCALARS)
+        progress = take_record(buffer, at + SCALARS_WORDS, PROGRESS)
+        settings = take_record(buffer, at + SCALARS_WORDS + PROGRESS_WORDS, LIVE_SETTINGS)
+        at += RECORD_WORDS
         step, at = take(buffer, at, 4, e)
         cell, at = take(single, 2 * at, 2 * f + 2, c)
         strength, at = take(single, at, 1 + a, c)
         trace, at = take(single, at, e * (3 + a), c)
         return LiveAgent(
             cell, num_cells[0], strength, trace.reshape(e, 3 + a, c), running, recent, value_shift[0], policy,
-            action_offsets[0], action, scaler, feature_mean[0], scalars[0].view(SCALARS), progress[0].view(PROGRESS),
-            random[0].view(np.uint64), settings[0].view(LIVE_SETTINGS), step,
+            action_offsets[0], action, scaler, feature_mean[0], scalars, progress, random[0].view(np.uint64), settings, step,
         )  # fmt: skip
 
     return unfold
@@ -126,6 +126,11 @@ def _take(buffer, start, rows, columns):
     """Return rows of a buffer from a position on, and the position after them."""
     stop = start + rows * columns
     return buffer[start:stop].reshape(rows, columns), stop
+
+
+def _take_record(buffer, start, record):
+    """Return the record (1,) that begins at a position of a buffer."""
+    return buffer[start : start + _words(record)].view(record)
 
 
 @intrinsic
@@ -154,11 +159,34 @@ def borrowed(typingctx, array, start, rows, columns):
     return result(array, types.intp, types.intp, types.intp), codegen
 
 
+@intrinsic
+def borrowed_record(typingctx, array, start, record):
+    """As `_take_record`, with a view that is counted by nobody."""
+    result = types.Array(record.dtype, 1, "C")
+
+    def codegen(context, builder, signature, arguments):
+        whole = context.make_array(array)(context, builder, arguments[0])
+        view = context.make_array(result)(context, builder)
+        place = builder.gep(whole.data, [arguments[1]])
+        size = context.get_constant(types.intp, record.dtype.size)
+        populate_array(
+            view,
+            data=builder.bitcast(place, context.get_data_type(record.dtype).as_pointer()),
+            shape=pack_array(builder, [context.get_constant(types.intp, 1)]),
+            strides=pack_array(builder, [size]),
+            itemsize=size,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return result(array, types.intp, record), codegen
+
+
 @jit_inline
 def _borrow(buffer, start, rows, columns):
     """As `_take`, with views that are counted by nobody."""
     return borrowed(buffer, start, rows, columns), start + rows * columns
 
 
-unfold = _unfold(_take)
-unfolded = jit_inline(_unfold(_borrow))  # within kernels, as long as their caller holds the buffer
+unfold = _unfold(_take, _take_record)
+unfolded = jit_inline(_unfold(_borrow, borrowed_record))  # within kernels, as long as their caller holds the buffer

@@ -1,14 +1,14 @@
 """A batch of remembered experience at a time: forward, credit and update with the batch as the innermost loop.
 
 The batch comes last in every array, [cycle][neuron][sequence], so that the loops run over it and vectorise for any
-graph. Four connections share a loop: that is what makes short batches fast.
+graph. Four connections share a loop: that is what makes short batches fast. Row 0 of the cycles is the rest before the first.
 """
 
 from .jit import jit_entry, jit_inline, jit_internal
 from .layout import ActivationCode, Aggregation, ConnectionRow, CreditShare, Growth, LinkRow, NeuronRow, TableRow
 from .losses import reward_outputs
 from .numerics import dot, eight_dots, fire_other, fire_sigmoid, four_dots, slope_other, slope_sigmoid, total
-from .online import row_ends
+from .online import row_ends, write_inputs
 from .recruit import recruit, release_unread
 from .structure import grow_by_signal
 from .update import update_all
@@ -16,12 +16,16 @@ from .update import update_all
 
 @jit_inline
 def prime_row(strength, source, delay, start, stop, output, drive, t, j):
-    """Sum a row's sources for a batch: drive[t - 1, j, :] = Σ_c strength_c · output of the source at its reference.
+    """Sum the sources of neuron j for a batch: drive[t - 1, j, :] = Σ_i w_i x_i, with x_i = output[t - delay, i, :].
+
+    strength, source, delay (c,), of which the slots start to stop are the neuron's connections
+    output (t + 1, n, b); drive (t, n, b), of which one row is overwritten
+    t: the cycle, from 1; j: the neuron
 
     Short loops cost more to enter than to run, so four connections share one (with more, the compiler gives up on proving
     that they do not overlap); what is missing to a full group is the last connection again, at strength 0.
     """
-    size, last, zero = drive.shape[2], stop - 1, type(strength[0])(0)
+    size, last, zero = drive.shape[2], stop - 1, strength.dtype.type(0)
     if stop == start:
         for b in range(size):
             drive[t - 1, j, b] = zero
@@ -45,9 +49,12 @@ def prime_row(strength, source, delay, start, stop, output, drive, t, j):
 
 @jit_internal
 def forward(net, batch, rule, strength, stop, threshold):
-    """All cycles of a batch whose input neurons are already set: overwrite output and drive of all other neurons.
+    """Run all cycles of a batch whose input neurons are already set: s_j = Σ_i w_i x_i (or their mean), a_j = f(s_j).
 
-    strength, stop (n,) and threshold are either the current ones (rows end at their degree) or the slow ones.
+    strength (c,), stop (n,), threshold (n,): w, where rows end, and thresholds; either the current ones (rows end at their
+    degree) or the targets (whole rows)
+
+    Overwrites batch.output and batch.drive of all neurons but the inputs.
     """
     first, code, source, delay = (
         net.table[TableRow.FIRST],
@@ -63,9 +70,9 @@ def forward(net, batch, rule, strength, stop, threshold):
             j = order[position]
             prime_row(strength, source, delay, first[j], stop[j], output, drive, t, j)
             if mean_of_products and stop[j] > first[j]:
-                n = type(power[0])(stop[j] - first[j])
+                connections = power.dtype.type(stop[j] - first[j])
                 for b in range(drive.shape[2]):
-                    drive[t - 1, j, b] /= n
+                    drive[t - 1, j, b] /= connections
             if code[j] == ActivationCode.SIGMOID:
                 fire_sigmoid(drive, output, t, j, gain[j], threshold[j])
             else:
@@ -74,7 +81,12 @@ def forward(net, batch, rule, strength, stop, threshold):
 
 @jit_inline
 def form_row(signal, source, delay, start, stop, output, credit, t, j):
-    """Add what a batch of errors credit[t, j, :] asks of a row's connections, Σ_b e x, to signal, eight at a time."""
+    """Add what a batch of errors asks of the connections of neuron j: signal_i += Σ_b e_j x_i, eight at a time.
+
+    signal, source, delay (c,), of which the slots start to stop are the neuron's; signal is added to
+    output, credit (t + 1, n, b): credit[t, j, :] is e_j
+    t: the cycle; j: the neuron
+    """
     last = stop - 1
     for c in range(start, stop, 8):
         c1, c2, c3 = min(c + 1, last), min(c + 2, last), min(c + 3, last)
@@ -108,7 +120,13 @@ def form_row(signal, source, delay, start, stop, output, credit, t, j):
 
 @jit_inline
 def pass_on(strength, source, delay, first, start, stop, credit, t, j, share, uniform, distance, hop):
-    """Send a batch of errors credit[t, j, :] down a row's connections: share · error, times strength or alike."""
+    """Send a batch of errors back to the sources of neuron j: ρ_i += share · e_j w_i, or share · e_j where uniform.
+
+    strength, source, delay (c,), of which the slots start to stop are the neuron's; first (n + 1,)
+    credit (t + 1, n, b): credit[t, j, :] is e_j; added to, in the rows of the sources at their references
+    distance (t + 1, n): lowered to `hop`, the connections between a source and the nearest reward, where it was more
+    t: the cycle; j: the neuron
+    """
     for c in range(start, stop):
         back, i = t - delay[c], source[c]
         # Input neurons learn nothing, and nothing happened before the first cycle.
@@ -120,19 +138,24 @@ def pass_on(strength, source, delay, first, start, stop, credit, t, j, share, un
 
 
 @jit_internal
-def backward(net, batch, scratch, rule, hops):
-    """Credit of the output neurons, set beforehand in scratch.credit with distance 0, back through all cycles.
+def backward(net, batch, workspace, rule, hops):
+    """Send the rewards of a batch back through all cycles: e_j = ρ_j f'(s_j), ρ_i += κ e_j w_i, or κ e_j / n_j in equal shares.
 
-    Leaves what the batch asks of every connection and neuron in scratch.signal and scratch.error, and marks who has
-    something to learn in scratch.reached. See `start_credit` for how it must begin.
+    κ is the rule's credit gain, or n_j where that is 0; divided by n_j where drives are means.
+
+    hops: how many connections rewards travel at most
+
+    `start_credit` and the rewards in workspace.credit come before. Turns workspace.credit into errors in place, and leaves
+    Σ_t Σ_b e_j x_i (with means: e_j (x_i - n_j s_j) / n_j) of every connection in workspace.signal, Σ_t Σ_b e_j of every
+    neuron in workspace.error, and in workspace.reached who has any.
     """
     first, degree, code = net.table[TableRow.FIRST], net.table[TableRow.DEGREE], net.table[TableRow.ACTIVATION]
     source, delay, strength = net.link[LinkRow.SOURCE], net.link[LinkRow.DELAY], net.connection[ConnectionRow.STRENGTH]
     power, gain, threshold = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.neuron[NeuronRow.THRESHOLD]
     order, custom, drive, output = net.order, net.custom, batch.drive, batch.output
-    credit, distance, signal = scratch.credit, scratch.distance, scratch.signal
-    error, reached = scratch.error, scratch.reached
-    real = type(strength[0])
+    credit, distance, signal = workspace.credit, workspace.distance, workspace.signal
+    error, reached = workspace.error, workspace.reached
+    real = strength.dtype.type
     mean_of_products, uniform = rule.aggregation == Aggregation.MEAN, rule.share == CreditShare.UNIFORM
     for t in range(output.shape[0] - 1, 0, -1):
         for position in range(order.size - 1, -1, -1):
@@ -148,27 +171,30 @@ def backward(net, batch, scratch, rule, hops):
             reached[j] = 1
             error[j] += total(credit[t, j])
             form_row(signal, source, delay, start, stop, output, credit, t, j)
-            n = real(stop - start)
-            share = n if rule.credit_gain == 0 else real(rule.credit_gain)
+            connections = real(stop - start)
+            share = connections if rule.credit_gain == 0 else real(rule.credit_gain)
             if mean_of_products:
-                share /= n
-                shift = n * dot(credit[t, j], drive[t - 1, j])
+                share /= connections
+                shift = connections * dot(credit[t, j], drive[t - 1, j])
                 for c in range(start, stop):
                     signal[c] -= shift
             if hop < hops:
-                share = share / n if uniform else share
+                share = share / connections if uniform else share
                 pass_on(strength, source, delay, first, start, stop, credit, t, j, share, uniform, distance, hop)
     if mean_of_products:
-        # e (x - Σ w x) / n: divided once, when the signals of all cycles have come together.
+        # e (x - n s) / n: divided once, when the signals of all cycles have come together.
         for j in net.order:
             for c in range(first[j], first[j] + degree[j]):
                 signal[c] /= real(degree[j])
 
 
 @jit_internal
-def start_credit(outputs, scratch, hops):
-    """Clear all credit, with the output neurons of every cycle at distance 0 and all others out of reach."""
-    credit, distance, signal, error = scratch.credit, scratch.distance, scratch.signal, scratch.error
+def start_credit(outputs, workspace, hops):
+    """Clear all credit of a batch, with the output neurons of every cycle at distance 0 and all others out of reach.
+
+    outputs (o,): their ids; hops: as in `backward`.
+    """
+    credit, distance, signal, error = workspace.credit, workspace.distance, workspace.signal, workspace.error
     for t in range(credit.shape[0]):
         for j in range(credit.shape[1]):
             distance[t, j] = hops
@@ -184,15 +210,19 @@ def start_credit(outputs, scratch, hops):
 
 
 @jit_internal
-def learn(net, batch, scratch, rule, learning_rate, hops, prune_fraction):
-    """Credit back, growth, one update of every neuron in reach; then the unread are released and others recruited.
+def learn(net, batch, workspace, rule, learning_rate, hops, prune_fraction):
+    """Learn from a batch: `backward`, `grow_by_signal`, `update_all`; then `release_unread` and `recruit`, if the rule does.
 
-    `forward`, `start_credit` and the rewards come before. learning_rate and prune_fraction replace the rule's.
+    `forward`, `start_credit` and the rewards in workspace.credit come before.
+
+    learning_rate, prune_fraction: instead of the rule's
+    hops: how many connections rewards travel at most
     """
-    backward(net, batch, scratch, rule, hops)
+    backward(net, batch, workspace, rule, hops)
     if rule.growth == Growth.SIGNAL:
-        grow_by_signal(net, batch, scratch, rule)
-    update_all(net, rule, scratch.reached, scratch.signal, scratch.error, scratch.error, learning_rate, prune_fraction)
+        grow_by_signal(net, batch, workspace, rule)
+    signal, error = workspace.signal, workspace.error
+    update_all(net, rule, workspace.reached, signal, error, error, learning_rate, prune_fraction)
     if rule.prune_fraction > 0:
         release_unread(net, rule.mature)
     if rule.recruit_below > 0:
@@ -200,37 +230,31 @@ def learn(net, batch, scratch, rule, learning_rate, hops, prune_fraction):
 
 
 @jit_internal
-def lay_inputs(inputs, values, output):
-    """Lay a batch's outside values (t, i, b) on the input neurons, directly and as complements."""
-    direct, complements = inputs[0], inputs[1]
-    for t in range(values.shape[0]):
-        for k in range(direct.size):
-            for b in range(values.shape[2]):
-                output[t + 1, direct[k], b] = values[t, k, b]
-                if complements[k] >= 0:
-                    output[t + 1, complements[k], b] = type(values[t, k, b])(1) - values[t, k, b]
+def run(net, batch, rule, inputs):
+    """Run sequences of outside values (t, v, b), already clamped, through the current strengths, see `forward`."""
+    for t in range(inputs.shape[0]):
+        write_inputs(net.inputs, inputs[t], batch.output[t + 1], False)
+    strength, threshold = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD]
+    forward(net, batch, rule, strength, row_ends(net.table), threshold)
 
 
 @jit_entry
 def recall(net, batch, rule, inputs):
-    """Run sequences through the current strengths: inputs (t, i, b); leaves the outputs in the batch."""
-    lay_inputs(net.inputs, inputs, batch.output)
-    forward(
-        net, batch, rule, net.connection[ConnectionRow.STRENGTH], row_ends(net.table), net.neuron[NeuronRow.THRESHOLD]
-    )
+    """Run sequences through the current strengths, to look only: inputs (t, v, b); leaves the outputs in batch.output."""
+    run(net, batch, rule, inputs)
 
 
 @jit_entry
-def rehearse(net, batch, scratch, rule, inputs, wanted, meaning, sharpness, learning_rate, hops):
-    """Rehearse sequences: inputs (t, i, b), and what is wanted of the output neurons in the last r cycles (r, o, b).
+def rehearse(net, batch, workspace, rule, inputs, wanted, meaning, sharpness, learning_rate, hops):
+    """Rehearse sequences: run them, reward the output neurons, and learn; returns the sum of losses before learning.
 
-    Returns the sum of the sequences' losses before learning, see `reward_outputs`.
+    inputs (t, v, b): outside values, already clamped
+    wanted (≤ t, o, b), meaning, sharpness: of the output neurons in the last cycles, see `reward_outputs`
+    learning_rate: instead of the rule's
+    hops: how many connections rewards travel at most
     """
-    lay_inputs(net.inputs, inputs, batch.output)
-    forward(
-        net, batch, rule, net.connection[ConnectionRow.STRENGTH], row_ends(net.table), net.neuron[NeuronRow.THRESHOLD]
-    )
-    start_credit(net.outputs, scratch, hops)
-    losses = reward_outputs(net.outputs, batch.output, scratch.credit, wanted, meaning, sharpness)
-    learn(net, batch, scratch, rule, learning_rate, hops, rule.prune_fraction)
+    run(net, batch, rule, inputs)
+    start_credit(net.outputs, workspace, hops)
+    losses = reward_outputs(net.outputs, batch.output, workspace.credit, wanted, meaning, sharpness)
+    learn(net, batch, workspace, rule, learning_rate, hops, rule.prune_fraction)
     return losses

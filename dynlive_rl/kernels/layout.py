@@ -1,7 +1,7 @@
 """What the kernels work on: a network, its memory and its learning rule as tuples of arrays and numbers."""
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +112,7 @@ class NetworkArrays(NamedTuple):
     each. In Python the rows have names, as views.
     """
 
-    inputs: Integer  # (2, i) ids of the input neurons that take each outside value, and 1 - value (-1 for none)
+    inputs: Integer  # (2, v) ids of the input neurons that take each outside value, and 1 - value (-1 for none)
     order: Integer  # (n - inputs,) all other neurons in firing order
     outputs: Integer  # (o,) ids of the output neurons
     table: Integer  # (4, n + 1)
@@ -163,9 +163,24 @@ class NetworkArrays(NamedTuple):
         return self.neuron[NeuronRow.THRESHOLD]
 
     @property
-    def threshold_tag(self) -> Real:
+    def target_threshold(self) -> Real:
+        """(n,) the threshold's slow follower."""
+        return self.neuron[NeuronRow.TARGET_THRESHOLD]
+
+    @property
+    def threshold_trace(self) -> Real:
         """(n,) eligibility trace of the threshold."""
         return self.neuron[NeuronRow.THRESHOLD_TRACE]
+
+    @property
+    def threshold_mean(self) -> Real:
+        """(n,) Adam's running mean of the threshold's own signal."""
+        return self.neuron[NeuronRow.THRESHOLD_MEAN]
+
+    @property
+    def threshold_square(self) -> Real:
+        """(n,) Adam's running mean square of the threshold's own signal."""
+        return self.neuron[NeuronRow.THRESHOLD_SQUARE]
 
     @property
     def source(self) -> NDArray[np.int32]:
@@ -183,14 +198,34 @@ class NetworkArrays(NamedTuple):
         return self.connection[ConnectionRow.STRENGTH]
 
     @property
-    def moments(self) -> Real:
-        """(2, c) Adam's running mean and mean square of each connection's own signal."""
-        return self.connection[ConnectionRow.MEAN_SIGNAL : ConnectionRow.SQUARE_SIGNAL + 1]
+    def target_strength(self) -> Real:
+        """(c,) the strength's slow follower."""
+        return self.connection[ConnectionRow.TARGET_STRENGTH]
 
     @property
-    def tag(self) -> Real:
+    def mean_signal(self) -> Real:
+        """(c,) Adam's running mean of each connection's own signal; without Adam the last signal."""
+        return self.connection[ConnectionRow.MEAN_SIGNAL]
+
+    @property
+    def square_signal(self) -> Real:
+        """(c,) Adam's running mean square of each connection's own signal."""
+        return self.connection[ConnectionRow.SQUARE_SIGNAL]
+
+    @property
+    def trace(self) -> Real:
         """(c,) eligibility trace."""
         return self.connection[ConnectionRow.TRACE]
+
+
+STATE = (
+    "first", "degree", "activation", "updates",
+    "power", "gain", "rate", "threshold", "target_threshold", "threshold_trace", "threshold_mean", "threshold_square",
+    "source", "delay",
+    "strength", "target_strength", "mean_signal", "square_signal", "trace",
+    "random",
+)  # fmt: skip
+"""What learning and edits in place change of a `NetworkArrays`, by name; the order is that of the rows."""
 
 
 class Memory(NamedTuple):
@@ -209,7 +244,7 @@ class Batch(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Scratch for credit on its way back, through m remembered cycles (newest first) or through a batch."""
+    """Room for credit on its way back, through m remembered cycles (newest first) or through a batch."""
 
     credit: Real  # (m + 1, n) or (t + 1, n, b)
     distance: Integer  # (…, n) connections between a neuron and the nearest reward
@@ -243,6 +278,23 @@ class Rule(NamedTuple):
     decay2: float
 
 
+def new_arrays(
+    neurons: int, connections: int, dtype: Any, *, inputs: Integer, order: Integer, outputs: Integer, custom: Integer
+) -> NetworkArrays:
+    """Return the arrays of a network of n neurons and c allowed connections, with 0 in every row."""
+    return NetworkArrays(
+        inputs=inputs,
+        order=order,
+        outputs=outputs,
+        table=np.zeros((len(TableRow), neurons + 1), np.int64),
+        neuron=np.zeros((len(NeuronRow), neurons), dtype),
+        link=np.zeros((len(LinkRow), connections), np.int32),
+        connection=np.zeros((len(ConnectionRow), connections), dtype),
+        custom=custom,
+        random=np.zeros(4, np.uint64),
+    )
+
+
 def new_memory(net: NetworkArrays, cycles: int) -> Memory:
     """Return an empty memory of a number of cycles for a network."""
     n, real = net.degree.size, net.strength.dtype
@@ -258,7 +310,7 @@ def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
 
 
 def new_workspace(net: NetworkArrays, *shape: int) -> Workspace:
-    """Return scratch for credit through `shape` = (cycles,) remembered cycles, or (cycles, size) of a batch."""
+    """Return room for credit through `shape` = (cycles,) remembered cycles, or (cycles, size) of a batch."""
     n, real = net.degree.size, net.strength.dtype
     cycles, *size = shape
     return Workspace(

@@ -16,38 +16,43 @@ class LossCode(IntEnum):
 
 @jit_internal
 def reward_outputs(outputs, output, credit, wanted, meaning, sharpness):
-    """Add a batch's rewards to the credit of the output neurons in the last r cycles, and return the sum of its losses.
+    """Add a batch's rewards to the credit ρ of the output neurons in the last cycles, and return the sum of its losses L.
 
-    wanted (r, o, b) holds rewards, or targets: then the reward is less the gradient of the loss by the output, divided
-    by the size of the batch. The losses are half the squared error (returned as mean squared error of the outputs), and
-    the cross-entropy of softmax(sharpness · outputs); of a single output neuron, the cross-entropy of its output as a
-    probability.
+    Of a loss the reward is less its gradient by the output a, divided by the size of the batch: ρ += -∂L/∂a / b.
+
+    outputs (o,): ids of the output neurons
+    output (t + 1, n, b): what all neurons said
+    credit (t + 1, n, b): added to, in the rows of the output neurons
+    wanted (≤ t, o, b): rewards, or targets y, of the last cycles
+    meaning: a `LossCode`. SQUARED_ERROR: L = ½ Σ (y - a)² (returned as the mean of (y - a)²). CROSS_ENTROPY: L = -Σ y log p
+    with p = softmax(sharpness · a); of a single output neuron p = a and L = -y log a - (1 - y) log(1 - a)
+    sharpness: β of that softmax
     """
-    cycles, o, size = wanted.shape
+    cycles, count, size = wanted.shape
     share, losses = 1.0 / size, 0.0
-    for r in range(cycles):
-        t = output.shape[0] - cycles + r
+    for k in range(cycles):
+        t = output.shape[0] - cycles + k
         for b in range(size):
             if meaning == LossCode.REWARDS:
-                for k in range(o):
-                    credit[t, outputs[k], b] += wanted[r, k, b]
+                for o in range(count):
+                    credit[t, outputs[o], b] += wanted[k, o, b]
             elif meaning == LossCode.SQUARED_ERROR:
-                for k in range(o):
-                    missing = wanted[r, k, b] - output[t, outputs[k], b]
-                    credit[t, outputs[k], b] += share * missing
-                    losses += missing * missing / o
-            elif o == 1:
-                target, p = wanted[r, 0, b], min(max(output[t, outputs[0], b], 1e-6), 1.0 - 1e-6)
+                for o in range(count):
+                    missing = wanted[k, o, b] - output[t, outputs[o], b]
+                    credit[t, outputs[o], b] += share * missing
+                    losses += missing * missing / count
+            elif count == 1:
+                target, p = wanted[k, 0, b], min(max(output[t, outputs[0], b], 1e-6), 1.0 - 1e-6)
                 credit[t, outputs[0], b] += share * (target - p) / (p * (1.0 - p))
                 losses -= target * log(p) + (1.0 - target) * log(1.0 - p)
             else:
                 top, whole = output[t, outputs[0], b], 0.0
-                for k in range(o):
-                    top = max(top, output[t, outputs[k], b])
-                for k in range(o):
-                    whole += exp(sharpness * (output[t, outputs[k], b] - top))
-                for k in range(o):
-                    z = sharpness * (output[t, outputs[k], b] - top)
-                    credit[t, outputs[k], b] += share * sharpness * (wanted[r, k, b] - exp(z) / whole)
-                    losses += wanted[r, k, b] * (log(whole) - z)
+                for o in range(count):
+                    top = max(top, output[t, outputs[o], b])
+                for o in range(count):
+                    whole += exp(sharpness * (output[t, outputs[o], b] - top))
+                for o in range(count):
+                    z = sharpness * (output[t, outputs[o], b] - top)
+                    credit[t, outputs[o], b] += share * sharpness * (wanted[k, o, b] - exp(z) / whole)
+                    losses += wanted[k, o, b] * (log(whole) - z)
     return losses / cycles

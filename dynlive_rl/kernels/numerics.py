@@ -1,4 +1,4 @@
-"""How kernels are compiled, the activations with their slopes, and random numbers without global state."""
+"""Activations with their slopes, and sums: the arithmetic inside every loop."""
 
 from math import exp
 
@@ -12,7 +12,7 @@ from .layout import ActivationCode
 
 
 def logistic(x):
-    """Logistic function 1 / (1 + exp(-x)): exact in float64, a rational function within 5e-5 in float32."""
+    """Logistic function σ(x) = 1 / (1 + exp(-x)): exact in float64, a rational function within 5e-5 in float32."""
     raise RuntimeError("only for compiled code")
 
 
@@ -22,8 +22,8 @@ def _logistic(x):
         return lambda x: 1.0 / (1.0 + exp(-x))
 
     # The continued fraction of tanh(x / 2), cut off after x⁷: it has no call and one division, so loops vectorise.
-    c0, c1, c2, c3 = np.float32(135135), np.float32(17325), np.float32(378), np.float32(1)
-    d1, d2, d3 = np.float32(62370), np.float32(3150), np.float32(28)
+    p0, p1, p2, p3 = np.float32(135135), np.float32(17325), np.float32(378), np.float32(1)
+    q1, q2, q3 = np.float32(62370), np.float32(3150), np.float32(28)
     half, edge, one = np.float32(0.5), np.float32(4.97), np.float32(1)
 
     def fast(x):
@@ -31,7 +31,7 @@ def _logistic(x):
         h = -edge if h < -edge else h
         h = edge if h > edge else h
         y = h * h
-        a = half + half * h * (c0 + y * (c1 + y * (c2 + y * c3))) / (c0 + y * (d1 + y * (d2 + y * d3)))
+        a = half + half * h * (p0 + y * (p1 + y * (p2 + y * p3))) / (p0 + y * (q1 + y * (q2 + y * q3)))
         return one if a > one else a
 
     return fast
@@ -50,7 +50,12 @@ def call_address(typingctx, address, x):
 
 @jit_inline
 def fire(code, drive, power, gain, threshold, custom):
-    """Output of one neuron: activation of its drive s, in [0, 1] (LINEAR and RECTIFIER have no such bounds)."""
+    """Output a = f(s) of one neuron, in [0, 1] (LINEAR and RECTIFIER have no such bounds).
+
+    code: its `ActivationCode`; drive: s; power, gain, threshold: its own; custom (k, 2): addresses of user activations.
+    SIGMOID is σ(z) and RELU clip(z, 0, 1) of z = gain (s - threshold), LINEAR and RECTIFIER are z and max(z, 0), IDENTITY is
+    s and POWER s^power.
+    """
     real = type(drive)
     zero, one = real(0), real(1)
     if code == ActivationCode.SIGMOID:
@@ -72,10 +77,10 @@ def fire(code, drive, power, gain, threshold, custom):
 
 @jit_inline
 def slope(code, drive, output, power, gain, threshold, custom):
-    """Return the derivative of `fire` with respect to the drive, as it was when it fired.
+    """Slope f'(s) of one neuron as it was when it fired with drive s and output a; arguments as in `fire`.
 
-    At the edges of relu's linear piece it is 0. Those with a threshold are judged by their output, because it may have
-    moved since.
+    SIGMOID: gain a (1 - a); RELU: gain where 0 < a < 1, else 0, and LINEAR and RECTIFIER alike; IDENTITY: 1;
+    POWER: power s^(power - 1). Those with a threshold are judged by their output, because it may have moved since.
     """
     real = type(drive)
     if code == ActivationCode.SIGMOID:
@@ -95,14 +100,17 @@ def slope(code, drive, output, power, gain, threshold, custom):
 
 @jit_inline
 def fire_sigmoid(drive, output, t, j, gain, threshold):
-    """`fire` a sigmoid neuron for a batch: drive[t - 1, j, :] is read, output[t, j, :] overwritten."""
+    """`fire` a sigmoid neuron j for a batch: output[t, j, :] = σ(gain (drive[t - 1, j, :] - threshold)).
+
+    drive (t, n, b); output (t + 1, n, b), of which one row is overwritten; gain, threshold: the neuron's.
+    """
     for b in range(drive.shape[2]):
         output[t, j, b] = logistic(gain * (drive[t - 1, j, b] - threshold))
 
 
 @jit_inline
 def fire_other(code, drive, output, t, j, power, gain, threshold, custom):
-    """`fire` any other neuron for a batch: drive[t - 1, j, :] is read, output[t, j, :] overwritten."""
+    """`fire` any other neuron j for a batch: output[t, j, :] = f(drive[t - 1, j, :]); arguments as above and in `fire`."""
     for b in range(drive.shape[2]):
         output[t, j, b] = fire(code, drive[t - 1, j, b], power, gain, threshold, custom)
 
@@ -116,7 +124,10 @@ def bounded(error):
 
 @jit_inline
 def slope_sigmoid(output, credit, t, j, gain):
-    """Turn a batch of a sigmoid neuron's credit, credit[t, j, :], into errors, credit · slope, in place."""
+    """Turn a batch of a sigmoid neuron's credit into errors, in place: e = ρ gain a (1 - a).
+
+    output (t + 1, n, b) holds a; credit (t + 1, n, b) holds ρ in its row [t, j, :], and e afterwards; gain: the neuron's.
+    """
     one = type(gain)(1)
     for b in range(credit.shape[2]):
         a = output[t, j, b]
@@ -125,7 +136,7 @@ def slope_sigmoid(output, credit, t, j, gain):
 
 @jit_inline
 def slope_other(code, drive, output, credit, t, j, power, gain, threshold, custom):
-    """Turn a batch of any other neuron's credit, credit[t, j, :], into errors, credit · slope, in place."""
+    """Turn a batch of any other neuron's credit into errors, in place: e = ρ f'(s); arguments as above and in `slope`."""
     for b in range(credit.shape[2]):
         slant = slope(code, drive[t - 1, j, b], output[t, j, b], power, gain, threshold, custom)
         credit[t, j, b] = bounded(credit[t, j, b] * slant)
@@ -133,19 +144,19 @@ def slope_other(code, drive, output, credit, t, j, power, gain, threshold, custo
 
 @jit_reduction
 def total(values):
-    """Sum of a row."""
-    result = type(values[0])(0)
+    """Sum of a row, of any length."""
+    result = values.dtype.type(0)
     for k in range(values.size):
         result += values[k]
     return result
 
 
 @jit_reduction
-def dot(a, b):
-    """Sum of the products of two rows."""
-    result = type(a[0])(0)
-    for k in range(a.size):
-        result += a[k] * b[k]
+def dot(one, other):
+    """Sum of the products of two rows of one length."""
+    result = one.dtype.type(0)
+    for k in range(one.size):
+        result += one[k] * other[k]
     return result
 
 
@@ -160,8 +171,8 @@ def count_at_most(values, limit):
 
 @jit_reduction
 def four_dots(credit, t, j, output, t0, t1, t2, t3, i0, i1, i2, i3):
-    """Return the sums of the products of credit[t, j, :] with four rows output[t_k, i_k, :]."""
-    s0 = s1 = s2 = s3 = type(credit[0, 0, 0])(0)
+    """Return Σ_b credit[t, j, b] output[t_k, i_k, b] for four sources i_k at their references t_k; both (t + 1, n, b)."""
+    s0 = s1 = s2 = s3 = credit.dtype.type(0)
     for b in range(credit.shape[2]):
         e = credit[t, j, b]
         s0 += e * output[t0, i0, b]
@@ -173,8 +184,8 @@ def four_dots(credit, t, j, output, t0, t1, t2, t3, i0, i1, i2, i3):
 
 @jit_reduction
 def eight_dots(credit, t, j, output, t0, t1, t2, t3, t4, t5, t6, t7, i0, i1, i2, i3, i4, i5, i6, i7):
-    """Return the sums of the products of credit[t, j, :] with eight rows output[t_k, i_k, :]."""
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = type(credit[0, 0, 0])(0)
+    """Return Σ_b credit[t, j, b] output[t_k, i_k, b] for eight sources i_k at their references t_k; both (t + 1, n, b)."""
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = credit.dtype.type(0)
     for b in range(credit.shape[2]):
         e = credit[t, j, b]
         s0 += e * output[t0, i0, b]

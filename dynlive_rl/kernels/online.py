@@ -1,27 +1,35 @@
-"""One cycle at a time: propagate, send reward back through remembered cycles, and learn live by tags."""
+"""One cycle at a time: propagate, send reward back through remembered cycles, and learn live by eligibility traces."""
 
 import numpy as np
 
-from .jit import jit_entry, jit_internal
+from .jit import jit_entry, jit_inline, jit_internal
 from .layout import ActivationCode, Aggregation, ConnectionRow, CreditShare, LinkRow, NeuronRow, RuleKind, TableRow
 from .numerics import bounded, fire, slope, total
-from .update import lowest_strength, settle, step_plainly, update_all
+from .update import lowest_strength, prune_and_normalise, step_plainly, update_all
 
 
-@jit_internal
+@jit_inline
 def write_inputs(inputs, values, output, clamped):
-    """Lay outside values (i,) on the input neurons, directly and as complements; clamped to [0, 1] where asked."""
-    real = type(output[0])
+    """Write outside values x to the outputs of the input neurons, and 1 - x to those of their complements.
+
+    inputs (2, v): ids of the input neurons, and of the complements (-1: none)
+    values (v, b): x, of a batch or of one cycle (b = 1)
+    output (n, b): overwritten where the input neurons are
+    clamped: whether to clamp x to [0, 1]
+    """
+    real = output.dtype.type
     for k in range(inputs.shape[1]):
-        x = min(max(real(values[k]), real(0)), real(1)) if clamped else real(values[k])
-        output[inputs[0, k]] = x
-        if inputs[1, k] >= 0:
-            output[inputs[1, k]] = real(1) - x
+        direct, complement = inputs[0, k], inputs[1, k]
+        for b in range(values.shape[1]):
+            x = min(max(real(values[k, b]), real(0)), real(1)) if clamped else real(values[k, b])
+            output[direct, b] = x
+            if complement >= 0:
+                output[complement, b] = real(1) - x
 
 
 @jit_internal
 def row_ends(table):
-    """Where each neuron's connections end in the flat arrays, (n,)."""
+    """Where each neuron's connections end in the arrays of connections: first + degree, (n,)."""
     ends = np.empty(table.shape[1] - 1, np.int64)
     for j in range(ends.size):
         ends[j] = table[TableRow.FIRST, j] + table[TableRow.DEGREE, j]
@@ -30,10 +38,14 @@ def row_ends(table):
 
 @jit_internal
 def fire_layers(net, strength, stop, threshold, aggregation, before, output, drive):
-    """Prime and fire every neuron in firing order.
+    """Prime and fire every neuron in firing order: s_j = Σ_i w_i x_i, or that divided by n_j; a_j = f(s_j).
 
-    strength, stop (n,) and threshold are either the current ones (rows end at their degree) or the slow ones (whole
-    rows); before and output (n,) are the outputs of the cycle before and of this one.
+    strength (c,), stop (n,), threshold (n,): w, where rows end, and thresholds; either the current ones (rows end at their
+    degree) or the targets (whole rows)
+    aggregation: an `Aggregation`, sum or mean
+    before (n,): outputs of the cycle before, which sources with a delay are read in
+    output (n,): outputs of this cycle; those of the input neurons are read, all others overwritten
+    drive (n,): s, overwritten
     """
     first, code, source, delay = (
         net.table[TableRow.FIRST],
@@ -43,7 +55,7 @@ def fire_layers(net, strength, stop, threshold, aggregation, before, output, dri
     )
     power, gain, custom = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.custom
     for j in net.order:
-        s = type(output[0])(0)
+        s = output.dtype.type(0)
         for c in range(first[j], stop[j]):
             s += strength[c] * (before[source[c]] if delay[c] else output[source[c]])
         if aggregation == Aggregation.MEAN and stop[j] > first[j]:
@@ -54,11 +66,11 @@ def fire_layers(net, strength, stop, threshold, aggregation, before, output, dri
 
 @jit_entry
 def propagate(net, memory, rule, values):
-    """One cycle from outside values of shape (i,), remembered in the next row of the memory."""
+    """Run one cycle from outside values (v,), and remember it in the next row of the memory; clamped unless free."""
     rows = memory.output.shape[0]
     row = memory.cycles[0] % rows
     output = memory.output[row]
-    write_inputs(net.inputs, values, output, rule.kind != RuleKind.FREE)
+    write_inputs(net.inputs, values.reshape(-1, 1), output.reshape(-1, 1), rule.kind != RuleKind.FREE)
     strength, threshold = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD]
     before = memory.output[(row - 1) % rows]
     fire_layers(net, strength, row_ends(net.table), threshold, rule.aggregation, before, output, memory.drive[row])
@@ -66,36 +78,44 @@ def propagate(net, memory, rule, values):
 
 
 @jit_internal
-def spread_credit(net, memory, scratch, rule, rewards, hops, cycle, depth):
-    """Send rewards (o,) for `cycle` back through at most `hops` connections and `depth` cycles.
+def spread_credit(net, memory, workspace, rule, rewards, hops, cycle, depth):
+    """Send rewards for one cycle back to everyone who contributed: ρ_i += κ e_j w_i, or κ e_j / n_j in equal shares.
 
-    Afterwards credit[d, j] is the sum of all rewards neuron j got for cycle - d, and distance[d, j] the number of
-    connections to the nearest output neuron; a neuron is within reach where distance < hops.
+    The original rule sends ρ_j / n_j instead. κ is the rule's credit gain, or n_j where that is 0; divided by n_j where drives
+    are means.
+
+    rewards (o,): of the output neurons, for cycle number `cycle`
+    hops: how many connections they travel at most
+    depth: how many cycles they travel back at most, this one included; 1 ≤ depth ≤ m
+
+    Afterwards, for each number `past` < depth of cycles before that one, workspace.credit[past, j] is ρ_j, and
+    workspace.distance[past, j] the number of connections to the nearest output neuron: j is within reach where it is
+    below `hops`.
     """
     first, degree, code = net.table[TableRow.FIRST], net.table[TableRow.DEGREE], net.table[TableRow.ACTIVATION]
     source, delay, strength = net.link[LinkRow.SOURCE], net.link[LinkRow.DELAY], net.connection[ConnectionRow.STRENGTH]
     power, gain, threshold = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.neuron[NeuronRow.THRESHOLD]
-    credit, distance, output, drive = scratch.credit, scratch.distance, memory.output, memory.drive
-    real = type(strength[0])
+    credit, distance, output, drive = workspace.credit, workspace.distance, memory.output, memory.drive
+    real = strength.dtype.type
     rows, n = output.shape
     original = rule.kind == RuleKind.ORIGINAL
     uniform = original or rule.share == CreditShare.UNIFORM
-    for d in range(depth):
+    for past in range(depth):
         for j in range(n):
-            credit[d, j] = 0
-            distance[d, j] = hops
-    for k in range(net.outputs.size):
-        credit[0, net.outputs[k]] += rewards[k]
-        distance[0, net.outputs[k]] = 0
-    for d in range(depth):
-        row = (cycle - d) % rows
+            credit[past, j] = 0
+            distance[past, j] = hops
+    for o in range(net.outputs.size):
+        credit[0, net.outputs[o]] += rewards[o]
+        distance[0, net.outputs[o]] = 0
+    for past in range(depth):
+        row = (cycle - past) % rows
         for position in range(net.order.size - 1, -1, -1):
             j = net.order[position]
-            hop = distance[d, j] + 1
+            hop = distance[past, j] + 1
             if hop >= hops or degree[j] == 0:
                 continue
             connections = real(degree[j])
-            share = credit[d, j]
+            share = credit[past, j]
             if not original:
                 share *= slope(code[j], drive[row, j], output[row, j], power[j], gain[j], threshold[j], net.custom)
                 share *= connections if rule.credit_gain == 0 else real(rule.credit_gain)
@@ -103,133 +123,156 @@ def spread_credit(net, memory, scratch, rule, rewards, hops, cycle, depth):
                     share /= connections
             share = bounded(share)
             for c in range(first[j], first[j] + degree[j]):
-                back = d + delay[c]
-                if back < depth:
+                then = past + delay[c]
+                if then < depth:
                     i = source[c]
-                    credit[back, i] += share / connections if uniform else share * strength[c]
-                    distance[back, i] = min(distance[back, i], hop)
+                    credit[then, i] += share / connections if uniform else share * strength[c]
+                    distance[then, i] = min(distance[then, i], hop)
 
 
 @jit_internal
-def form_signals(net, memory, scratch, rule, hops, cycle, d):
-    """Write the signals e x of all connections in reach at cycle - d into the scratch, and e = ρ · slope to error."""
+def form_signals(net, memory, workspace, rule, hops, cycle, past):
+    """Form what credit asks of every neuron in reach in one cycle: e_j = ρ_j f'(s_j), and e_j x_i of its connections.
+
+    With drives that are means, e_j (x_i - n_j s_j) / n_j; the original rule has e_j = ρ_j.
+
+    hops: as for `spread_credit`, which comes before
+    cycle, past: the cycle is number cycle - past
+
+    Overwrites workspace.signal, error and reached for these neurons, and reached for all.
+    """
     first, degree, code = net.table[TableRow.FIRST], net.table[TableRow.DEGREE], net.table[TableRow.ACTIVATION]
     source, delay = net.link[LinkRow.SOURCE], net.link[LinkRow.DELAY]
     power, gain, threshold = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.neuron[NeuronRow.THRESHOLD]
-    output, drives, signal, reached = memory.output, memory.drive, scratch.signal, scratch.reached
+    output, drives, signal, reached = memory.output, memory.drive, workspace.signal, workspace.reached
     rows = output.shape[0]
-    row = (cycle - d) % rows
+    row = (cycle - past) % rows
     before = (row - 1) % rows
     mean_of_products = rule.aggregation == Aggregation.MEAN and rule.kind != RuleKind.ORIGINAL
     for j in net.order:
-        reached[j] = scratch.distance[d, j] < hops
+        reached[j] = workspace.distance[past, j] < hops
         if not reached[j]:
             continue
         start, stop = first[j], first[j] + degree[j]
         drive = drives[row, j]
-        e = scratch.credit[d, j]
+        e = workspace.credit[past, j]
         if rule.kind != RuleKind.ORIGINAL:
             e *= slope(code[j], drive, output[row, j], power[j], gain[j], threshold[j], net.custom)
         e = bounded(e)
-        scratch.error[j] = e
-        n = type(e)(stop - start)
+        workspace.error[j] = e
+        connections = type(e)(stop - start)
         for c in range(start, stop):
             x = output[before, source[c]] if delay[c] else output[row, source[c]]
             # The mean of products divides by n, so Σ w x is n · drive.
-            signal[c] = e * (x - n * drive) / n if mean_of_products else e * x
-        # Removed since the scratch was last used: free strengths have no floor at 0 that would hold them back.
+            signal[c] = e * (x - connections * drive) / connections if mean_of_products else e * x
+        # Removed since the workspace was last used: free strengths have no floor at 0 that would hold them back.
         for c in range(stop, first[j + 1]):
             signal[c] = 0
 
 
 @jit_entry
-def reinforce(net, memory, scratch, rule, rewards, hops, ago):
-    """Reward the output neurons (o,) for the cycle `ago` cycles before the last one; every neuron in reach learns.
+def reinforce(net, memory, workspace, rule, rewards, hops, ago):
+    """Reward the output neurons for one remembered cycle; every neuron in reach learns, see `update_all`.
 
     All credit is passed on before the first strength changes, so it is the credit of the strengths as they are.
+
+    rewards (o,): of the output neurons
+    hops: how many connections they travel at most
+    ago: for the cycle so many before the last one, < m
     """
     cycle = memory.cycles[0] - 1 - ago
     depth = min(hops, memory.output.shape[0] - 1 - ago, cycle + 1)
-    spread_credit(net, memory, scratch, rule, rewards, hops, cycle, depth)
-    for d in range(depth):
-        form_signals(net, memory, scratch, rule, hops, cycle, d)
+    spread_credit(net, memory, workspace, rule, rewards, hops, cycle, depth)
+    for past in range(depth):
+        form_signals(net, memory, workspace, rule, hops, cycle, past)
         update_all(
             net,
             rule,
-            scratch.reached,
-            scratch.signal,
-            scratch.error,
-            scratch.credit[d],
+            workspace.reached,
+            workspace.signal,
+            workspace.error,
+            workspace.credit[past],
             rule.learning_rate,
             rule.prune_fraction,
         )
 
 
 @jit_entry
-def update_traces(net, memory, scratch, rule, rewards, hops, decay):
-    """Let every tag fade by `decay` and add what a reward (o,) for the last cycle would ask of each connection now."""
+def update_traces(net, memory, workspace, rule, rewards, hops, decay):
+    """Renew the eligibility traces z of all strengths and thresholds: z ← decay · z + g, for the last cycle.
+
+    g = e x_i - mean_i(e x_i) over a neuron's connections, not centred with a reserve or free strengths; -e for the
+    threshold.
+
+    rewards (o,): ρ of the output neurons; it travels at most `hops` connections, within the last cycle
+    decay: what is left of the traces so far, in [0, 1]; discount · λ
+    """
     cycle = memory.cycles[0] - 1
-    spread_credit(net, memory, scratch, rule, rewards, hops, cycle, 1)
-    form_signals(net, memory, scratch, rule, hops, cycle, 0)
+    spread_credit(net, memory, workspace, rule, rewards, hops, cycle, 1)
+    form_signals(net, memory, workspace, rule, hops, cycle, 0)
     first, degree, code, signal = (
         net.table[TableRow.FIRST],
         net.table[TableRow.DEGREE],
         net.table[TableRow.ACTIVATION],
-        scratch.signal,
+        workspace.signal,
     )
-    tag, threshold_tag = net.connection[ConnectionRow.TRACE], net.neuron[NeuronRow.THRESHOLD_TRACE]
-    fade, least = type(tag[0])(decay), type(tag[0])(1e-15)
+    trace, threshold_trace = net.connection[ConnectionRow.TRACE], net.neuron[NeuronRow.THRESHOLD_TRACE]
+    fade, least = trace.dtype.type(decay), trace.dtype.type(1e-15)
     for j in net.order:
         start, stop = first[j], first[j] + degree[j]
         for c in range(start, stop):
             # What has all but faded becomes 0: the smallest numbers there are take a hundred times as long to multiply.
-            tag[c] = fade * tag[c] if abs(tag[c]) > least else fade - fade
-        threshold_tag[j] *= fade
-        if scratch.reached[j] and stop > start:
+            trace[c] = fade * trace[c] if abs(trace[c]) > least else fade - fade
+        threshold_trace[j] *= fade
+        if workspace.reached[j] and stop > start:
             centre = (
                 fade - fade
                 if rule.reserve or rule.kind == RuleKind.FREE
                 else total(signal[start:stop]) / type(fade)(stop - start)
             )
             for c in range(start, stop):
-                tag[c] += signal[c] - centre
+                trace[c] += signal[c] - centre
             if ActivationCode.RELU <= code[j] < ActivationCode.CUSTOM:
-                threshold_tag[j] -= scratch.error[j]
+                threshold_trace[j] -= workspace.error[j]
 
 
 @jit_entry
 def apply_td_error(net, rule, delta, bound):
-    """Move every strength and threshold by delta · tag, the step bounded over the whole network.
+    """Move every strength and threshold along its eligibility trace z: w ← w + step · delta · rate_j · z.
 
-    step = min(rate, 1 / (bound · max(|delta|, 1) · ‖tags‖₁)), the overshooting bound of Elsayed, Vasan & Mahmood, 2024.
+    step = min(learning rate, 1 / (bound · max(|delta|, 1) · ‖z‖₁)), the norm over the whole network: the overshooting bound
+    of Elsayed, Vasan & Mahmood, 2024. Then clipped, pruned and normalised as ever.
+
+    delta: the temporal-difference error, or another surprise
+    bound: > 0
     """
     table, link, connection = net.table, net.link, net.connection
-    strength, tag = connection[ConnectionRow.STRENGTH], connection[ConnectionRow.TRACE]
-    rates, threshold, threshold_tag = (
+    strength, trace = connection[ConnectionRow.STRENGTH], connection[ConnectionRow.TRACE]
+    rates, threshold, threshold_trace = (
         net.neuron[NeuronRow.RATE],
         net.neuron[NeuronRow.THRESHOLD],
         net.neuron[NeuronRow.THRESHOLD_TRACE],
     )
-    real = type(strength[0])
+    real = strength.dtype.type
     norm = 0.0
     for j in net.order:
-        norm += abs(threshold_tag[j])
+        norm += abs(threshold_trace[j])
         for c in range(table[TableRow.FIRST, j], table[TableRow.FIRST, j] + table[TableRow.DEGREE, j]):
-            norm += abs(tag[c])
+            norm += abs(trace[c])
     step = min(rule.learning_rate, 1.0 / (bound * max(abs(delta), 1.0) * max(norm, 1e-12)))
     for j in net.order:
         start = table[TableRow.FIRST, j]
         stop = start + table[TableRow.DEGREE, j]
         pace = step * delta * rates[j]
-        threshold[j] += real(pace) * threshold_tag[j]
+        threshold[j] += real(pace) * threshold_trace[j]
         if stop > start:
-            step_plainly(strength[start:stop], tag[start:stop], pace, lowest_strength(rule))
-            settle(table, link, connection, j, rule, rule.prune_fraction)
+            step_plainly(strength[start:stop], trace[start:stop], pace, lowest_strength(rule))
+            prune_and_normalise(table, link, connection, j, rule, rule.prune_fraction)
 
 
 @jit_entry
 def reset(net, memory):
-    """Forget all remembered cycles and all tags: the next cycle is the first. Strengths stay."""
+    """Forget all remembered cycles and all traces: the next cycle is the first. Strengths stay."""
     memory.cycles[0] = 0
     memory.output.fill(0)
     memory.drive.fill(0)

@@ -14,7 +14,7 @@ from .update import normalise
 
 @jit_internal
 def hidden_neurons(net):
-    """Ids of all neurons that are neither inputs nor outputs."""
+    """Ids (≤ n,) of all neurons that are neither inputs nor outputs."""
     hidden = np.empty(net.order.size, np.int64)
     count = 0
     for j in net.order:
@@ -25,21 +25,24 @@ def hidden_neurons(net):
 
 
 @jit_internal
-def listened(net):
-    """How much every neuron is listened to, (n,): the sum of its readers' strengths."""
+def readout_weights(net):
+    """How much every neuron i is read, (n,): Σ_j w_ij, the sum of its readers' strengths."""
     first, degree, source = net.table[TableRow.FIRST], net.table[TableRow.DEGREE], net.link[LinkRow.SOURCE]
-    heard = np.zeros(net.neuron.shape[1])
-    for k in net.order:
-        for c in range(first[k], first[k] + degree[k]):
-            heard[source[c]] += net.connection[ConnectionRow.STRENGTH, c]
-    return heard
+    readout_weight = np.zeros(net.neuron.shape[1])
+    for j in net.order:
+        for c in range(first[j], first[j] + degree[j]):
+            readout_weight[source[c]] += net.connection[ConnectionRow.STRENGTH, c]
+    return readout_weight
 
 
 @jit_internal
 def least_known(net, batch, hidden):
-    """Find the sequence whose last input is told apart by nobody, and what is said about it.
+    """Find the sequence whose last input is told apart by nobody, and by how much it is.
 
-    A hidden neuron knows an input by as much as it says more there than on average over the batch.
+    A hidden neuron j knows sequence b by as much as it says more there than on average: known_b = max_j (a_jb - mean_b a_jb),
+    and at least 0. Returns argmin_b known_b and min_b known_b.
+
+    hidden (≤ n,): ids
     """
     output = batch.output[-1]
     known = np.zeros(output.shape[1])
@@ -53,7 +56,7 @@ def least_known(net, batch, hidden):
 
 @jit_internal
 def can_judge(net, mature):
-    """Whether the output neurons have learned so often that whom they do not read has had its chance."""
+    """Whether an output neuron has learned `mature` times, so that whom they do not read has had its chance."""
     learned = 0
     for j in net.outputs:
         learned = max(learned, net.table[TableRow.UPDATES, j])
@@ -61,14 +64,17 @@ def can_judge(net, mature):
 
 
 @jit_internal
-def free_place(net, hidden, heard, mature):
-    """Return a free hidden neuron, or one that nobody reads and that becomes free for it; else -1."""
+def free_place(net, hidden, readout_weight, mature):
+    """Return a free hidden neuron, or one that nobody reads and that becomes free for it; else -1.
+
+    hidden (≤ n,): ids; readout_weight (n,): see `readout_weights`; mature: see `can_judge`.
+    """
     table = net.table
     found, judged = -1, can_judge(net, mature)
     for j in hidden:
         if (
             net.neuron[NeuronRow.GAIN, j] > 0
-            and heard[j] == 0
+            and readout_weight[j] == 0
             and table[TableRow.FIRST, j + 1] > table[TableRow.FIRST, j]
         ):
             if table[TableRow.DEGREE, j] == 0:
@@ -92,19 +98,22 @@ def release_unread(net, mature):
     """Free all hidden neurons that nobody reads, once the outputs have learned `mature` times."""
     if not can_judge(net, mature):
         return
-    heard = listened(net)
+    readout_weight = readout_weights(net)
     for j in net.outputs:
-        heard[j] = 1
+        readout_weight[j] = 1
     for j in net.order:
-        if heard[j] == 0 and net.table[TableRow.DEGREE, j] > 0:
+        if readout_weight[j] == 0 and net.table[TableRow.DEGREE, j] > 0:
             release(net, j)
 
 
 @jit_internal
-def settle_in(net, batch, neuron, place, room):
-    """Connect a free neuron to the sources that are higher than usual at one input, in proportion; returns how many.
+def init_from_example(net, batch, neuron, place, room):
+    """Connect a free neuron to the sources that are higher than usual in one sequence's last cycle; returns how many.
 
-    Its threshold lies halfway between what it sums there and what it sums on average.
+    With d_i = x_i there - mean_b x_i: w_i = d_i / Σ d over the sources with d_i ≥ max d / 2 > 0, and the threshold lies halfway
+    between the drive there and the drive on average.
+
+    neuron: its id; place: the position b of the sequence; room: how many connections there may be at most.
     """
     table, link, connection, own = net.table, net.link, net.connection, net.neuron
     start, stop = table[TableRow.FIRST, neuron], table[TableRow.FIRST, neuron + 1]
@@ -144,16 +153,19 @@ def settle_in(net, batch, neuron, place, room):
 
 
 @jit_internal
-def introduce(net, neuron, rule, room):
-    """Let all who may and have connections read a neuron, at strengths near 0."""
+def connect_readers(net, neuron, rule, room):
+    """Let all who may and have connections read a neuron, at the rule's growth strength / number of allowed sources.
+
+    neuron: its id; room: how many connections may form at most.
+    """
     table, link, connection = net.table, net.link, net.connection
-    for k in net.order:
+    for j in net.order:
         start, free, stop = (
-            table[TableRow.FIRST, k],
-            table[TableRow.FIRST, k] + table[TableRow.DEGREE, k],
-            table[TableRow.FIRST, k + 1],
+            table[TableRow.FIRST, j],
+            table[TableRow.FIRST, j] + table[TableRow.DEGREE, j],
+            table[TableRow.FIRST, j + 1],
         )
-        if k == neuron or free == start:
+        if j == neuron or free == start:
             continue
         for c in range(free, stop):
             if link[LinkRow.SOURCE, c] != neuron:
@@ -162,7 +174,7 @@ def introduce(net, neuron, rule, room):
                 connection[ConnectionRow.TARGET_STRENGTH, c] = 0
                 normalise(connection[ConnectionRow.TARGET_STRENGTH, start:stop], rule.reserve)
             if room > 0:
-                connect(table, link, connection, k, c, rule.growth_strength / (stop - start))
+                connect(table, link, connection, j, c, rule.growth_strength / (stop - start))
                 normalise(connection[ConnectionRow.STRENGTH, start : free + 1], rule.reserve)
                 room -= 1
 
@@ -183,11 +195,11 @@ def recruit(net, batch, rule):
     readers = net.outputs.size
     if room <= readers:
         return -1
-    neuron = free_place(net, hidden, listened(net), rule.mature)
+    neuron = free_place(net, hidden, readout_weights(net), rule.mature)
     if neuron < 0:
         return -1
-    room -= settle_in(net, batch, neuron, place, room - readers)
+    room -= init_from_example(net, batch, neuron, place, room - readers)
     if table[TableRow.DEGREE, neuron] == 0:
         return -1
-    introduce(net, neuron, rule, room)
+    connect_readers(net, neuron, rule, room)
     return neuron

@@ -11,12 +11,12 @@ from .rng import random_integer, random_uniform
 
 
 @jit_internal
-def swap_slots(link, connection, a, b):
-    """Exchange two allowed connections of one row, with everything they remember."""
+def swap_slots(link, connection, one, other):
+    """Exchange two allowed connections of one row (their slots), with everything they remember."""
     for k in range(link.shape[0]):
-        link[k, a], link[k, b] = link[k, b], link[k, a]
+        link[k, one], link[k, other] = link[k, other], link[k, one]
     for k in range(connection.shape[0]):
-        connection[k, a], connection[k, b] = connection[k, b], connection[k, a]
+        connection[k, one], connection[k, other] = connection[k, other], connection[k, one]
 
 
 @jit_internal
@@ -33,15 +33,15 @@ def disconnect(table, link, connection, neuron, slot):
 @jit_internal
 def connect(table, link, connection, neuron, slot, strength):
     """Form the allowed connection in `slot` with the given strength > 0; the caller normalises the row."""
-    target = table[TableRow.FIRST, neuron] + table[TableRow.DEGREE, neuron]
-    swap_slots(link, connection, slot, target)
+    place = table[TableRow.FIRST, neuron] + table[TableRow.DEGREE, neuron]
+    swap_slots(link, connection, slot, place)
     table[TableRow.DEGREE, neuron] += 1
-    connection[ConnectionRow.STRENGTH, target] = strength
+    connection[ConnectionRow.STRENGTH, place] = strength
 
 
 @jit_internal
 def room_for_connections(table, rule):
-    """How many more connections there may be."""
+    """How many more connections there may be: the rule's number less Σ_j n_j."""
     room = rule.max_connections
     for j in range(table.shape[1] - 1):
         room -= table[TableRow.DEGREE, j]
@@ -50,11 +50,14 @@ def room_for_connections(table, rule):
 
 @jit_internal
 def grow_at_random(table, link, connection, gain, neuron, probability, strength, room, random):
-    """Bring at most `room` missing connections back with a probability, at strengths drawn from 0 to `strength`.
+    """Bring missing connections of one neuron back, each with a probability, at strengths drawn from 0 to `strength`.
 
-    A gain of 0 marks the dead: nothing grows to or from them.
+    gain (n,): a gain of 0 marks the dead, to and from whom nothing grows
+    neuron: the id
+    room: how many may form at most
+    random (4,): state of the random number generator
     """
-    real = type(connection[0, 0])
+    real = connection.dtype.type
     if gain[neuron] == 0 or probability <= 0:
         return
     # Draws how many are passed over, so that it takes random numbers only for those that form. Slots move to the front as
@@ -74,10 +77,12 @@ def grow_at_random(table, link, connection, gain, neuron, probability, strength,
 
 @jit_internal
 def prune(table, link, connection, neuron, floor, weak, mature, keep):
-    """Remove the connections of strength <= floor, and those <= weak that are not getting stronger.
+    """Remove the connections of one neuron with w <= floor, and those with w <= weak that are not getting stronger.
 
-    Weak ones to hidden neurons stay until these have learned `mature` times. Where `keep`, the strongest ones stay whatever
-    their strength.
+    neuron: its id; it has a connection
+    floor, weak: strengths
+    mature: weak connections to hidden neurons stay until these have learned so often
+    keep: whether the strongest ones stay whatever their strength
     """
     start = table[TableRow.FIRST, neuron]
     strength = connection[ConnectionRow.STRENGTH]
@@ -102,25 +107,28 @@ def prune(table, link, connection, neuron, floor, weak, mature, keep):
 
 
 @jit_internal
-def grow_by_signal(net, batch, scratch, rule):
-    """Connect missing sources that a batch asks more of than of the average connection, at a strength near 0.
+def grow_by_signal(net, batch, workspace, rule):
+    """Form missing connections whose gradient in the batch, Σ_t Σ_b e_j x_i, exceeds the mean one of the neuron.
 
-    After `backward` and before the update. A neuron looks at as many missing connections, drawn at random, as the rule's
-    growth probability makes of those it misses or of those it has, whichever are fewer: thousands of allowed sources cost
-    no more than a share of what the connections cost already.
-    Nothing grows from the dead (gain 0) or the free (no connections), nor beyond the rule's number of connections.
+    After `backward`, which leaves e in workspace.credit, and before the update; the signals of new ones are written. They
+    form at the rule's growth strength / number of allowed sources.
+
+    A neuron looks at as many missing connections, drawn at random, as the rule's growth probability makes of those it misses
+    or of those it has, whichever are fewer: thousands of allowed sources cost no more than a share of what the connections
+    cost already. Nothing grows from the dead (gain 0) or the free (no connections), nor beyond the rule's number of
+    connections.
     """
     table, link, connection, gain = net.table, net.link, net.connection, net.neuron[NeuronRow.GAIN]
     room = room_for_connections(table, rule)
-    output, credit, signal = batch.output, scratch.credit, scratch.signal
-    real = type(connection[0, 0])
+    output, credit, signal = batch.output, workspace.credit, workspace.signal
+    real = connection.dtype.type
     for j in net.order:
         start, free, stop = (
             table[TableRow.FIRST, j],
             table[TableRow.FIRST, j] + table[TableRow.DEGREE, j],
             table[TableRow.FIRST, j + 1],
         )
-        if not (start < free < stop and scratch.reached[j]):
+        if not (start < free < stop and workspace.reached[j]):
             continue
         looks = np.int64(min(stop - free, free - start) * rule.growth_probability + random_uniform(net.random))
         if looks == 0:

@@ -1,4 +1,4 @@
-"""How neurons learn: step, clip, prune and normalise their strengths; and how connections come and go.
+"""How neurons learn: step, clip, prune and normalise their strengths; and how targets follow them.
 
 Functions called once per neuron take rows and numbers, not the whole network: handing over a tuple of arrays costs more
 than a row of arithmetic.
@@ -16,11 +16,11 @@ from .structure import grow_at_random, prune, room_for_connections
 
 @jit_inline
 def normalise(strength, reserve):
-    """Divide a row of strengths by its sum; with a reserve only where the sum is above 1."""
-    real = type(strength[0])
+    """Divide a row of strengths (any length) by its sum, w ← w / Σ w; with a reserve only where the sum is above 1."""
+    real = strength.dtype.type
     whole = total(strength)
     if whole <= 0:
-        # One step took everything: it says nothing about who is better, so the survivors start afresh as equals.
+        # The step set all strengths to 0. That says nothing about which is better: the remaining ones become equal.
         for c in range(strength.size):
             strength[c] = real(1) / real(strength.size)
     elif not (reserve and whole <= 1):
@@ -30,10 +30,11 @@ def normalise(strength, reserve):
 
 
 @jit_inline
-def settle(table, link, connection, neuron, rule, prune_fraction):
-    """After a step of one neuron: prune what has become too weak, and normalise what is left.
+def prune_and_normalise(table, link, connection, neuron, rule, prune_fraction):
+    """After a step of one neuron: prune what has become too weak, and normalise what is left; nothing of free strengths.
 
-    prune_fraction replaces the rule's.
+    Weak is at most the rule's floor; of a neuron that has learned often enough also, where it is not getting stronger, at
+    most prune_fraction / number of allowed sources, and at most MOST_WEAK.
     """
     if rule.kind == RuleKind.FREE:
         return
@@ -41,7 +42,7 @@ def settle(table, link, connection, neuron, rule, prune_fraction):
     stop = start + table[TableRow.DEGREE, neuron]
     if stop > start:
         original = rule.kind == RuleKind.ORIGINAL
-        floor = type(connection[0, 0])(rule.prune_floor)
+        floor = connection.dtype.type(rule.prune_floor)
         weak = type(floor)(0)
         if not original and table[TableRow.UPDATES, neuron] >= rule.mature:
             weak = type(floor)(min(prune_fraction / (table[TableRow.FIRST, neuron + 1] - start), MOST_WEAK))
@@ -60,72 +61,91 @@ def lowest_strength(rule):
 
 @jit_inline
 def step_plainly(strength, signal, pace, lowest):
-    """Move strengths by pace · signal, clipped at the lowest; a strength that low is no connection and stays."""
-    low = type(strength[0])(lowest)
-    p = type(low)(pace)
+    """Move a row of strengths along its signals: w ← max(w + pace · g, lowest).
+
+    strength, signal: rows of one length, of which strength is overwritten; a strength at the lowest is no connection and
+    stays
+    pace, lowest: numbers
+    """
+    low = strength.dtype.type(lowest)
+    rate = type(low)(pace)
     for c in range(strength.size):
-        moved = max(strength[c] + p * signal[c], low)
+        moved = max(strength[c] + rate * signal[c], low)
         strength[c] = moved if strength[c] > low else low
 
 
 @jit_inline
 def step_by_moments(strength, mean, square, signal, decay1, decay2, pace, correction, lowest):
-    """Move strengths by Adam's steps (Kingma & Ba, 2015) along their signals, clipped at the lowest.
+    """Move a row of strengths along its signals by Adam's steps (Kingma & Ba, 2015).
 
-    A strength that low is no connection: it and what it remembers stay.
+    mean ← d₁ mean + (1 - d₁) g, square ← d₂ square + (1 - d₂) g², w ← max(w + pace · mean / (√(square · correction) + ε),
+    lowest), with ε = 1e-8.
+
+    strength, mean, square, signal: rows of one length, of which all but signal are overwritten; where the strength is at the
+    lowest there is no connection, and nothing changes
+    decay1, decay2: d₁, d₂
+    pace: the learning rate, divided by 1 - d₁ to the power of the number of updates
+    correction: 1 / (1 - d₂ to the same power)
     """
-    real = type(strength[0])
+    real = strength.dtype.type
     d1, d2, one, low = real(decay1), real(decay2), real(1), real(lowest)
-    p, k, epsilon = real(pace), real(correction), real(1e-8)
+    rate, unbias, epsilon = real(pace), real(correction), real(1e-8)
     for c in range(strength.size):
         g = signal[c]
-        m = d1 * mean[c] + (one - d1) * g
-        v = d2 * square[c] + (one - d2) * g * g
-        moved = max(strength[c] + p * m / (sqrt(v * k) + epsilon), low)
+        new_mean = d1 * mean[c] + (one - d1) * g
+        new_square = d2 * square[c] + (one - d2) * g * g
+        moved = max(strength[c] + rate * new_mean / (sqrt(new_square * unbias) + epsilon), low)
         connected = strength[c] > low
-        mean[c] = m if connected else mean[c]
-        square[c] = v if connected else square[c]
+        mean[c] = new_mean if connected else mean[c]
+        square[c] = new_square if connected else square[c]
         strength[c] = moved if connected else low
 
 
 @jit_inline
 def step_together(table, neuron, connection, signal, error, begin, end, rule, pace, correction):
-    """Let the neurons begin to end, whose rows lie side by side, take one step along their centred signals."""
-    a, b = table[TableRow.FIRST, begin], table[TableRow.FIRST, end]
-    strength, asked = connection[ConnectionRow.STRENGTH, a:b], signal[a:b]
+    """Let the neurons begin to end, whose rows lie side by side, take one step: strengths along g, thresholds against e.
+
+    signal (c,): g; error (n,): e
+    pace, correction: as in `step_by_moments`; of plain steps, pace is the learning rate
+    """
+    start, stop = table[TableRow.FIRST, begin], table[TableRow.FIRST, end]
+    strength, asked = connection[ConnectionRow.STRENGTH, start:stop], signal[start:stop]
     threshold = neuron[NeuronRow.THRESHOLD]
     real = type(pace)
     if rule.kind == RuleKind.ORIGINAL or rule.step == StepRule.SGD:
         step_plainly(strength, asked, pace, lowest_strength(rule))
         if rule.kind != RuleKind.ORIGINAL:
-            connection[ConnectionRow.MEAN_SIGNAL, a:b] = asked
+            connection[ConnectionRow.MEAN_SIGNAL, start:stop] = asked
             for j in range(begin, end):
                 if ActivationCode.RELU <= table[TableRow.ACTIVATION, j] < ActivationCode.CUSTOM:
                     threshold[j] -= pace * error[j]
         return
     mean, square = neuron[NeuronRow.THRESHOLD_MEAN], neuron[NeuronRow.THRESHOLD_SQUARE]
-    d1, d2, one, k = real(rule.decay1), real(rule.decay2), real(1), real(correction)
-    past, scale = connection[ConnectionRow.MEAN_SIGNAL, a:b], connection[ConnectionRow.SQUARE_SIGNAL, a:b]
+    d1, d2, one, unbias = real(rule.decay1), real(rule.decay2), real(1), real(correction)
+    past, scale = connection[ConnectionRow.MEAN_SIGNAL, start:stop], connection[ConnectionRow.SQUARE_SIGNAL, start:stop]
     step_by_moments(strength, past, scale, asked, d1, d2, pace, correction, lowest_strength(rule))
     for j in range(begin, end):
         if ActivationCode.RELU <= table[TableRow.ACTIVATION, j] < ActivationCode.CUSTOM:
             mean[j] = d1 * mean[j] + (one - d1) * error[j]
             square[j] = d2 * square[j] + (one - d2) * error[j] * error[j]
-            threshold[j] -= pace * mean[j] / (sqrt(square[j] * k) + real(1e-8))
+            threshold[j] -= pace * mean[j] / (sqrt(square[j] * unbias) + real(1e-8))
 
 
 @jit_internal
 def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_fraction):
-    """Let every neuron j with reached[j] learn once.
+    """Let every neuron j with reached[j] learn once: w ← max(w + step(g), 0), pruned, divided by Σ w; threshold -= step(e).
 
-    signal (c,) holds Σ e x for each connection and 0 where there is none, error (n,) holds Σ e and reward (n,) Σ ρ, sums
-    over whatever is learned from at once (design: e = ρ · slope). learning_rate and prune_fraction replace the rule's.
-    Centres the signals and clears `reached`.
+    g_i = e x_i - mean_i(e x_i), not centred with a reserve, free strengths or the original rule.
+
+    reached (n,): who learns; cleared
+    signal (c,): Σ e x of each connection, 0 where there is none; centred in place
+    error (n,), reward (n,): Σ e and Σ ρ, sums over whatever is learned from at once
+    learning_rate, prune_fraction: instead of the rule's
     """
     table, neuron, link, connection = net.table, net.neuron, net.link, net.connection
     strength = connection[ConnectionRow.STRENGTH]
     original = rule.kind == RuleKind.ORIGINAL
-    real = type(strength[0])
+    real = strength.dtype.type
     n = reached.size
     # Neurons whose rows lie side by side and that learn at one pace step together: loops over single rows are short.
     begin, count, rate, correction = 0, 0, real(0), 1.0
@@ -160,7 +180,7 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_f
             continue
         reached[j] = 0
         if table[TableRow.DEGREE, j] > 0 or original:
-            settle(table, link, connection, j, rule, prune_fraction)
+            prune_and_normalise(table, link, connection, j, rule, prune_fraction)
             if rule.growth == Growth.RANDOM and reward[j] < 0:
                 probability, most, before = rule.growth_probability, rule.growth_strength, table[TableRow.DEGREE, j]
                 grow_at_random(table, link, connection, neuron[NeuronRow.GAIN], j, probability, most, room, net.random)
@@ -171,17 +191,17 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_f
 
 
 @jit_internal
-def update_target(net, pace):
-    """Move the slow strengths and thresholds towards the current ones by a fraction `pace`."""
-    follow(net.connection[ConnectionRow.TARGET_STRENGTH], net.connection[ConnectionRow.STRENGTH], pace)
-    follow(net.neuron[NeuronRow.TARGET_THRESHOLD], net.neuron[NeuronRow.THRESHOLD], pace)
+def update_target(net, tau):
+    """Move target strengths and thresholds towards the current ones: target ← target + tau (current - target)."""
+    follow(net.connection[ConnectionRow.TARGET_STRENGTH], net.connection[ConnectionRow.STRENGTH], tau)
+    follow(net.neuron[NeuronRow.TARGET_THRESHOLD], net.neuron[NeuronRow.THRESHOLD], tau)
 
 
 @jit_internal
-def follow(slow, current, pace):
-    """Move `slow` towards `current` by a fraction `pace`; what has all but faded to 0 becomes 0."""
-    real = type(slow[0])
-    p, least, zero = real(pace), real(1e-9), real(0)
-    for c in range(slow.size):
-        x = slow[c] + p * (current[c] - slow[c])
-        slow[c] = x if abs(x) > least else zero
+def follow(target, current, tau):
+    """Move one row towards another: target ← target + tau (current - target); what has all but faded to 0 becomes 0."""
+    real = target.dtype.type
+    rate, least, zero = real(tau), real(1e-9), real(0)
+    for k in range(target.size):
+        x = target[k] + rate * (current[k] - target[k])
+        target[k] = x if abs(x) > least else zero

@@ -1,27 +1,25 @@
-"""The message engine: wakes the neurons of `dynlive_rl.reference`, and passes them what comes from outside."""
+"""The message engine: wakes the neurons, and passes them what comes from outside."""
 
 import asyncio
 import weakref
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..activations import activation
 from ..checks import ALL_HOPS, hops_limit, numbers, remembered_cycle
+from ..network import Network
 from .neuron import OUTSIDE, Activity, Answer, InputNeuron, Neuron
-
-if TYPE_CHECKING:
-    from ..network import Network
 
 
 class MessageNetwork:
     """The neurons of a network as asyncio tasks that send each other messages; its methods are those of `Network`.
 
-    Hundreds of times slower than the kernels: for reading, teaching and checking. Comes from `NetworkBuilder.build` or
-    `Network.load` with engine="messages", and computes in float64 whatever the dtype it was built with.
+    Hundreds of times slower than the kernels: for reading, teaching and checking. Computes in float64 whatever the dtype of
+    the network it is made from.
 
     Parameters
     ----------
@@ -35,7 +33,7 @@ class MessageNetwork:
         If the rule grows connections at random, which neurons without a common random number generator cannot repeat.
     """
 
-    def __init__(self, net: "Network") -> None:
+    def __init__(self, net: Network) -> None:
         if net.rule.growth == "random" and net.rule.growth_probability > 0:
             raise ValueError("the message engine grows no connections: set growth='none' or growth_probability=0")
         self.rule, self.layers, self.output_ids = net.rule, net.layers, net.output_ids
@@ -111,7 +109,7 @@ class MessageNetwork:
         """Threshold of a relu or sigmoid neuron, 0 for the others."""
         return self._neuron(neuron).threshold
 
-    def write_to(self, net: "Network") -> None:
+    def write_to(self, net: Network) -> None:
         """Give the network these neurons came from the strengths and thresholds they have now."""
         arrays = net.arrays
         for j, neuron in self._neurons.items():

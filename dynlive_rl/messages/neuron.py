@@ -18,13 +18,11 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from math import exp, sqrt
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..activations import Activation
-from ..kernels.layout import MOST_WEAK, NeuronRow
-
-if TYPE_CHECKING:
-    from ..network import Network
+from ..kernels.layout import MOST_WEAK
+from ..network import Network
 
 OUTSIDE = -1  # the sender of inputs and rewards
 BIAS = -1  # the threshold's place among the moments
@@ -72,14 +70,14 @@ class InputNeuron:
 
     async def hear(self, kind: type, senders: Iterable[int]) -> list[Any]:
         """Wait for the next message of a kind from every sender; what else arrives meanwhile stays in the inbox."""
-        heard = []
+        received = []
         for sender in senders:
             queue = self.inbox[kind, sender]
             while not queue:
                 self.news.clear()
                 await self.news.wait()
-            heard.append(queue.popleft())
-        return heard
+            received.append(queue.popleft())
+        return received
 
     def send_up(self, value: float) -> None:
         """Tell everyone on the axon."""
@@ -101,19 +99,22 @@ class InputNeuron:
 class Neuron(InputNeuron):
     """A neuron that learns."""
 
-    def __init__(self, net: "Network", number: int, function: Activation) -> None:
+    def __init__(self, net: Network, number: int, function: Activation) -> None:
         arrays = net.arrays
         row = slice(int(arrays.first[number]), int(arrays.first[number] + arrays.degree[number]))
         connected = arrays.source[row].tolist()
         self.function, self.rule, self.is_output = function, net.rule, number in net.output_ids
-        numbers = arrays.neuron[[NeuronRow.POWER, NeuronRow.GAIN, NeuronRow.RATE, NeuronRow.THRESHOLD], number]
-        self.power, self.gain, self.rate, self.threshold = map(float, numbers)
+        numbers = (arrays.power, arrays.gain, arrays.rate, arrays.threshold)
+        self.power, self.gain, self.rate, self.threshold = (float(row[number]) for row in numbers)
         self.strengths: dict[int, float] = dict(zip(connected, arrays.strength[row].tolist(), strict=True))
         self.sources: dict[int, InputNeuron] = {}  # all allowed ones; strengths has the connected ones only
         self.recurrent: set[int] = set()  # sources that are read in the cycle before
         self.memory: deque[Cycle] = deque(maxlen=net.memory.output.shape[0] - 1)
-        self.moments: dict[int, list[float]] = dict(zip(connected, arrays.moments[:, row].T.tolist(), strict=True))
-        self.moments[BIAS] = arrays.neuron[[NeuronRow.THRESHOLD_MEAN, NeuronRow.THRESHOLD_SQUARE], number].tolist()
+        means, squares = arrays.mean_signal[row].tolist(), arrays.square_signal[row].tolist()
+        self.moments: dict[int, list[float]] = {
+            i: [mean, square] for i, mean, square in zip(connected, means, squares, strict=True)
+        }
+        self.moments[BIAS] = [float(arrays.threshold_mean[number]), float(arrays.threshold_square[number])]
         self.updates = int(arrays.updates[number])
         super().__init__(number)
 
@@ -214,9 +215,9 @@ class Neuron(InputNeuron):
         if self.function.has_threshold and not original:
             self.threshold -= self.step(BIAS, error)
         if not free:
-            self.settle()
+            self.prune_and_normalise()
 
-    def settle(self) -> None:
+    def prune_and_normalise(self) -> None:
         """Clip and prune what has become too weak, and divide the strengths by their sum."""
         w, rule, original = self.strengths, self.rule, self.rule.kind == "original"
         for i in w:

@@ -243,7 +243,7 @@ def start_task(progress, episode_return, age):
     progress.task_changes += 1
     restart_clocks(progress, age)
     progress.task_episodes = 1
-    progress.min_return = progress.max_return = episode_return
+    progress.min_return = progress.max_return = progress.best_mean_return = episode_return
     progress.mastery = Mastery.NEVER
     progress.failures = 0
     progress.failure_rate = 0.0

@@ -45,11 +45,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         make_folder(options.out)
     net = problems.build(problem, options.constraint, options.seed, live=options.engine == "messages")
     start = time.perf_counter()
-    epochs = (
-        _learn_by_messages(net, problem, options.seed)
-        if options.engine == "messages"
-        else _fit(net, problem, options.seed)
-    )
+    epochs = (_learn_by_messages if options.engine == "messages" else _fit)(net, problem, options.seed)
     seconds = time.perf_counter() - start
     accuracy = problems.accuracy(net, problem.X_test, problem.y_test)
     if not options.json:

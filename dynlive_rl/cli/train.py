@@ -103,10 +103,8 @@ class _Table:
 
 
 def _record(agent: "DynLiveAgent", steps: int) -> "LearningRecord":
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ValueError("pictures need matplotlib: pip install 'dynlive-rl[viz]'") from None
     from dynlive_rl.agents.pictures import LearningRecord
+    from dynlive_rl.drawing import require_pyplot
 
+    require_pyplot()  # says what is missing before the training
     return LearningRecord(agent, steps)

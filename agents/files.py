@@ -33,6 +33,7 @@ class SavedAgent(NamedTuple):
     seed: int | None
     environments: int
     num_timesteps: int
+    env: dict[str, Any] | None  # see `environments.describe`
     state: dict[str, NDArray[Any]]
 
 
@@ -69,5 +70,6 @@ def read_agent(path: str | PathLike[str]) -> SavedAgent:
             seed=header["seed"],
             environments=header["environments"],
             num_timesteps=header["num_timesteps"],
+            env=header["env"],
             state=arrays,
         )

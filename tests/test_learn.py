@@ -163,7 +163,7 @@ def test_the_same_seed_is_the_same_agent_in_a_new_process_too():
     )
     assert done.stdout.strip() == here["digest"]
     other = cart(6).learn(600).get_state()
-    assert not np.array_equal(again["actor.connection"], other["actor.connection"])
+    assert not np.array_equal(again["actor.strength"], other["actor.strength"])
 
 
 @pytest.mark.parametrize("mode", MODES)

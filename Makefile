@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow lint bench clean
+LOWEST_PYTHON ?= python3.11
+
+.PHONY: demo test test-slow test-lowest test-boundscheck lint bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/python scripts/demo.py --out demo
@@ -13,6 +15,15 @@ test: .venv/dev.stamp
 
 test-slow: .venv/dev.stamp
 	$(BIN)/python -m pytest -m slow
+
+# With the lowest versions that pyproject.toml declares, and without what only extras other than viz bring. Compiled code
+# of another Numba, and that which checks bounds, is kept apart from the usual.
+test-lowest: .venv-lowest/stamp
+	NUMBA_CACHE_DIR=$(CURDIR)/build/lowest .venv-lowest/bin/python -m pytest -m "not slow"
+
+# Kernels that read or write outside of an array raise IndexError.
+test-boundscheck: .venv/dev.stamp
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/boundscheck $(BIN)/python -m pytest -m "not slow"
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -25,7 +36,7 @@ bench: .venv/demo.stamp
 	$(BIN)/python scripts/benchmark.py --quick
 
 clean:
-	rm -rf .venv build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-lowest build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -38,3 +49,8 @@ clean:
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e ".[dev]"
 	touch $@ .venv/demo.stamp
+
+.venv-lowest/stamp: pyproject.toml constraints-lowest.txt
+	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[viz,test]"
+	touch $@

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from os import PathLike
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Any, NamedTuple, Self
 
 import gymnasium as gym
 import numpy as np
@@ -15,17 +15,17 @@ from dynlive_rl.checks import natural, positive
 from dynlive_rl.network import Network
 
 from . import evaluation
+from .checks import whole_steps
 from .config import AgentConfig
 from .environments import Environment, check_spaces, make, spaces_of
 from .evaluation import Evaluation
-from .files import CONFIGS, read_agent, write_agent
+from .files import read_agent, write_agent
 from .interaction import Interaction
 from .live_config import LiveConfig
+from .modes import Mode, config_of
 from .training import Episode, TrainingLoop
 
 logger = logging.getLogger(__name__)
-
-Mode = Literal["rehearsal", "live"]
 
 
 class Report(NamedTuple):
@@ -118,7 +118,7 @@ class DynLiveAgent:
             raise ValueError("give an env, or both observation_space and action_space")
         self.observation_space, self.action_space = observation_space, action_space
         self.mode: Mode = mode
-        self.config = _config(mode, config)
+        self.config = config_of(mode, config)
         self.seed = None if seed is None else natural("seed", seed)
         self._interact(environments)
 
@@ -171,7 +171,7 @@ class DynLiveAgent:
         """
         if self._loop is None:
             raise ValueError("this agent has no environment to learn in: pass env=, or call act and observe yourself")
-        steps = _whole_steps(total_timesteps)
+        steps = whole_steps(total_timesteps)
         if log_interval is not None:
             log_interval = positive("log_interval", log_interval)
         if reset_num_timesteps:
@@ -186,9 +186,7 @@ class DynLiveAgent:
                     if log_interval and self.episodes % log_interval < len(finished):
                         summary = self._summary(finished)
                         logger.info("step %d, %d episodes: %s", self.num_timesteps, self.episodes, summary)
-                    if callback is None:
-                        continue
-                    answer = callback(Report(self, new_steps, finished))
+                    answer = None if callback is None else callback(Report(self, new_steps, finished))
                     if isinstance(answer, (bool, np.bool_)) and not answer:
                         break
                 if not bar.disable:
@@ -247,11 +245,7 @@ class DynLiveAgent:
     # -- using what was learned --------------------------------------------------------------------------------------
 
     def predict(
-        self,
-        observation: Any,
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = False,
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[Any, Any]:
         """Return the learned policy's action for an observation, or actions for a batch of them; learns nothing.
 
@@ -403,18 +397,3 @@ class DynLiveAgent:
         agent.set_state(saved.state)
         agent.num_timesteps = saved.num_timesteps
         return agent
-
-
-def _config(mode: str, config: AgentConfig | LiveConfig | None) -> AgentConfig | LiveConfig:
-    """Return the configuration of a mode, the given or the default one."""
-    if mode not in CONFIGS:
-        raise ValueError(f"mode must be one of {', '.join(map(repr, get_args(Mode)))}, not {mode!r}")
-    if config is not None and not isinstance(config, CONFIGS[mode]):
-        raise TypeError(f"mode {mode!r} takes a {CONFIGS[mode].__name__} as config, not {type(config).__name__}")
-    return config or CONFIGS[mode]()
-
-
-def _whole_steps(total_timesteps: float) -> int:
-    """Return a number of steps; 1e6 is a whole number too: people write it."""
-    is_whole = isinstance(total_timesteps, float) and total_timesteps.is_integer()
-    return natural("total_timesteps", int(total_timesteps) if is_whole else total_timesteps)

@@ -13,12 +13,11 @@ from .config import AgentConfig
 from .environments import describe
 from .format2 import from_format_2
 from .live_config import LiveConfig
+from .modes import CONFIGS, Mode
 from .spaces import space_from_json, space_to_json
 
 if TYPE_CHECKING:
-    from .agent import DynLiveAgent, Mode
-
-CONFIGS: dict[str, type[AgentConfig] | type[LiveConfig]] = {"rehearsal": AgentConfig, "live": LiveConfig}
+    from .agent import DynLiveAgent
 
 UPGRADES = {2: from_format_2}
 
@@ -28,11 +27,12 @@ class SavedAgent(NamedTuple):
 
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
-    mode: "Mode"
+    mode: Mode
     config: AgentConfig | LiveConfig
     seed: int | None
     environments: int
     num_timesteps: int
+    env: dict[str, Any] | None  # see `environments.describe`
     state: dict[str, NDArray[Any]]
 
 
@@ -69,5 +69,6 @@ def read_agent(path: str | PathLike[str]) -> SavedAgent:
             seed=header["seed"],
             environments=header["environments"],
             num_timesteps=header["num_timesteps"],
+            env=header["env"],
             state=arrays,
         )

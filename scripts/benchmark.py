@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network
-from dynlive_rl.agents.agent import Mode
+from dynlive_rl.agents.modes import Mode
 
 
 def median_us(work: Callable[[], int], repeats: int) -> float:

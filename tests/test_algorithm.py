@@ -8,13 +8,13 @@ from pkgutil import resolve_name
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
-from numba import njit
 from numpy.testing import assert_allclose
 
+from calls import call_retrace
 from dynlive_rl import DynLiveAgent, LearningRule, NetworkBuilder
 from dynlive_rl.agents import AgentConfig, LiveConfig
-from dynlive_rl.agents.kernels import progress, retrace
 from dynlive_rl.agents.kernels.experience import Experience, RowKind
+from dynlive_rl.agents.kernels.progress import new_progress
 
 TEXT = (Path(__file__).parents[1] / "docs" / "algorithm.md").read_text(encoding="utf-8")
 REHEARSAL, LIVE = TEXT.split("## 13. Live mode")
@@ -106,14 +106,6 @@ def test_one_neuron_learns_as_written(step, reserve):
 # -- section 9: a Retrace target -------------------------------------------------------------------------------------
 
 
-@njit
-def call_retrace(experience, offsets, where, width, values, policy, gamma, settings, out, tracked):
-    target, advantage, chosen, sampled = out
-    return retrace.retrace(
-        experience, offsets, where, width, values, policy, gamma, settings, target, advantage, chosen, sampled, tracked
-    )
-
-
 def test_retrace_targets_and_advantages_are_as_written():
     """Four steps of two components, of two and three options; after the second one the episode is truncated."""
     rng = np.random.default_rng(2)
@@ -134,8 +126,7 @@ def test_retrace_targets_and_advantages_are_as_written():
     out = np.zeros(6, np.float32), np.zeros((5, 6), np.float32), np.zeros((2, 6), np.int64), np.zeros(6, np.int64)
     offsets, where = np.array([0, 2, 5]), np.array([[0], [0]])
     gamma, lambda_, omega = 0.9, 0.95, 2.0
-    tracked = np.zeros(progress.TRACKED)
-    call_retrace(experience, offsets, where, 6, q, policy, gamma, config.settings(), out, tracked)
+    call_retrace(experience, offsets, where, 6, q, policy, gamma, config.settings(), out, new_progress())
 
     options = taken + offsets[:2]  # k_d among all options
     b, r = experience.probability[0], experience.reward[0]

@@ -3,50 +3,23 @@
 from itertools import pairwise
 from math import sqrt
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.wrappers import TransformReward
-from numba import njit
 from numpy.testing import assert_allclose
 
-from dynlive_rl import DynLiveAgent
+from calls import call_credit_policy, call_credit_values, call_read_values, call_retrace
 from dynlive_rl.agents import AgentConfig
-from dynlive_rl.agents.kernels import progress, retrace
 from dynlive_rl.agents.kernels.experience import Experience, RowKind
+from dynlive_rl.agents.kernels.progress import new_progress
 
-LAYOUTS = {"one choice": (3,), "two choices": (2, 3)}
-
-
-# The kernels' own functions have no wrapper to be called by: these do it.
-@njit
-def call_retrace(experience, choices, where, width, values, policy, gamma, settings, out, tracked):
-    target, advantage, chosen, sampled = out
-    return retrace.retrace(
-        experience, choices, where, width, values, policy, gamma, settings, target, advantage, chosen, sampled, tracked
-    )
+LAYOUTS = {"one component": (3,), "two components": (2, 3)}
 
 
-@njit
-def call_credit_policy(output, batch, choices, advantage, slow_log_policy, settings, entropy, scale, credit):
-    retrace.credit_policy(output, 0, batch, choices, advantage, slow_log_policy, settings, entropy, scale, credit)
-
-
-@njit
-def call_credit_values(output, batch, chosen, target, scale, gain, clip, neutral, credit):
-    return retrace.credit_values(output, 0, batch, chosen, target, scale, gain, clip, neutral, credit)
-
-
-@njit
-def call_read_values(output, gain, neutral, tracked, gamma, values):
-    retrace.read_values(output, 0, gain, neutral, tracked, gamma, values)
-
-
-def random_experience(rng, rows, options):
-    d = len(options)
+def random_experience(rng, rows, num_actions):
+    d = len(num_actions)
     return Experience(
         observation=np.zeros((1, rows, 1), np.float32),
-        action=np.stack([rng.integers(0, n, (1, rows)) for n in options], axis=2).astype(np.int32),
+        action=np.stack([rng.integers(0, n, (1, rows)) for n in num_actions], axis=2).astype(np.int32),
         probability=rng.uniform(0.05, 1.0, (1, rows, d)).astype(np.float32),
         reward=rng.normal(size=(1, rows)).astype(np.float32),
         kind=rng.choice(
@@ -61,13 +34,13 @@ def softmax(logits):
     return exponentials / exponentials.sum()
 
 
-def random_policy(rng, options, columns):
-    return np.vstack([np.stack([softmax(rng.normal(size=n)) for _ in range(columns)], axis=1) for n in options])
+def random_policy(rng, num_actions, columns):
+    return np.vstack([np.stack([softmax(rng.normal(size=n)) for _ in range(columns)], axis=1) for n in num_actions])
 
 
-def retrace_by_hand(experience, starts, width, options, values, policy, gamma, trace_decay, clip):
-    """Return {(segment, t): (target, advantages by choice)}, one step at a time as the equations say."""
-    parts = np.split(np.arange(sum(options)), np.cumsum(options)[:-1])
+def retrace_by_hand(experience, starts, width, num_actions, values, policy, gamma, trace_decay, clip):
+    """Return {(segment, t): (target, advantages by component)}, one step at a time as the equations say."""
+    parts = np.split(np.arange(sum(num_actions)), np.cumsum(num_actions)[:-1])
     found = {}
     for s, start in enumerate(starts):
 
@@ -107,24 +80,32 @@ def retrace_by_hand(experience, starts, width, options, values, policy, gamma, t
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("options", LAYOUTS.values(), ids=LAYOUTS)
-def test_retrace_agrees_with_its_equations(options, seed):
+@pytest.mark.parametrize("num_actions", LAYOUTS.values(), ids=LAYOUTS)
+def test_retrace_agrees_with_its_equations(num_actions, seed):
     rng = np.random.default_rng(seed)
-    settings = AgentConfig().settings()
+    settings, optimisation = AgentConfig().settings(), AgentConfig().optimisation
     width, starts, columns = 12, [0, 7, 20], 36
-    experience = random_experience(rng, 40, options)
-    values = rng.normal(size=(sum(options), columns)).astype(np.float32)
-    policy = random_policy(rng, options, columns)
+    experience = random_experience(rng, 40, num_actions)
+    values = rng.normal(size=(sum(num_actions), columns)).astype(np.float32)
+    policy = random_policy(rng, num_actions, columns)
     out = (
-        np.zeros(columns, np.float32), np.zeros((sum(options), columns), np.float32),
-        np.zeros((len(options), columns), np.int64), np.zeros(columns, np.int64),
+        np.zeros(columns, np.float32), np.zeros((sum(num_actions), columns), np.float32),
+        np.zeros((len(num_actions), columns), np.int64), np.zeros(columns, np.int64),
     )  # fmt: skip
-    tracked = np.zeros(progress.TRACKED)
+    progress = new_progress()
     where = np.array([[0] * 3, starts])
-    choices = np.cumsum([0, *options])
-    count = call_retrace(experience, choices, where, width, values, policy, 0.97, settings, out, tracked)
+    action_offsets = np.cumsum([0, *num_actions])
+    count = call_retrace(experience, action_offsets, where, width, values, policy, 0.97, settings, out, progress)
     expected = retrace_by_hand(
-        experience, starts, width, options, values, policy, 0.97, settings.trace_decay, settings.importance_clip
+        experience,
+        starts,
+        width,
+        num_actions,
+        values,
+        policy,
+        0.97,
+        optimisation.trace_decay,
+        optimisation.importance_clip,
     )
     target, advantage, chosen, sampled = out
     assert sorted(sampled[:count]) == sorted(s * width + t for s, t in expected)
@@ -133,42 +114,49 @@ def test_retrace_agrees_with_its_equations(options, seed):
         column = s * width + t
         assert target[column] == pytest.approx(wanted, abs=2e-5)
         assert_allclose(advantage[:, column], np.concatenate(advantages), atol=2e-5)
-        assert_allclose(chosen[:, column] - choices[:-1], experience.action[0, starts[s] + t])
+        assert_allclose(chosen[:, column] - action_offsets[:-1], experience.action[0, starts[s] + t])
         for d, part in enumerate(advantages):
-            chance = policy[choices[d] : choices[d + 1], column]
-            square += chance @ (part - chance @ part) ** 2 / len(options) / len(expected)
-    assert tracked[progress.ADVANTAGE_SCALE] == pytest.approx(sqrt(square), rel=1e-4)
-    assert tracked[progress.TARGET_VARIANCE] == pytest.approx(np.var([pair[0] for pair in expected.values()]), rel=1e-3)
+            chance = policy[action_offsets[d] : action_offsets[d + 1], column]
+            square += chance @ (part - chance @ part) ** 2 / len(num_actions) / len(expected)
+    assert progress["advantage_scale"][0] == pytest.approx(sqrt(square), rel=1e-4)
+    assert progress["target_variance"][0] == pytest.approx(np.var([pair[0] for pair in expected.values()]), rel=1e-3)
 
 
-@pytest.mark.parametrize("cells", [False, True], ids=["gradient", "natural gradient"])
-@pytest.mark.parametrize("options", LAYOUTS.values(), ids=LAYOUTS)
-def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(options, cells):
+@pytest.mark.parametrize("natural", [False, True], ids=["gradient", "natural gradient"])
+@pytest.mark.parametrize("num_actions", LAYOUTS.values(), ids=LAYOUTS)
+def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(num_actions, natural):
     rng = np.random.default_rng(0)
-    settings = AgentConfig().settings()._replace(policy_gain=1.0, cells=cells)
-    choices, columns, entropy, scale = np.cumsum([0, *options]), 4, 0.2, 1.5
-    output = rng.normal(size=(2, sum(options), columns)).astype(np.float32)
-    advantage = rng.normal(size=(sum(options), columns)).astype(np.float32) * 4  # some beyond the clip
-    slow = np.log(random_policy(rng, options, columns))
-    credit = np.zeros((2, sum(options), columns), np.float32)
-    call_credit_policy(output, np.arange(columns), choices, advantage, slow, settings, entropy, scale, credit)
+    settings, optimisation = AgentConfig().settings(), AgentConfig().optimisation
+    settings["policy_gain"], settings["natural_gradient"] = 1.0, natural
+    action_offsets, columns, entropy, scale = np.cumsum([0, *num_actions]), 4, 0.2, 1.5
+    output = rng.normal(size=(2, sum(num_actions), columns)).astype(np.float32)
+    advantage = rng.normal(size=(sum(num_actions), columns)).astype(np.float32) * 4  # some beyond the clip
+    log_target = np.log(random_policy(rng, num_actions, columns))
+    credit = np.zeros((2, sum(num_actions), columns), np.float32)
+    call_credit_policy(
+        output, np.arange(columns), action_offsets, advantage, log_target, settings, entropy, scale, credit
+    )
 
     def wanted(logits, b):
-        """Expected advantage, plus the policy's entropy, less its divergence from the slow one."""
+        """Expected advantage, plus the policy's entropy, less its divergence from the target policy."""
         whole = 0.0
-        for start, stop in pairwise(choices):
+        for start, stop in pairwise(action_offsets):
             policy = softmax(logits[start:stop])
-            gains = np.clip(advantage[start:stop, b] / scale, -settings.advantage_clip, settings.advantage_clip)
+            gains = np.clip(advantage[start:stop, b] / scale, -optimisation.advantage_clip, optimisation.advantage_clip)
             whole += policy @ (
-                gains - entropy * np.log(policy) - settings.anchor * (np.log(policy) - slow[start:stop, b])
+                gains
+                - entropy * np.log(policy)
+                - optimisation.kl_coefficient * (np.log(policy) - log_target[start:stop, b])
             )
         return whole
 
     for b in range(columns):
         logits = output[1, :, b].astype(float)
-        slopes = [(wanted(logits + 1e-5 * e, b) - wanted(logits - 1e-5 * e, b)) / 2e-5 for e in np.eye(sum(options))]
-        if cells:  # as loud for an option that the policy has given up as for any other
-            for start, stop in pairwise(choices):
+        slopes = [
+            (wanted(logits + 1e-5 * e, b) - wanted(logits - 1e-5 * e, b)) / 2e-5 for e in np.eye(sum(num_actions))
+        ]
+        if natural:  # unlikely actions get updates as large as likely ones
+            for start, stop in pairwise(action_offsets):
                 credit[1, start:stop, b] *= (stop - start) * softmax(logits[start:stop])
         assert_allclose(credit[1, :, b], slopes, atol=1e-5)
 
@@ -176,7 +164,7 @@ def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(options
 def test_value_neurons_are_rewarded_with_the_clipped_error_of_what_was_chosen():
     output = np.zeros((2, 5, 3), np.float32)
     output[1] = [[0.6, 0.5, 0.5], [0.1, 0.1, 0.1], [0.5, 0.7, 0.5], [0.9, 0.9, 0.9], [0.5, 0.5, 0.4]]
-    chosen = np.array([[0, 0, 0], [4, 2, 4]])  # of choices with the options 0, 1 and 2, 3, 4
+    chosen = np.array([[0, 0, 0], [4, 2, 4]])  # of two components, with the output neurons 0, 1 and 2, 3, 4
     target = np.array([10.0, 0.0, -500.0], np.float32)
     credit = np.zeros((2, 5, 3), np.float32)
     square = call_credit_values(output, np.arange(3), chosen, target, 10.0, 8.0, 2.0, 0.5, credit)
@@ -192,16 +180,10 @@ def test_value_neurons_are_rewarded_with_the_clipped_error_of_what_was_chosen():
     ("rewards", "least", "most"), [((1.0, 1.0), 0, 20), ((-1.0, 0.0), -20, 0), ((-2.0, 3.0), -40, 60)]
 )
 def test_no_value_is_beyond_what_the_rewards_seen_could_add_up_to(rewards, least, most):
-    tracked = np.zeros(progress.TRACKED)
-    tracked[progress.LEAST_REWARD], tracked[progress.MOST_REWARD] = min(0, *rewards), max(0, *rewards)
+    progress = new_progress()
+    progress["min_reward"], progress["max_reward"] = min(0, *rewards), max(0, *rewards)
     output = np.zeros((2, 1, 3), np.float32)
     output[1, 0] = [0.0, 0.51, 1.0]
     values = np.zeros((1, 3))
-    call_read_values(output, 500.0, 0.5, tracked, 0.95, values)
+    call_read_values(output, 500.0, 0.5, progress, 0.95, values)
     assert_allclose(values, [[least, np.clip(5.0, least, most), most]], rtol=1e-5)
-
-
-def test_the_range_of_rewards_is_kept_track_of():
-    agent = DynLiveAgent(TransformReward(gym.make("CartPole-v1"), lambda reward: reward - 3.0), seed=0).learn(50)
-    assert agent._learner.tracked(progress.LEAST_REWARD) == -2.0
-    assert agent._learner.tracked(progress.MOST_REWARD) == 0.0

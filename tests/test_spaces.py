@@ -1,6 +1,7 @@
 """Spaces: what the network reads and chooses, and back."""
 
 import json
+from inspect import signature
 
 import gymnasium as gym
 import numpy as np
@@ -10,6 +11,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents import ActionConfig, AgentConfig
 from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder, space_from_json, space_to_json
 
 
@@ -157,6 +159,23 @@ def test_an_empty_observation_space_is_refused(space):
         ObservationEncoder(space)
 
 
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        (Box(0, 1, (2,)), ["x[0]", "x[1]"]),
+        (Box(0, 1, ()), ["x"]),
+        (Discrete(2, start=3), ["x = 3", "x = 4"]),
+        (MultiDiscrete([2, 1]), ["x[0] = 0", "x[0] = 1", "x[1] = 0"]),
+        (Dict({"a": Box(0, 1, (1, 2)), "b": Tuple([MultiBinary(1)])}), ["a[0,0]", "a[0,1]", "b.0[0]"]),
+    ],
+    ids=str,
+)
+def test_inputs_have_names(space, expected):
+    encoder = ObservationEncoder(space)
+    assert encoder.names == expected
+    assert len(encoder.names) == encoder.size
+
+
 # -- actions -------------------------------------------------------------------------------------------------------
 
 ACTIONS = [
@@ -174,13 +193,13 @@ ACTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("space", "options"), ACTIONS, ids=str)
-def test_every_choice_is_an_action_of_the_space(space, options):
-    decoder = ActionDecoder(space)
-    assert decoder.options == options
+@pytest.mark.parametrize(("space", "num_actions"), ACTIONS, ids=str)
+def test_every_choice_is_an_action_of_the_space(space, num_actions):
+    decoder = ActionDecoder(space, 3)
+    assert decoder.num_actions == num_actions
     rng = np.random.default_rng(0)
-    choices = np.array([rng.integers(0, options) for _ in range(40)])
-    choices[0], choices[1] = 0, np.array(options) - 1
+    choices = np.array([rng.integers(0, num_actions) for _ in range(40)])
+    choices[0], choices[1] = 0, np.array(num_actions) - 1
     actions = decoder.decode(choices)
     assert len(actions) == 40
     for choice, action in zip(choices, actions, strict=True):
@@ -203,23 +222,54 @@ def test_every_choice_is_an_action_of_the_space(space, options):
     ids=str,
 )
 def test_choices_mean_what_they_should(space, choices, action):
-    assert_array_equal(ActionDecoder(space).decode_one(np.array(choices)), action)
+    assert_array_equal(ActionDecoder(space, 3).decode_one(np.array(choices)), action)
 
 
 @pytest.mark.parametrize("space", [Box(-np.inf, 1, (2,)), Box(0, np.inf, (1,))])
 def test_actions_without_bounds_are_refused(space):
     with pytest.raises(ValueError, match=r"^continuous actions must have finite bounds, not Box.*: rescale them"):
-        ActionDecoder(space)
+        ActionDecoder(space, 3)
 
 
 @pytest.mark.parametrize("space", [Dict({"a": Discrete(2)}), Tuple([Discrete(2)]), Text(3)])
 def test_other_action_spaces_are_refused(space):
     with pytest.raises(ValueError, match=r"^actions must be Discrete, MultiDiscrete, MultiBinary or Box, not "):
-        ActionDecoder(space)
+        ActionDecoder(space, 3)
 
 
-@pytest.mark.parametrize(("space", "options"), ACTIONS, ids=str)
-def test_the_agent_acts_in_the_space(space, options):
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        (Discrete(2, start=1), ["action 1", "action 2"]),
+        (MultiDiscrete([2, 3]), [*(f"action[0] = {k}" for k in range(2)), *(f"action[1] = {k}" for k in range(3))]),
+        (MultiBinary(1), ["action[0] = 0", "action[0] = 1"]),
+        (Box(-2, 2, (1,)), ["action[0] = -2", "action[0] = 0", "action[0] = 2"]),
+    ],
+    ids=str,
+)
+def test_actions_have_names(space, expected):
+    decoder = ActionDecoder(space, 3)
+    assert decoder.names == expected
+    assert len(decoder.names) == sum(decoder.num_actions)
+
+
+@pytest.mark.parametrize(("values", "expected"), [(2, [-1, 3]), (3, [-1, 1, 3]), (5, [-1, 0, 1, 2, 3])])
+def test_a_continuous_component_is_one_of_so_many_values(values, expected):
+    decoder = ActionDecoder(Box(-1, 3, (1,)), values)
+    assert decoder.num_actions == (values,)
+    assert decoder.decode(np.arange(values)[:, None]).ravel().tolist() == expected
+    config = AgentConfig(actions=ActionConfig(values_per_component=values))
+    agent = DynLiveAgent(observation_space=Discrete(2), action_space=Box(-1, 3, (1,)), seed=0, config=config)
+    assert {agent.predict(0)[0].item() for _ in range(200)} == set(expected)
+
+
+def test_an_empty_action_space_is_refused():
+    with pytest.raises(ValueError, match=r"is empty: there is nothing to choose$"):
+        ActionDecoder(Box(0, 1, (0,)), 3)
+
+
+@pytest.mark.parametrize(("space", "num_actions"), ACTIONS, ids=str)
+def test_the_agent_acts_in_the_space(space, num_actions):
     agent = DynLiveAgent(observation_space=Discrete(2), action_space=space, seed=0)
     for _ in range(3):
         assert space.contains(agent.act(0))
@@ -240,7 +290,7 @@ def test_the_agent_acts_in_the_space(space, options):
         Box(-np.inf, np.inf, (3,)),
         Box(np.float64([0.1, -np.inf]), np.float64([0.3, 5]), dtype=np.float64),
         Box(np.iinfo(np.int64).min, np.iinfo(np.int64).max, (2,), np.int64),
-        Discrete(4, dtype=np.int32),
+        *([Discrete(4, dtype=np.int32)] if "dtype" in signature(Discrete).parameters else []),
         *SPACES,
     ],
     ids=str,
@@ -256,7 +306,7 @@ def test_a_space_comes_back_from_a_file(space):
 
 def test_the_ends_of_whole_number_actions_are_exact():
     ends = np.iinfo(np.int64)
-    decoder = ActionDecoder(Box(ends.min, ends.max, (2,), np.int64))
+    decoder = ActionDecoder(Box(ends.min, ends.max, (2,), np.int64), 3)
     low, middle, high = decoder.decode(np.array([[0, 0], [1, 1], [2, 2]]))
     assert low.tolist() == [ends.min] * 2
     assert high.tolist() == [ends.max] * 2

@@ -1,7 +1,5 @@
 """Vector environments: every environment's experience is its own, in every way of resetting."""
 
-import re
-
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.kernels.experience import RowKind
+from helpers import assert_refused, assert_same_state, experience
 from worlds import Counting
 
 LENGTHS = (3, 4, 7)
@@ -37,7 +36,7 @@ def expected(length, stride, steps):
 
 def remembered(agent, env):
     """The same of what an agent remembers of an environment: every row with an action, and the row after it."""
-    kept = agent._learner.state.experience
+    kept = experience(agent)
     rows = int(kept.rows[env])
     return [
         (tuple(kept.observation[env, i]), kept.reward[env, i], tuple(kept.observation[env, i + 1]), kept.kind[env, i + 1])
@@ -76,9 +75,7 @@ def test_learning_in_pieces_is_learning_at_once(agent):
     agent.learn(240)
     while other.num_timesteps < agent.num_timesteps:
         other.learn(1, reset_num_timesteps=False)
-    one, another = agent.get_state(), other.get_state()
-    for name in one:
-        assert_array_equal(one[name], another[name], err_msg=name)
+    assert_same_state(agent.get_state(), other.get_state())
 
 
 def nested(env):
@@ -95,8 +92,7 @@ def test_nested_observations_are_remembered_like_flat_ones(mode):
         DynLiveAgent(SyncVectorEnv(environments, autoreset_mode=mode), seed=0).learn(200).get_state()
         for environments in (flat, deep)
     )
-    for name in one:
-        assert_array_equal(one[name], other[name], err_msg=name)
+    assert_same_state(one, other)
 
 
 def test_predict_takes_a_batch_or_one(agent):
@@ -136,9 +132,7 @@ def test_what_a_step_brings_has_a_row_for_every_environment(step, message):
     agent = DynLiveAgent(SyncVectorEnv([lambda: Counting(3)] * 2), seed=0)
     agent.act(np.zeros((2, 2), np.float32))
     before = agent.get_state()
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        agent.observe(step[0], np.zeros((2, 2)), *step[1:])
-    for name, array in agent.get_state().items():
-        assert_array_equal(array, before[name], err_msg=name)
+    assert_refused(message, agent.observe, step[0], np.zeros((2, 2)), *step[1:])
+    assert_same_state(before, agent.get_state())
     with pytest.raises(ValueError, match=r"does not fit the space Box.*, of which there must be 2, one per row$"):
         agent.act(np.zeros(2, np.float32))

@@ -78,6 +78,23 @@ class Corridor(gym.Env):
         return self.place, (1.0 if there else 0.0) - self.price, there, False, {}
 
 
+class Endless(gym.Env):
+    """Never ends by itself, and every step costs 1."""
+
+    def __init__(self, render_mode=None):
+        self.observation_space, self.action_space = Discrete(2), Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return 0, {}
+
+    def step(self, action):
+        return 0, -1.0, False, False, {}
+
+
+gym.register("Endless-v0", Endless)
+
+
 class Broken(gym.Wrapper):
     """Does something to step number `at`, once."""
 

@@ -4,12 +4,12 @@ An action is a tuple of d independent components (one for Discrete), each with i
 output neuron per action of every component; those of component d are action_offsets[d] to action_offsets[d + 1].
 """
 
-from enum import IntEnum
 from math import exp, log
 
 import numpy as np
 
 from dynlive_rl.kernels.batch import forward
+from dynlive_rl.kernels.codes import Code
 from dynlive_rl.kernels.jit import jit_entry, jit_inline, jit_internal
 from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow, TableRow
 from dynlive_rl.kernels.online import write_inputs
@@ -18,7 +18,7 @@ from dynlive_rl.kernels.rng import random_integer, random_uniform
 from .scaling import encode
 
 
-class RepeatColumn(IntEnum):
+class RepeatColumn(Code):
     """Columns of `action_repeat` (e, d, 2): the action chosen last, and the probability of repeating it."""
 
     ACTION = 0

@@ -1,18 +1,18 @@
 """Experience: what is remembered of every step, and how a step is written down."""
 
-from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dynlive_rl.kernels.codes import Code
 from dynlive_rl.kernels.jit import jit_internal
 from dynlive_rl.kernels.layout import Integer
 
 from .scaling import update_scaler
 
 
-class RowKind(IntEnum):
+class RowKind(Code):
     """Whether an action follows in a row of experience, or how its episode ended there."""
 
     STEP = 0

@@ -1,6 +1,5 @@
 """What a live agent is made of: one buffer, its parts by name, and records of its numbers."""
 
-from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -11,20 +10,21 @@ from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
 from dynlive_rl.agents.live_config import LIVE_SETTINGS
+from dynlive_rl.kernels.codes import Code
 from dynlive_rl.kernels.jit import jit_inline
 from dynlive_rl.kernels.layout import Integer
 
 from .progress import PROGRESS
 
 
-class CellRow(IntEnum):
+class CellRow(Code):
     """Rows of `LiveAgent.cell` after its strengths, counted from the end."""
 
     FEATURE_SUM = -2  # of the features where it was recruited
     USAGE = -1
 
 
-class TraceRow(IntEnum):
+class TraceRow(Code):
     """Rows of an environment in `LiveAgent.trace`: what the cells answer now and answered before, then a trace per output."""
 
     NOW = 0

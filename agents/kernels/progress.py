@@ -3,16 +3,15 @@
 A task begins with the first step, and again whenever recent returns say that what was learned no longer holds.
 """
 
-from enum import IntEnum
-
 import numpy as np
 
+from dynlive_rl.kernels.codes import Code
 from dynlive_rl.kernels.jit import jit_internal
 
 from .experience import RowKind
 
 
-class Mastery(IntEnum):
+class Mastery(Code):
     """Whether the agent has been content in the present task, and whether it has lost some of that since."""
 
     NEVER = 0
@@ -20,14 +19,14 @@ class Mastery(IntEnum):
     RELAPSED = 2
 
 
-class RecentRow(IntEnum):
+class RecentRow(Code):
     """Rows of `recent` (2, m): lengths and returns of the last m episodes, a ring."""
 
     LENGTH = 0
     RETURN = 1
 
 
-class RunningRow(IntEnum):
+class RunningRow(Code):
     """Rows of `running` (3, e), of every environment's present episode; live mode has the first two."""
 
     LENGTH = 0
@@ -35,7 +34,7 @@ class RunningRow(IntEnum):
     DISCOUNTED_RETURN = 2
 
 
-class OutcomeRow(IntEnum):
+class OutcomeRow(Code):
     """Rows of `outcomes` (2, slots): how often actions of one kind were taken, and their mean reward."""
 
     COUNT = 0
@@ -243,7 +242,7 @@ def start_task(progress, episode_return, age):
     progress.task_changes += 1
     restart_clocks(progress, age)
     progress.task_episodes = 1
-    progress.min_return = progress.max_return = episode_return
+    progress.min_return = progress.max_return = progress.best_mean_return = episode_return
     progress.mastery = Mastery.NEVER
     progress.failures = 0
     progress.failure_rate = 0.0

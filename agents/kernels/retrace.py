@@ -46,20 +46,9 @@ def read_policies(output, first_action, action_offsets, gain, policy, log_policy
 
 @jit_internal
 def retrace(
-    experience,
-    action_offsets,
-    where,
-    width,
-    values,
-    policy,
-    gamma,
-    settings,
-    target,
-    advantage,
-    chosen,
-    sampled,
-    progress,
-):
+    experience, action_offsets, where, width, values, policy, gamma, settings,
+    target, advantage, chosen, sampled, progress,
+):  # fmt: skip
     """Compute Retrace targets and advantages of all rows with an action, each segment from its end (Munos et al., 2016).
 
     With Q(s, a) the mean of the components' values and V(s) = Σ π Q:

@@ -1,15 +1,15 @@
 """Observation scaling: running mean and variance, and the encoding into [0, 1]."""
 
-from enum import IntEnum
 from math import sqrt
 
 import numpy as np
 
+from dynlive_rl.kernels.codes import Code
 from dynlive_rl.kernels.jit import jit_inline, jit_internal
 from dynlive_rl.kernels.numerics import logistic
 
 
-class ScalerRow(IntEnum):
+class ScalerRow(Code):
     """Rows of a scaler (4, f): whether a feature is scaled, its running mean and variance, and how many these are of.
 
     The count is a rehearsing agent's alone; a live one has three rows and one count for all.

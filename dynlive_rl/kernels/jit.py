@@ -1,8 +1,15 @@
 """How kernels are compiled."""
 
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
-from numba import njit
+from numba import config, njit
+from numba.core.caching import CompileResultCacheImpl
 
 
 class _Flags(set[str]):
@@ -12,10 +19,54 @@ class _Flags(set[str]):
         return repr(sorted(self))
 
 
+def cache_folder(source: Path) -> Path | None:
+    """Return where Numba keeps what it compiles from a source file, or None where it finds no folder to write to.
+
+    It tries NUMBA_CACHE_DIR, `__pycache__` beside the file and a folder in HOME, and refuses to compile with a cache where it
+    can write to none of them.
+    """
+    # Its locators look at the file and the line of a function.
+    function = FunctionType(compile("", source, "exec"), {})
+    try:
+        return Path(CompileResultCacheImpl(function).locator.get_cache_path())
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        return None
+
+
+def cached_jit(**options: Any) -> Callable[[Any], Any]:
+    """Return a decorator like `njit(cache=True, **options)` that does without the cache where none can be kept."""
+
+    def decorate(function: Any) -> Any:
+        return njit(cache=_can_cache(Path(function.__code__.co_filename)), **options)(function)
+
+    return decorate
+
+
+@cache
+def _can_cache(source: Path) -> bool:
+    if cache_folder(source) is None:
+        _warn_once()
+        return False
+    return True
+
+
+@cache
+def _warn_once() -> None:
+    unwritable = f"NUMBA_CACHE_DIR={config.CACHE_DIR}, " if config.CACHE_DIR else ""
+    warnings.warn(
+        f"compiled code cannot be kept, so that every start compiles again: {unwritable}the installation and HOME cannot be "
+        "written to; set NUMBA_CACHE_DIR to a folder that can be",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
 # Arithmetic is exact (IEEE): whatever the compiler does, in whichever process, gives the same bits.
-jit_entry = njit(cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True)
+jit_entry = cached_jit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 # For functions that only other kernels call: no wrapper to call them from Python, which takes long to compile.
-jit_internal = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+jit_internal = cached_jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 # For functions called once per neuron: as a call costs more than a short row, they become part of their callers.
 jit_inline = njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 # For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.
@@ -24,15 +75,23 @@ jit_reduction = njit(error_model="numpy", fastmath=_Flags({"reassoc", "contract"
 
 
 def drop_stale_caches(folder: Path, *others: Path) -> None:
-    """Delete the compiled code in a folder that is older than the newest source in it or in other folders.
+    """Delete what was compiled from a folder's files before the newest source in it, or in other folders, was written.
 
     Numba looks only at the file in which a function is defined, but a kernel compiles its callees from other modules into
     itself: after an edit there it would go on running the old code.
     """
-    newest = max(source.stat().st_mtime for place in (folder, *others) for source in place.glob("*.py"))
-    for index in (folder / "__pycache__").glob("*.nbi"):
-        try:
-            if index.stat().st_mtime < newest:
+    kept = cache_folder(folder / "__init__.py")
+    if kept is None:
+        return
+    newest = max((_modified(source) for place in (folder, *others) for source in place.glob("*.py")), default=0.0)
+    for index in kept.glob("*.nbi"):
+        if _modified(index) < newest:
+            with suppress(OSError):  # another process was faster, or it is another user's
                 index.unlink()
-        except OSError:
-            pass  # another process was faster, or the installation is read-only and not being edited
+
+
+def _modified(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0  # gone meanwhile, or a link to nothing

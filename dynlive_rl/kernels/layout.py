@@ -1,16 +1,17 @@
 """What the kernels work on: a network, its memory and its learning rule as tuples of arrays and numbers."""
 
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .codes import Code
+
 Real = NDArray[np.floating]
 Integer = NDArray[np.int64]
 
 
-class ActivationCode(IntEnum):
+class ActivationCode(Code):
     """Activations. From CUSTOM on, the code minus CUSTOM indexes the addresses of user functions.
 
     RELU to RECTIFIER have a threshold; LINEAR and RECTIFIER are identity and relu without bounds, of free strengths.
@@ -25,7 +26,7 @@ class ActivationCode(IntEnum):
     CUSTOM = 6
 
 
-class RuleKind(IntEnum):
+class RuleKind(Code):
     """What strengths may be: a simplex, as the original rule has them, or any number."""
 
     SIMPLEX = 0
@@ -33,28 +34,28 @@ class RuleKind(IntEnum):
     FREE = 2
 
 
-class StepRule(IntEnum):
+class StepRule(Code):
     """Steps along the signal, or along its moments."""
 
     SGD = 0
     ADAM = 1
 
 
-class CreditShare(IntEnum):
+class CreditShare(Code):
     """How a neuron's credit is shared among its sources."""
 
     CONTRIBUTION = 0
     UNIFORM = 1
 
 
-class Aggregation(IntEnum):
+class Aggregation(Code):
     """Whether a neuron's drive is the sum or the mean of the products."""
 
     SUM = 0
     MEAN = 1
 
 
-class Growth(IntEnum):
+class Growth(Code):
     """How missing connections form."""
 
     NONE = 0
@@ -62,7 +63,7 @@ class Growth(IntEnum):
     SIGNAL = 2
 
 
-class TableRow(IntEnum):
+class TableRow(Code):
     """Rows of `NetworkArrays.table`."""
 
     FIRST = 0
@@ -71,7 +72,7 @@ class TableRow(IntEnum):
     UPDATES = 3
 
 
-class NeuronRow(IntEnum):
+class NeuronRow(Code):
     """Rows of `NetworkArrays.neuron`."""
 
     POWER = 0
@@ -84,14 +85,14 @@ class NeuronRow(IntEnum):
     THRESHOLD_SQUARE = 7
 
 
-class LinkRow(IntEnum):
+class LinkRow(Code):
     """Rows of `NetworkArrays.link`."""
 
     SOURCE = 0
     DELAY = 1
 
 
-class ConnectionRow(IntEnum):
+class ConnectionRow(Code):
     """Rows of `NetworkArrays.connection`."""
 
     STRENGTH = 0

@@ -1,12 +1,12 @@
 """What the output neurons are rewarded with: rewards as they are, or the errors of what they should have put out."""
 
-from enum import IntEnum
 from math import exp, log
 
+from .codes import Code
 from .jit import jit_internal
 
 
-class LossCode(IntEnum):
+class LossCode(Code):
     """What is wanted of the output neurons: rewards as they are, or targets of a loss."""
 
     REWARDS = 0

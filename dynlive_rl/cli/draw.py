@@ -1,0 +1,80 @@
+"""`dynlive draw`: a picture of a saved network or agent."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .common import Commands, add_command, add_json, add_seed, environment, load_environments
+
+
+def add_parser(commands: Commands) -> None:
+    """Say what `dynlive draw` takes."""
+    parser = add_command(commands, "draw", "draw a saved network or agent", run)
+    parser.add_argument("file", type=Path, metavar="FILE", help="file of a network or an agent")
+    parser.add_argument(
+        "--kind",
+        choices=("network", "critic", "strengths", "episode"),
+        default="network",
+        help="what to draw: the (actor's) network, the critic's, a histogram of strengths, or the actor's neurons over an "
+        "episode (default: %(default)s)",
+    )
+    parser.add_argument("--out", type=Path, metavar="PNG", help="picture to write (default: FILE's name with .png)")
+    parser.add_argument("--env", metavar="ENV_ID", help="environment of the episode (default: the one trained in)")
+    add_seed(parser, "seed of the episode")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Draw a saved network, or a saved agent's actor."""
+    from dynlive_rl.checkpoint import kind_of
+
+    if options.kind == "episode":
+        load_environments()
+    what = kind_of(options.file)
+    out = _picture(options)
+    try:
+        if what == "network":
+            _draw_network(options, out)
+        else:
+            _draw_agent(options, out)
+    except ImportError as error:
+        raise ValueError(str(error)) from None
+    if not options.json:
+        print(f"wrote {out}")
+    return {"file": str(options.file), "kind": options.kind, "picture": str(out)}
+
+
+def _picture(options: argparse.Namespace) -> Path:
+    """Return the file to draw to: --out, or where --out is a folder or not given, FILE's name with .png."""
+    picture = options.file.with_suffix(".png")
+    out: Path = options.out or picture
+    if out.is_dir():
+        out /= picture.name
+    elif not out.suffix:
+        out = out.with_suffix(".png")
+    if not out.parent.is_dir():
+        raise ValueError(f"cannot write {out}: there is no folder {out.parent}")
+    return out
+
+
+def _draw_network(options: argparse.Namespace, out: Path) -> None:
+    from dynlive_rl.drawing import draw_network, draw_strengths
+    from dynlive_rl.network import Network
+
+    if options.kind not in ("network", "strengths"):
+        raise ValueError(f"{options.file} holds a network: draw it as network or strengths, not {options.kind}")
+    (draw_network if options.kind == "network" else draw_strengths)(Network.load(options.file), out)
+
+
+def _draw_agent(options: argparse.Namespace, out: Path) -> None:
+    from dynlive_rl.agents import DynLiveAgent
+    from dynlive_rl.agents.pictures import draw_agent, draw_episode
+    from dynlive_rl.drawing import draw_strengths
+
+    agent = DynLiveAgent.load(options.file)
+    if options.kind == "strengths":
+        draw_strengths(agent.actor, out)
+    elif options.kind == "episode":
+        draw_episode(agent, out, env=environment(options)[1], seed=options.seed)
+    else:
+        draw_agent(agent, out, critic=options.kind == "critic")

@@ -1,0 +1,47 @@
+"""`dynlive watch`: a saved agent acts, in a window or as a film."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .common import Commands, add_command, add_json, add_seed, environment, load_environments, whole
+
+
+def add_parser(commands: Commands) -> None:
+    """Say what `dynlive watch` takes."""
+    parser = add_command(commands, "watch", "watch a saved agent act", run)
+    parser.add_argument("file", metavar="FILE", help="agent.dynlive of an earlier training")
+    parser.add_argument("--gif", type=Path, metavar="OUT", help="write a GIF (or MP4) instead of opening a window")
+    parser.add_argument("--episodes", type=whole(1), default=1, metavar="N", help="episodes (default: %(default)s)")
+    parser.add_argument(
+        "--steps",
+        type=whole(1),
+        default=500,
+        metavar="N",
+        help="break an episode off after N steps (default: %(default)s)",
+    )
+    parser.add_argument("--env", metavar="ENV_ID", help="environment (default: the one trained in)")
+    add_seed(parser, "seed of the first episode")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Watch a saved agent act with its best actions, in a window or as a GIF."""
+    from dynlive_rl.agents import DynLiveAgent
+    from dynlive_rl.agents.films import watch
+
+    load_environments()
+    name, env = environment(options)
+    agent = DynLiveAgent.load(options.file)
+    try:
+        returns = watch(
+            agent, env=env, gif=options.gif, seed=options.seed, episodes=options.episodes, steps=options.steps
+        )
+    except ImportError as error:
+        raise ValueError(str(error)) from None
+    if not options.json:
+        print(
+            f"{name}: returns {', '.join(f'{one:.4g}' for one in returns)}"
+            + (f"; wrote {options.gif}" if options.gif else "")
+        )
+    return {"env": name, "returns": returns, "gif": None if options.gif is None else str(options.gif)}

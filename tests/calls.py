@@ -1,0 +1,95 @@
+"""Calls of kernels that only other kernels call, and that have no wrapper to be called from Python by.
+
+Records are handed over in their arrays of shape (1,), as the entry points do.
+"""
+
+import numpy as np
+from numba import njit
+
+from dynlive_rl.agents.kernels import actor_critic, progress, retrace
+from dynlive_rl.agents.kernels.experience import RowKind
+
+
+@njit
+def call_retrace(experience, action_offsets, where, width, values, policy, gamma, settings, out, record):
+    target, advantage, chosen, sampled = out
+    return retrace.retrace(
+        experience, action_offsets, where, width, values, policy, gamma, settings[0], target, advantage, chosen, sampled,
+        record[0],
+    )  # fmt: skip
+
+
+@njit
+def call_credit_policy(output, rows, action_offsets, advantage, log_target_policy, settings, entropy, scale, credit):
+    retrace.credit_policy(
+        output, 0, rows, action_offsets, advantage, log_target_policy, settings[0], entropy, scale, credit
+    )
+
+
+@njit
+def call_credit_values(output, rows, chosen, target, scale, gain, clip, neutral, credit):
+    return retrace.credit_values(output, 0, rows, chosen, target, scale, gain, clip, neutral, credit)
+
+
+@njit
+def call_read_values(output, gain, neutral, record, gamma, values):
+    retrace.read_values(output, 0, gain, neutral, record[0], gamma, values)
+
+
+@njit
+def call_share_steps(net, output, most, credit):
+    retrace.share_steps(net, output, most, credit)
+
+
+@njit
+def call_rates_now(record, rule, gain, settings):
+    return actor_critic.rates_now(record[0], rule, gain, settings[0])
+
+
+@njit
+def call_value_gain(record, scale, settings):
+    return actor_critic.value_gain(record[0], scale, settings[0])
+
+
+@njit
+def call_discount(record, low, high):
+    return progress.discount(record[0], low, high)
+
+
+@njit
+def call_rehearsal_interval(record, settings):
+    return progress.rehearsal_interval(record[0], settings[0])
+
+
+@njit
+def call_task_rows(record, environments):
+    return progress.task_rows(record[0], environments)
+
+
+@njit
+def call_update_reward_statistics(record, experience, outcomes, env, reward, kind, settings):
+    progress.update_reward_statistics(record[0], experience, outcomes, env, reward, kind, settings[0])
+
+
+@njit
+def judge_episodes(record, recent, lengths, returns, kinds, settings, history):
+    """Judge episodes (n,) as live mode does; history (n,) is the record after each.
+
+    Returns the share of the gain that recent episodes lost (n,) after each.
+    """
+    lost = np.zeros(len(returns))
+    for n in range(len(returns)):
+        record[0].steps += lengths[n]
+        lost[n] = progress.judge_episode(record[0], recent, lengths[n], returns[n], kinds[n], settings[0])
+        history[n] = record[0]
+    return lost
+
+
+@njit
+def count_steps(record, running, recent, envs, rewards, kinds, settings, history):
+    """Count steps (n,), each of an environment and with a reward and a kind; history (n,) is the record after each."""
+    for n in range(len(rewards)):
+        progress.update_progress(record[0], running, recent, envs[n], rewards[n], kinds[n], settings[0])
+        history[n] = record[0]
+        if kinds[n] != RowKind.STEP:
+            running[:, envs[n]] = 0  # as `begin` does

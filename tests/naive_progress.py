@@ -1,0 +1,226 @@
+"""What an agent keeps track of once more, slow and obvious: lists of all episodes, and what follows from them.
+
+Written from the docstrings of `dynlive_rl.agents.kernels.progress` and of the configuration, and from sections 8, 10 and 11
+of `docs/algorithm.md`.
+"""
+
+from dataclasses import dataclass, field
+from math import sqrt
+
+NEVER, MASTERED, RELAPSED = "never", "mastered", "relapsed"
+
+
+@dataclass
+class NaiveProgress:
+    """Episodes are tuples of a length, a return and how they ended: "terminated" or "truncated"."""
+
+    config: object  # an AgentConfig or a LiveConfig
+    steps: int = 0
+    episodes: list = field(default_factory=list)
+    task_returns: list = field(default_factory=list)  # of the present task, as are the means of the recent ones
+    task_means: list = field(default_factory=list)
+    task_start_step: int = 0
+    best_mean_return: float = 0.0
+    content: bool = False
+    mastery: str = NEVER
+    failures: int = 0
+    failure_rate: float = 0.0
+    partial_losses: int = 0
+    task_changes: int = 0
+    entropy_clock: float = 0.0
+    last_truncated_below_best: bool = False
+    events: list = field(default_factory=list)  # what happened, in words
+
+    # -- episodes ----------------------------------------------------------------------------------------------------
+
+    @property
+    def span(self):
+        return max(self.task_returns) - min(self.task_returns)
+
+    @property
+    def terminated_lengths(self):
+        return [length for length, _, end in self.episodes if end == "terminated"]
+
+    @property
+    def mean_terminated_length(self):
+        mean = 0.0
+        for number, length in enumerate(self.terminated_lengths, start=1):
+            mean += (length - mean) / min(number, self.config.world_change.recent_episodes)
+        return mean
+
+    def judge(self, length, episode_return, end):
+        """Count an episode; returns the share of the gain that the recent ones lost."""
+        change = self.config.world_change
+        self.episodes.append((length, episode_return, end))
+        self.task_returns.append(episode_return)
+        highest = max(self.task_returns)
+        self.last_truncated_below_best = (
+            end == "truncated" and episode_return < highest - change.content_within * self.span
+        )
+        self.content = False
+        recent = [one for _, one, _ in self.episodes[-change.recent_episodes :]]
+        if len(self.task_returns) < change.recent_episodes:
+            return 0.0
+        good = all(one >= highest - change.content_within * self.span for one in recent)
+        shorter_were_better = end == "truncated" and episode_return < 0
+        self.content = self.span > 0 and good and not shorter_were_better
+        if self.content and self.mastery != MASTERED:
+            self._happened(f"{self.mastery} to mastered")
+            self.mastery, self.failures, self.failure_rate = MASTERED, 0, 0.0
+        mean = sum(recent) / len(recent)
+        self.task_means.append(mean)
+        self.best_mean_return = max(self.task_means)
+        gain = self.best_mean_return - min(self.task_returns)
+        lost = self.best_mean_return - max(recent)
+        self._count_failure(episode_return, gain)
+        return self._decide(episode_return, gain, lost, mean)
+
+    def _count_failure(self, episode_return, gain):
+        """The failures of now are counted among those before them once one episode is no failure."""
+        change = self.config.world_change
+        most = change.collapse if self.mastery == NEVER else change.setback
+        if episode_return < self.best_mean_return - most * gain:
+            self.failures += 1
+            return
+        for failed in [1] * self.failures + [0]:
+            self.failure_rate += change.failure_memory * (failed - self.failure_rate)
+        self.failures = 0
+
+    def _decide(self, episode_return, gain, lost, mean):
+        change = self.config.world_change
+        age = self.steps - self.task_start_step
+        is_old = age > change.established_steps
+        established = len(self.task_returns) >= change.established_episodes and is_old
+        chance = max(self.failure_rate, change.min_failure_rate) ** float(self.failures)
+        collapsed = lost > change.collapse * gain and gain > change.learned * self.span
+        set_back = lost > change.setback * gain
+        if chance < change.change_significance:
+            if collapsed and (established or self.mastery != NEVER):
+                self._start_task(f"{self.mastery} collapsed", episode_return)
+                return 0.0
+            if self.mastery == RELAPSED and set_back and is_old:
+                self._start_task("relapsed and not healed", episode_return)
+                return 0.0
+            if self.mastery == MASTERED and set_back:
+                self._happened("mastered to relapsed")
+                self.partial_losses += 1
+                self.mastery = RELAPSED
+                self._restart_clocks()
+            elif collapsed:
+                self._happened("collapsed too early")
+        elif collapsed and established:
+            self._happened("collapsed by chance")
+        return (self.best_mean_return - mean) / gain if gain > 0 else 0.0
+
+    def _start_task(self, why, episode_return):
+        self._happened(why)
+        self.task_changes += 1
+        self._restart_clocks()
+        self.task_returns, self.task_means = [episode_return], []
+        if self.config.world_change.recent_episodes == 1:
+            self.task_means = [episode_return]
+        self.mastery, self.failures, self.failure_rate = NEVER, 0, 0.0
+
+    def _restart_clocks(self):
+        """The recent episodes are the first of what goes on from here."""
+        recent = self.episodes[-self.config.world_change.recent_episodes :]
+        self.entropy_clock = sum(length for length, _, _ in recent)
+        self.task_start_step = self.steps - self.entropy_clock
+
+    def _happened(self, what):
+        self.events.append(what)
+
+
+class NaiveCounter:
+    """Counts steps of environments side by side, and what of them is more than episodes."""
+
+    def __init__(self, config, environments):
+        self.config = config
+        self.judge = NaiveProgress(config)
+        self.rewards = [[] for _ in range(environments)]  # of every environment's present episode
+        self.all_rewards = [0.0]
+        self.squares = []  # of all discounted returns so far
+        self.rate_boost = 0.0
+
+    def step(self, env, reward, end=None):
+        """Count a step, the last one of its episode if that ends."""
+        judge = self.judge
+        judge.steps += 1
+        something_better = judge.last_truncated_below_best and judge.terminated_lengths
+        judge.entropy_clock = max(judge.entropy_clock + (-1 if something_better else 1), 0)
+        self.all_rewards.append(reward)
+        self.rewards[env].append(reward)
+        gamma, rewards = self.config.optimisation.discount_low, self.rewards[env]
+        self.squares.append(sum(gamma**k * r for k, r in enumerate(reversed(rewards))) ** 2)
+        if end is not None:
+            lost = judge.judge(len(rewards), sum(rewards), end)
+            self.rate_boost = self.config.optimisation.boost if lost > self.config.optimisation.fall else 1.0
+            self.rewards[env] = []
+
+    @property
+    def return_mean_square(self):
+        return sum(self.squares) / len(self.squares)
+
+
+@dataclass
+class NaiveRewardStatistics:
+    """Whether rewards are more than a price of actions."""
+
+    config: object  # an AgentConfig
+    steps: int = 0  # before this one
+    rewards: dict = field(default_factory=dict)  # of every action
+    is_informative: bool = False
+
+    def step(self, action, reward, terminated):
+        of_action = self.rewards.setdefault(tuple(action), [])
+        of_action.append(reward)
+        enough = self.steps >= self.config.exploration.informative_steps
+        if terminated or (enough and self.within > self.config.exploration.informative_variance * self.square):
+            self.is_informative = True
+        self.steps += 1
+
+    @property
+    def square(self):
+        return sum(r * r for of_action in self.rewards.values() for r in of_action)
+
+    @property
+    def within(self):
+        """Sum of the squares of what every reward differs by from the mean reward of its action."""
+        means = {action: sum(rewards) / len(rewards) for action, rewards in self.rewards.items()}
+        return sum((r - means[action]) ** 2 for action, rewards in self.rewards.items() for r in rewards)
+
+
+def rates_by_hand(record, config, prune_fraction, gain, cells=False):
+    """Return the step sizes of critic and actor, tau, the entropy's weight and the share that is pruned."""
+    age = int(record["steps"]) - int(record["task_start_step"])
+    learning, exploration = config.optimisation, config.exploration
+    fade = 1.0 if cells else 1 / (1 + age / learning.rate_half_life)
+    boost = max(1.0, float(record["rate_boost"]))
+    warm_up = min(1.0, int(record["rehearsals"]) / learning.warm_up)
+    rate = fade * warm_up * (learning.content_rate if record["content"] else boost)
+    critic = learning.critic_rate * rate * (learning.value_gain_low / gain if cells else 1)
+    tau = learning.tau * max(fade, learning.target_fade_floor) * boost
+    entropy = exploration.entropy / (1 + (float(record["entropy_clock"]) / exploration.entropy_half_life) ** 2)
+    pruned = prune_fraction * (age / (age + config.network.prune_half_life)) ** 2
+    if boost > 1 or record["max_return"] == record["min_return"]:
+        pruned = 0.0
+    return critic, learning.actor_rate * rate, tau, entropy, pruned
+
+
+def rehearsal_interval_by_hand(record, config):
+    """Return the steps between rehearsals."""
+    rehearsal = config.rehearsal
+    all_equal = record["max_return"] == record["min_return"]
+    steps = rehearsal.rehearse_every_blind if all_equal else rehearsal.rehearse_every
+    if record["content"]:
+        steps *= rehearsal.content_interval
+    return round(steps * (1 + (int(record["steps"]) - int(record["task_start_step"])) / rehearsal.rehearsal_half_life))
+
+
+def value_gain_by_hand(record, scale, config):
+    """Return G of a rehearsal."""
+    learning = config.optimisation
+    if record["rehearsals"] <= 1:
+        return learning.value_gain_low
+    deviation = sqrt(float(record["target_variance"])) / scale
+    return min(max(deviation / learning.target_spread, learning.value_gain_low), learning.value_gain_high)

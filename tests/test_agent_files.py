@@ -1,0 +1,202 @@
+"""Agents in files: a loaded one goes on as the saved one would have, and what a file says of its environment."""
+
+import re
+from functools import partial
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from dynlive_rl import DynLiveAgent, LearningRule, Network, checkpoint
+from dynlive_rl.agents import AgentConfig, CellConfig, LiveConfig, NetworkConfig
+from helpers import assert_refused, assert_same_state, cart, feed, own
+from worlds import Corridor
+
+MODES = ("rehearsal", "live")
+
+
+# -- saved and gone on with ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("steps", [0, 255, 17 * 20, 1100])  # nothing, mid-episode, at an episode's end, a grown memory
+def test_a_loaded_agent_goes_on_like_the_saved_one(tmp_path, steps, mode):
+    saved = own(mode=mode)
+    feed(saved, steps, seed=1)
+    saved.save(tmp_path / "agent")
+    loaded = DynLiveAgent.load(tmp_path / "agent")
+    assert_same_state(saved.get_state(), loaded.get_state())
+    assert (loaded.num_timesteps, loaded.episodes) == (steps, saved.episodes)
+    assert (loaded.observation_space, loaded.action_space) == (saved.observation_space, saved.action_space)
+    assert (loaded.mode, loaded.config, loaded.seed) == (mode, saved.config, saved.seed)
+    some = np.random.default_rng(3).uniform(-1, 1, (20, 2))
+    for deterministic in (True, False):
+        assert_array_equal(
+            saved.predict(some, None, None, deterministic)[0], loaded.predict(some, None, None, deterministic)[0]
+        )
+    assert feed(saved, 300, seed=2) == feed(loaded, 300, seed=2)
+    assert_same_state(saved.get_state(), loaded.get_state())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_saved_in_the_middle_of_an_episode_it_can_go_on_in_it(tmp_path, mode):
+    saved = own(mode=mode)
+    feed(saved, 255, seed=1)
+    saved.act([0.1, 0.1])
+    saved.observe(1.0, [0.2, 0.2], False, False)
+    saved.save(tmp_path / "agent")
+    loaded = DynLiveAgent.load(tmp_path / "agent")
+    for agent in (saved, loaded):
+        agent.act([0.2, 0.2])
+        agent.observe(1.0, [0.3, 0.3], True, False)
+    assert_same_state(saved.get_state(), loaded.get_state())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_loaded_agent_learns_in_its_environment(tmp_path, mode):
+    agent = cart(mode=mode).learn(300)
+    agent.save(tmp_path / "agent")
+    loaded = DynLiveAgent.load(tmp_path / "agent", env="CartPole-v1")
+    assert_array_equal(agent.evaluate(3, seed=0).returns, loaded.evaluate(3, seed=0).returns)
+    assert loaded.learn(600, reset_num_timesteps=False).num_timesteps == 900
+    assert loaded.episodes > agent.episodes
+    again = DynLiveAgent.load(tmp_path / "agent", env="CartPole-v1").learn(600)
+    assert_same_state(loaded.get_state(), again.get_state())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_set_state_takes_over_what_get_state_returned(mode):
+    one, other = own(0, mode=mode), own(9, mode=mode)
+    feed(one, 200, seed=1)
+    other.set_state(one.get_state())
+    assert feed(one, 200, seed=2) == feed(other, 200, seed=2)
+    assert_same_state(one.get_state(), other.get_state())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_get_state_returns_copies(mode):
+    agent = own(mode=mode)
+    feed(agent, 150, seed=1)
+    state, before = agent.get_state(), agent.get_state()
+    for array in state.values():
+        array[...] = 1
+    assert_same_state(before, agent.get_state())
+
+
+# -- configurations in files -----------------------------------------------------------------------------------------
+
+
+def test_another_rule_is_saved_too(tmp_path):
+    rule = LearningRule(step="adam", growth="none", share="uniform")
+    agent = cart(config=AgentConfig(network=NetworkConfig(rule=rule))).learn(200, progress_bar=False)
+    assert agent.actor.rule == rule
+    agent.save(tmp_path / "agent.dynlive")
+    loaded = DynLiveAgent.load(tmp_path / "agent.dynlive")
+    assert loaded.config == agent.config
+    assert loaded.actor.rule == rule
+
+
+def test_another_live_configuration_is_saved_too(tmp_path):
+    config = LiveConfig(cells=CellConfig(cells=16))
+    cart(mode="live", config=config).learn(50).save(tmp_path / "agent.dynlive")
+    loaded = DynLiveAgent.load(tmp_path / "agent.dynlive", env="CartPole-v1")
+    assert loaded.config == config
+    assert loaded.learn(10).config.cells.cells == 16
+
+
+def test_numbers_of_any_kind_are_saved(tmp_path):
+    rule = LearningRule(step="adam", learning_rate=np.float32(0.5), mature=np.int16(7), decays=np.array([0.5, 0.25]))
+    config = AgentConfig(network=NetworkConfig(hidden=np.int64(16), rule=rule))
+    own(seed=np.int64(3), config=config).save(tmp_path / "agent.dynlive")
+    assert DynLiveAgent.load(tmp_path / "agent.dynlive").config == config
+
+
+# -- what is no agent's file -----------------------------------------------------------------------------------------
+
+
+def test_loading_refuses_what_is_no_agent(tmp_path):
+    file = tmp_path / "agent"
+    assert_refused(f"there is no file {file}", DynLiveAgent.load, file, error=FileNotFoundError)
+    file.write_bytes(b"no agent")
+    assert_refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
+    Network.layered(inputs=2, outputs=1).save(file)
+    assert_refused(f"{file} holds no agent: it is a file of kind 'network'", DynLiveAgent.load, file)
+    cart().save(file)
+    file.write_bytes(file.read_bytes()[:-100])
+    assert_refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
+
+
+def test_loading_refuses_environments_with_other_spaces(tmp_path):
+    file = tmp_path / "agent"
+    cart().save(file)
+    with pytest.raises(
+        ValueError, match=rf"^{re.escape(str(file))} was trained with Box.*, but the environment has Box"
+    ):
+        DynLiveAgent.load(file, env="Acrobot-v1")
+    DynLiveAgent(Corridor(5)).save(file)
+    with pytest.raises(ValueError, match=r"was trained with Discrete\(5\), but the environment has Discrete\(6\)$"):
+        DynLiveAgent.load(file, env=Corridor(6))
+
+
+@pytest.mark.parametrize("group", [None, "exploration"])
+def test_loading_refuses_configurations_that_it_does_not_know(tmp_path, group):
+    file = tmp_path / "agent"
+    cart().save(file)
+    header, arrays = checkpoint.read(file, "agent")
+    (header["config"] if group is None else header["config"][group])["cell_entropy"] = 0.03
+    checkpoint.write(file, "agent", header, arrays)
+    with pytest.raises(ValueError, match=r"does not understand it, which was written by version .*'cell_entropy'$"):
+        DynLiveAgent.load(file)
+
+
+def test_loading_refuses_files_that_lack_something(tmp_path):
+    file = tmp_path / "agent"
+    cart().save(file)
+    header, arrays = checkpoint.read(file, "agent")
+    del header["action_space"]
+    checkpoint.write(file, "agent", header, arrays)
+    with pytest.raises(ValueError, match=r"^.* is damaged, or .*'action_space'$"):
+        DynLiveAgent.load(file)
+
+
+def test_saving_needs_a_folder(tmp_path):
+    file = tmp_path / "none" / "agent"
+    assert_refused(f"cannot write {file}: there is no folder {file.parent}", own().save, file, error=FileNotFoundError)
+
+
+# -- what a file says of the environment -----------------------------------------------------------------------------
+
+
+def trained_in(agent, tmp_path):
+    agent.save(tmp_path / "agent.dynlive")
+    return checkpoint.read(tmp_path / "agent.dynlive", "agent")[0]["env"]
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_arguments_and_time_limit_of_an_environment_are_saved(tmp_path, many):
+    make = partial(gym.make_vec, num_envs=2, vectorization_mode="sync") if many else gym.make
+    agent = DynLiveAgent(make("FrozenLake-v1", is_slippery=False, max_episode_steps=9), seed=0)
+    expected = {"id": "FrozenLake-v1", "kwargs": {"is_slippery": False}, "max_episode_steps": 9}
+    assert trained_in(agent, tmp_path) == expected
+
+
+def test_a_vector_environment_made_by_hand_is_saved_as_what_it_is_made_of(tmp_path):
+    agent = DynLiveAgent(gym.vector.SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 2), seed=0)
+    assert trained_in(agent, tmp_path) == {"id": "CartPole-v1", "kwargs": {}, "max_episode_steps": 500}
+
+
+def test_what_an_environment_is_registered_with_needs_no_description(tmp_path):
+    agent = DynLiveAgent("dynlive_rl.envs:DynLive/ChangingCartPole-v0", seed=0)  # schedules and wrappers of its own
+    expected = {"id": "DynLive/ChangingCartPole-v0", "kwargs": {}, "max_episode_steps": 500}
+    assert trained_in(agent, tmp_path) == expected
+    wrapped = gym.wrappers.TransformReward(agent.env, lambda reward: -reward)
+    assert trained_in(DynLiveAgent(wrapped, seed=0), tmp_path) is None
+
+
+def test_an_environment_that_numbers_do_not_describe_is_not_saved(tmp_path):
+    assert trained_in(own(), tmp_path) is None
+    wrapped = gym.wrappers.TransformReward(gym.make("CartPole-v1"), lambda reward: -reward)
+    assert trained_in(DynLiveAgent(wrapped, seed=0), tmp_path) is None
+    drawn = gym.make("FrozenLake-v1", desc=np.array([["S", "G"]]))
+    assert trained_in(DynLiveAgent(drawn, seed=0), tmp_path) is None

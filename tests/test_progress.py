@@ -1,0 +1,351 @@
+"""Progress against its slow twin: every decision about the task, and the clocks and rates that follow from it."""
+
+from collections import Counter
+from dataclasses import replace
+from math import isclose
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calls import (
+    call_discount,
+    call_rates_now,
+    call_rehearsal_interval,
+    call_task_rows,
+    call_update_reward_statistics,
+    call_value_gain,
+    count_steps,
+    judge_episodes,
+)
+from dynlive_rl.agents import AgentConfig, LiveConfig, NetworkConfig, WorldChangeConfig
+from dynlive_rl.agents.kernels.actor_critic import EVERYWHERE
+from dynlive_rl.agents.kernels.experience import RowKind, new_experience
+from dynlive_rl.agents.kernels.progress import PROGRESS, Mastery, new_progress
+from helpers import own
+from naive_progress import (
+    NaiveCounter,
+    NaiveProgress,
+    NaiveRewardStatistics,
+    rates_by_hand,
+    rehearsal_interval_by_hand,
+    value_gain_by_hand,
+)
+
+KINDS = {"terminated": RowKind.TERMINATED, "truncated": RowKind.TRUNCATED, None: RowKind.STEP}
+MASTERIES = {"never": Mastery.NEVER, "mastered": Mastery.MASTERED, "relapsed": Mastery.RELAPSED}
+QUICK = WorldChangeConfig(
+    recent_episodes=3, established_episodes=6, established_steps=150, change_significance=0.03, min_failure_rate=0.2
+)
+
+
+# -- the twin --------------------------------------------------------------------------------------------------------
+
+
+def assert_judged_alike(record, twin):
+    """A record says of episodes and tasks what the twin does."""
+    expected = {
+        "steps": twin.steps,
+        "episodes": len(twin.episodes),
+        "task_start_step": twin.task_start_step,
+        "task_episodes": len(twin.task_returns),
+        "task_changes": twin.task_changes,
+        "partial_losses": twin.partial_losses,
+        "min_return": min(twin.task_returns, default=0.0),
+        "max_return": max(twin.task_returns, default=0.0),
+        "content": twin.content,
+        "mastery": MASTERIES[twin.mastery],
+        "failures": twin.failures,
+        "failure_rate": twin.failure_rate,
+        "terminations": len(twin.terminated_lengths),
+        "mean_terminated_length": twin.mean_terminated_length,
+        "last_truncated_below_best": twin.last_truncated_below_best,
+        "entropy_clock": twin.entropy_clock,
+    }
+    if twin.task_means:
+        expected["best_mean_return"] = twin.best_mean_return
+    assert {
+        name: pair for name in expected if not isclose(*(pair := (record[name], expected[name])), rel_tol=1e-12)
+    } == {}
+
+
+def judged(episodes, config):
+    """Judge episodes (length, return, ending), as the twin does after every single one; returns record and twin."""
+    record, twin = new_progress(), NaiveProgress(config)
+    history = np.zeros(len(episodes), PROGRESS)
+    lengths = np.array([length for length, _, _ in episodes], np.int64)
+    returns = np.array([episode_return for _, episode_return, _ in episodes], float)
+    kinds = np.array([KINDS[end] for _, _, end in episodes], np.int64)
+    recent = np.zeros((2, config.world_change.recent_episodes))
+    lost = judge_episodes(record, recent, lengths, returns, kinds, config.settings(), history)
+    for n, (length, episode_return, end) in enumerate(episodes):
+        twin.steps += length
+        assert isclose(lost[n], twin.judge(length, episode_return, end), rel_tol=1e-12)
+        assert_judged_alike(history[n], twin)
+    return record[0], twin
+
+
+def random_life(rng, phases):
+    """Episodes that come in phases, each of one of three levels of returns and of a scatter; all are multiples of 30.
+
+    So means of 1, 2, 3 and 5 of them are whole numbers, and no comparison is a matter of rounding.
+    """
+    episodes, levels = [], rng.choice([-900, -30, 600, 2100, 2400, 3000], 3)
+    for _ in range(phases):
+        level, scatter = rng.choice(levels), rng.choice([0, 0, 1, 3])
+        few = rng.choice([0.1, 0.5, 0.9])
+        ends = rng.choice(["terminated", "truncated"], rng.integers(1, 30), p=[few, 1 - few])
+        returns = level + 30 * rng.integers(-scatter, scatter + 1, len(ends))
+        if rng.random() < 0.3:  # luck decides
+            returns[rng.random(len(ends)) < 0.6] -= 900
+        lengths = rng.integers(1, 40, len(ends))
+        episodes += zip(lengths.tolist(), returns.tolist(), ends.tolist(), strict=True)
+    return episodes
+
+
+EVENTS = {
+    "never to mastered", "relapsed to mastered", "mastered to relapsed", "never collapsed", "mastered collapsed",
+    "relapsed collapsed", "relapsed and not healed", "collapsed too early", "collapsed by chance",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config", [AgentConfig(world_change=QUICK), LiveConfig(world_change=QUICK)], ids=["agent", "live"]
+)
+def test_every_decision_is_the_twins(config):
+    rng, happened = np.random.default_rng(0), Counter()
+    for _ in range(300):
+        happened.update(judged(random_life(rng, phases=8), config)[1].events)
+    assert set(happened) == EVENTS
+    assert min(happened.values()) > 10, happened
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    phases=st.integers(0, 6),
+    change=st.builds(
+        WorldChangeConfig,
+        recent_episodes=st.sampled_from([1, 2, 3, 5]),
+        established_episodes=st.integers(1, 20),
+        established_steps=st.sampled_from([1, 30, 200, 1500]),
+        collapse=st.sampled_from([0.25, 0.5, 0.8]),
+        learned=st.sampled_from([0.0, 0.3, 0.9]),
+        change_significance=st.sampled_from([1.0, 0.1, 1e-3, 1e-6]),
+        min_failure_rate=st.sampled_from([0.0, 0.05, 0.3]),
+        failure_memory=st.sampled_from([0.05, 0.5, 1.0]),
+        setback=st.sampled_from([0.0, 0.1, 0.5]),
+        content_within=st.sampled_from([0.0, 0.01, 0.2]),
+    ),
+)
+def test_whatever_the_configuration_decisions_are_the_twins(seed, phases, change):
+    judged(random_life(np.random.default_rng(seed), phases), AgentConfig(world_change=change))
+
+
+@given(seed=st.integers(0, 10**6), environments=st.integers(1, 3))
+def test_every_step_is_counted_as_the_twin_does(seed, environments):
+    rng, config = np.random.default_rng(seed), AgentConfig(world_change=QUICK)
+    count = 200
+    envs = rng.integers(environments, size=count)
+    rewards = 30.0 * rng.integers(-3, 4, count)
+    ends = [rng.choice(["terminated", "truncated"]) if rng.random() < 0.15 else None for _ in range(count)]
+    record, twin = new_progress(), NaiveCounter(config, environments)
+    history = np.zeros(count, PROGRESS)
+    running, recent = np.zeros((3, environments)), np.zeros((2, QUICK.recent_episodes))
+    kinds = np.array([KINDS[end] for end in ends], np.int64)
+    count_steps(record, running, recent, envs, rewards, kinds, config.settings(), history)
+    for n, (env, reward, end) in enumerate(zip(envs, rewards, ends, strict=True)):
+        twin.step(env, reward, end)
+        assert_judged_alike(history[n], twin.judge)
+        assert history[n]["rate_boost"] == twin.rate_boost
+        assert history[n]["min_reward"] == min(twin.all_rewards)
+        assert history[n]["max_reward"] == max(twin.all_rewards)
+        assert history[n]["return_mean_square"] == pytest.approx(twin.return_mean_square, rel=1e-9)
+        assert history[n]["return_count"] == history[n]["steps_since_rehearsal"] == n + 1
+    lengths, returns = running[0], running[1]
+    assert lengths.tolist() == [len(rewards) for rewards in twin.rewards]
+    assert returns.tolist() == [sum(rewards) for rewards in twin.rewards]
+
+
+# -- mastery and its loss --------------------------------------------------------------------------------------------
+
+LEARNING = [10, 20, 30, 40, 50, *[500] * 5]  # it is mastered with the last of these
+
+
+def after(returns, **settings):
+    """The record after terminated episodes of 100 steps each with these returns."""
+    episodes = [(100, episode_return, "terminated") for episode_return in returns]
+    return judged(episodes, AgentConfig(world_change=WorldChangeConfig(**settings)))[0]
+
+
+def test_a_part_lost_after_contentment_makes_rates_start_again_once():
+    record = after([*LEARNING, 440, 430, 500])  # one of them was as good as ever
+    assert record["partial_losses"] == 0
+    assert record["task_start_step"] == 0
+    record = after([*LEARNING, *[440] * 5])
+    assert record["partial_losses"] == 1
+    assert record["task_changes"] == 0
+    assert record["task_start_step"] == 1_000  # when the first of the five began
+    assert after([*LEARNING, *[440] * 12])["partial_losses"] == 1
+    assert after([*LEARNING, *[440] * 5, *[500] * 5, *[440] * 5])["partial_losses"] == 2
+    assert after([*range(10, 510, 10), *[440] * 5])["partial_losses"] == 0  # was never content
+
+
+def test_what_is_not_made_good_in_time_is_another_task():
+    assert after([*LEARNING, *[440] * 15], established_steps=1_500)["task_changes"] == 0
+    assert after([*LEARNING, *[440] * 16], established_steps=1_500)["task_changes"] == 1
+    assert after([*LEARNING, *[440] * 8, *[500] * 20], established_steps=1_500)["task_changes"] == 0
+
+
+def test_most_of_what_was_mastered_lost_is_another_task_at_once():
+    record = after([*LEARNING, 300, 9, 9, 9, 9])
+    assert record["partial_losses"] == 1  # the first of them had begun in the task before
+    assert record["task_changes"] == 0
+    record = after([*LEARNING, 300, 9, 9, 9, 9, 9])
+    assert record["task_changes"] == 1
+    assert record["max_return"] == record["min_return"] == 9
+    assert record["mastery"] == Mastery.NEVER
+    assert record["task_start_step"] == 1_100  # when the first of the five began
+
+
+def test_without_mastery_a_task_must_be_established_first():
+    learned = [10, *range(100, 500, 25)]  # 17 episodes, getting better
+    assert after([*learned, *[9] * 5], established_episodes=22)["task_changes"] == 1
+    assert after([*learned, *[9] * 5], established_episodes=23)["task_changes"] == 0
+    assert after([*learned, *[9] * 5], established_episodes=22, established_steps=2_199)["task_changes"] == 1
+    assert after([*learned, *[9] * 5], established_episodes=22, established_steps=2_200)["task_changes"] == 0
+
+
+def test_where_luck_decides_more_failures_in_a_row_are_needed():
+    lucky = [500, 9, 500, 9, 9] * 8
+    assert after([*lucky, *[9] * 5], established_steps=100)["task_changes"] == 0
+    assert after([*lucky, *[9] * 40], established_steps=100)["task_changes"] == 1
+
+
+def test_no_task_is_mastered_while_all_episodes_return_the_same_or_ending_earlier_would_be_better():
+    config = AgentConfig()
+    assert judged([(10, 1, "terminated")] * 9, config)[0]["mastery"] == Mastery.NEVER
+    better = [(10, -50, "truncated")] + [(10, -10, "truncated")] * 9
+    assert judged(better, config)[0]["mastery"] == Mastery.NEVER
+    assert judged([(n, r, "terminated") for n, r, _ in better], config)[0]["mastery"] == Mastery.MASTERED
+    assert judged([(n, r + 90, end) for n, r, end in better], config)[0]["mastery"] == Mastery.MASTERED
+
+
+# -- clocks ----------------------------------------------------------------------------------------------------------
+
+
+def lived(*episodes):
+    """The record after episodes (length, return, ending) in one environment, with all of the reward at their ends."""
+    rewards = [r for length, episode_return, _ in episodes for r in [0.0] * (length - 1) + [episode_return]]
+    kinds = [k for length, _, end in episodes for k in [RowKind.STEP] * (length - 1) + [KINDS[end]]]
+    record, history, steps = new_progress(), np.zeros(len(rewards), PROGRESS), len(rewards)
+    arguments = np.zeros(steps, np.int64), np.array(rewards, float), np.array(kinds, np.int64)
+    count_steps(record, np.zeros((3, 1)), np.zeros((2, 5)), *arguments, AgentConfig().settings(), history)
+    return record
+
+
+def test_much_is_tried_again_while_episodes_are_truncated_below_the_best():
+    crash, flight, best = (100, -100, "terminated"), (200, -50, "truncated"), (200, 100, "truncated")
+    assert lived(crash, crash)["entropy_clock"] == 200
+    assert lived(crash, crash, best, crash)["entropy_clock"] == 500  # as good as ever
+    assert lived(crash, crash, best, flight, crash)["entropy_clock"] == 600 - 100
+    assert lived(crash, best, flight, flight, flight)["entropy_clock"] == 100
+    assert lived(crash, best, *[flight] * 5)["entropy_clock"] == 0
+    assert lived(best, *[flight] * 5)["entropy_clock"] == 1_200  # where none ever ends by itself
+
+
+def discount_after(*episodes):
+    return call_discount(lived(*episodes), 0.99, 0.998)
+
+
+def test_discount_reaches_as_far_as_episodes_that_end_by_themselves():
+    long, short = (1_000, -1, "truncated"), (250, 1, "terminated")
+    assert discount_after(long, long) == 0.99
+    assert discount_after(long, short, long) == pytest.approx(1 - 2 / 250)
+    assert discount_after((10, 0, "terminated")) == 0.99
+    assert discount_after(*[(5_000, 0, "terminated")] * 2) == 0.998
+    assert discount_after((1_000, 0, "terminated"), *[short] * 30) == pytest.approx(1 - 2 / 250, abs=1e-4)
+
+
+NUMBERS = own().actor.numbers
+
+
+def record_with(**values):
+    record = new_progress()
+    for name, value in values.items():
+        record[name] = value
+    return record
+
+
+@given(
+    steps=st.integers(0, 200_000),
+    start=st.integers(0, 100_000),
+    content=st.booleans(),
+    best=st.sampled_from([0.0, 5.0]),
+    boost=st.sampled_from([0.0, 1.0, 2.0]),
+    clock=st.floats(0, 1e5),
+    rehearsals=st.integers(0, 20),
+    variance=st.floats(0, 100),
+    cells=st.booleans(),
+)
+def test_rates_and_intervals_are_as_written(steps, start, content, best, boost, clock, rehearsals, variance, cells):
+    config = AgentConfig(network=NetworkConfig(rule=replace(AgentConfig().network.rule, prune_fraction=0.3)))
+    record = record_with(
+        steps=start + steps, task_start_step=start, content=content, max_return=best, rate_boost=boost,
+        entropy_clock=clock, rehearsals=rehearsals, target_variance=variance,
+    )  # fmt: skip
+    settings = config.settings()
+    settings["natural_gradient"] = cells
+    if cells:
+        settings["rate_half_life"] = np.inf
+    gain = call_value_gain(record, 2.0, settings)
+    assert gain == pytest.approx(value_gain_by_hand(record[0], 2.0, config))
+    found = call_rates_now(record, NUMBERS._replace(prune_fraction=0.3), gain, settings)
+    expected = rates_by_hand(record[0], config, 0.3, gain, cells)
+    assert (found.critic, found.actor, found.target, found.entropy, found.prune_fraction) == pytest.approx(expected)
+    assert found.hops == (1 if cells else EVERYWHERE)
+    assert call_rehearsal_interval(record, settings) == rehearsal_interval_by_hand(record[0], config)
+
+
+def test_a_tasks_rows_are_its_steps_and_an_end_of_every_episode():
+    record = record_with(steps=1_000, task_start_step=400, task_episodes=12)
+    assert call_task_rows(record, 1) == 600 + 12 + 1
+    assert call_task_rows(record, 4) == 150 + 3 + 1
+    assert call_task_rows(record, 7) == 600 // 7 + 12 // 7 + 1
+
+
+# -- whether rewards are informative ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reward_of", [
+    lambda rng, action: -1.0,
+    lambda rng, action: -float(action.sum()),  # no more than a price of actions
+    lambda rng, action: -float(action.sum()) + 0.02 * rng.normal(),
+    lambda rng, action: float(rng.normal()),
+    lambda rng, action: float(rng.random() < 0.05),
+], ids=["constant", "price", "noisy price", "noise", "rare"])  # fmt: skip
+@pytest.mark.parametrize("components", [1, 2])
+def test_rewards_are_told_from_prices_as_the_twin_does(reward_of, components):
+    rng, config = np.random.default_rng(1), AgentConfig()
+    record, twin = new_progress(), NaiveRewardStatistics(config)
+    experience, outcomes = new_experience(1, 8, 1, components), np.zeros((2, 256))
+    first = None
+    differ = False
+    for n in range(100):
+        action = rng.integers(0, 3, components)
+        reward = reward_of(rng, action)
+        terminated = n == 90
+        experience.rows[0] += 1
+        experience.action[0, (experience.rows[0] - 1) % 8] = action
+        kind = RowKind.TERMINATED if terminated else RowKind.STEP
+        call_update_reward_statistics(record, experience, outcomes, 0, reward, kind, config.settings())
+        record["return_count"] += 1
+        twin.step(action, reward, terminated)
+        first = reward if first is None else first
+        differ = differ or reward != first
+        assert record["reward_is_informative"] == twin.is_informative == (n >= 90 or twin.is_informative)
+        assert record["rewards_differ"] == differ
+        assert record["first_reward"] == first
+        assert record["reward_square_sum"] == pytest.approx(twin.square)
+        assert record["within_action_square_sum"] == pytest.approx(twin.within, abs=1e-9)
+        assert outcomes[0].sum() == n + 1

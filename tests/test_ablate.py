@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("scipy")
 import ablate
 import protocol
 from dynlive_rl import DynLiveAgent

@@ -3,6 +3,7 @@
 import gymnasium as gym
 import pytest
 
+pytest.importorskip("scipy")
 import adapt
 from dynlive_rl.envs import Cycle, Draw, DriftCartPole, changing_cartpole
 from runs import Study

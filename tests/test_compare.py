@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+pytest.importorskip("scipy")
 import baselines
 import compare
 import figures

@@ -8,7 +8,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network
-from dynlive_rl.agents import AgentConfig
+from dynlive_rl.agents.config import RULE, AgentConfig, NetworkConfig, RehearsalConfig
 from networks import assert_sound, reader
 
 
@@ -129,7 +129,7 @@ def test_outputs_that_start_equal_share_their_first_sources():
 
 
 def test_an_agent_starts_sparse_grows_and_stays_below_all():
-    config = AgentConfig(connect=0.1, rule=replace(AgentConfig().rule, prune_fraction=0.3))
+    config = AgentConfig(network=NetworkConfig(connect=0.1, rule=replace(RULE, prune_fraction=0.3)))
     agent = DynLiveAgent("CartPole-v1", seed=0, config=config)
     start = agent.actor.connections
     assert start == 128 * 2 + 2 * 13
@@ -142,13 +142,13 @@ def test_an_agent_starts_sparse_grows_and_stays_below_all():
 @pytest.mark.parametrize("wrong", [0.0, 1.5])
 def test_impossible_shares_are_refused(wrong):
     with pytest.raises(ValueError, match=rf"connect must be in \(0, 1\], not {wrong}"):
-        AgentConfig(connect=wrong)
+        NetworkConfig(connect=wrong)
 
 
 @pytest.mark.parametrize("differ", [False, True])
 def test_an_agent_prunes_nothing_for_weakness_before_there_is_something_to_carry(differ):
-    rule = replace(AgentConfig().rule, prune_fraction=100.0, mature=0)
-    config = AgentConfig(prune_half_life=1.0, rule=rule, rehearse_every_blind=2)
+    network = NetworkConfig(prune_half_life=1.0, rule=replace(RULE, prune_fraction=100.0, mature=0))
+    config = AgentConfig(network=network, rehearsal=RehearsalConfig(rehearse_every_blind=2))
     agent = DynLiveAgent(observation_space=Box(0, 1, (2,)), action_space=Discrete(2), seed=0, config=config)
     rng = np.random.default_rng(0)
     for step in range(1, 601):

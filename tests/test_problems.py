@@ -50,6 +50,8 @@ def test_20_of_20_seeds_one_at_a_time(name, by, constraint):
     [("xor", 1.0), ("memory-xor", 1.0), ("parity", 1.0), ("moons", 0.9), ("iris", 0.9), ("digits", 0.95)],
 )
 def test_every_problem_is_learned(name, least, constraint, capsys):
+    if name in ("moons", "iris", "digits"):
+        pytest.importorskip("sklearn")
     assert main(["learn", name, "--constraint", constraint, "--seed", "0", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["accuracy"] >= least
@@ -98,6 +100,8 @@ def test_the_message_engine_learns_xor_from_the_command_line(capsys):
 @pytest.mark.parametrize("constraint", CONSTRAINTS)
 @pytest.mark.parametrize(("name", "least"), [("memory-xor", 1.0), ("parity", 1.0), ("moons", 0.8), ("iris", 0.85)])
 def test_the_message_engine_learns_the_others_from_the_command_line(name, least, constraint, capsys):
+    if name in ("moons", "iris"):
+        pytest.importorskip("sklearn")
     assert main(["learn", name, "--constraint", constraint, "--engine", "messages", "--seed", "0", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] >= least
 

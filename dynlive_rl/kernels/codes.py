@@ -28,6 +28,10 @@ class _Codes(types.Type):  # type: ignore[misc]
         self.names = names
         super().__init__(f"Codes({names.__module__}.{names.__qualname__})")
 
+    @property
+    def key(self) -> CodeType:
+        return self.names
+
 
 register_model(_Codes)(models.OpaqueModel)
 

@@ -1,0 +1,74 @@
+"""No kernel runs on in compiled code that is older than what it was compiled from, in its own folder or another's."""
+
+import importlib
+import os
+from pathlib import Path
+
+import pytest
+
+import dynlive_rl.agents.kernels
+import dynlive_rl.kernels
+from dynlive_rl.kernels import jit
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two folders of kernels with compiled code; the sources are of second 100."""
+    for name in ("network", "agents"):
+        (tmp_path / name / "__pycache__").mkdir(parents=True)
+        write(tmp_path / name / "kernels.py", 100)
+    return tmp_path / "network", tmp_path / "agents"
+
+
+def write(path, second):
+    path.write_text("")
+    os.utime(path, (second, second))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "compiled", "stays"),
+    [
+        (100, 100, 200, True),
+        (300, 100, 200, False),
+        (100, 300, 200, False),
+        (100, 100, 50, False),
+        (300, 300, 400, True),
+    ],
+)
+def test_what_is_older_than_any_source_in_either_folder_goes(folders, own, other, compiled, stays):
+    network, agents = folders
+    write(agents / "kernels.py", own)
+    write(network / "kernels.py", other)
+    index = write(agents / "__pycache__" / "kernels.act-1.py311.nbi", compiled)
+    code = write(agents / "__pycache__" / "kernels.act-1.py311.1.nbc", compiled)
+    jit.drop_stale_caches(agents, network)
+    assert index.exists() == stays
+    assert code.exists()  # without its index nothing finds it
+
+
+def test_another_folders_caches_are_its_own_affair(folders):
+    network, agents = folders
+    index = write(network / "__pycache__" / "kernels.fire-1.py311.nbi", 50)
+    jit.drop_stale_caches(agents, network)
+    assert index.exists()
+
+
+def test_a_folder_without_caches_is_fine(tmp_path):
+    write(tmp_path / "kernels.py", 100)
+    jit.drop_stale_caches(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("package", "watched"),
+    [
+        (dynlive_rl.kernels, [dynlive_rl.kernels]),
+        (dynlive_rl.agents.kernels, [dynlive_rl.agents.kernels, dynlive_rl.kernels]),
+    ],
+    ids=["network", "agents"],
+)
+def test_kernels_watch_the_folders_they_compile_code_from(package, watched, monkeypatch):
+    calls = []
+    monkeypatch.setattr(jit, "drop_stale_caches", lambda *folders: calls.append(folders))
+    importlib.reload(package)
+    assert calls == [tuple(Path(other.__file__).parent for other in watched)]

@@ -1,7 +1,5 @@
 """What the tests of the agent have in common, in both modes."""
 
-import re
-
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
@@ -118,12 +116,6 @@ def _assert_live_strengths_are_shares(state):
     assert_allclose(sums[living], 1, atol=1e-5)
     assert (state.cell[:, ~living] == 0).all()
     assert (state.strength[:, ~living] == 0).all()
-
-
-def assert_refused(message, call, *arguments, error=ValueError, **settings):
-    """The call raises an error with exactly this message."""
-    with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        call(*arguments, **settings)
 
 
 def opened(path):

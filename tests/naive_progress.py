@@ -116,9 +116,8 @@ class NaiveProgress:
         self._happened(why)
         self.task_changes += 1
         self._restart_clocks()
-        self.task_returns, self.task_means = [episode_return], []
-        if self.config.world_change.recent_episodes == 1:
-            self.task_means = [episode_return]
+        self.task_returns, self.best_mean_return = [episode_return], episode_return
+        self.task_means = [episode_return] if self.config.world_change.recent_episodes == 1 else []
         self.mastery, self.failures, self.failure_rate = NEVER, 0, 0.0
 
     def _restart_clocks(self):

@@ -10,7 +10,8 @@ from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network, checkpoint
 from dynlive_rl.agents import AgentConfig, CellConfig, LiveConfig, NetworkConfig
-from helpers import assert_refused, assert_same_state, cart, feed, own
+from helpers import assert_same_state, cart, feed, own
+from networks import refused
 from worlds import Corridor
 
 MODES = ("rehearsal", "live")
@@ -117,14 +118,14 @@ def test_numbers_of_any_kind_are_saved(tmp_path):
 
 def test_loading_refuses_what_is_no_agent(tmp_path):
     file = tmp_path / "agent"
-    assert_refused(f"there is no file {file}", DynLiveAgent.load, file, error=FileNotFoundError)
+    refused(f"there is no file {file}", DynLiveAgent.load, file, error=FileNotFoundError)
     file.write_bytes(b"no agent")
-    assert_refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
+    refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
     Network.layered(inputs=2, outputs=1).save(file)
-    assert_refused(f"{file} holds no agent: it is a file of kind 'network'", DynLiveAgent.load, file)
+    refused(f"{file} holds no agent: it is a file of kind 'network'", DynLiveAgent.load, file)
     cart().save(file)
     file.write_bytes(file.read_bytes()[:-100])
-    assert_refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
+    refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
 
 
 def test_loading_refuses_environments_with_other_spaces(tmp_path):
@@ -162,7 +163,7 @@ def test_loading_refuses_files_that_lack_something(tmp_path):
 
 def test_saving_needs_a_folder(tmp_path):
     file = tmp_path / "none" / "agent"
-    assert_refused(f"cannot write {file}: there is no folder {file.parent}", own().save, file, error=FileNotFoundError)
+    refused(f"cannot write {file}: there is no folder {file.parent}", own().save, file, error=FileNotFoundError)
 
 
 # -- what a file says of the environment -----------------------------------------------------------------------------

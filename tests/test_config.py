@@ -17,7 +17,8 @@ from dynlive_rl.agents import (
     RehearsalConfig,
     WorldChangeConfig,
 )
-from helpers import assert_refused, cart
+from helpers import cart
+from networks import refused
 
 
 @pytest.mark.parametrize(
@@ -69,11 +70,11 @@ from helpers import assert_refused, cart
     ],
 )
 def test_configurations_that_could_not_learn_are_refused(group, settings, message):
-    assert_refused(message, group, **settings)
+    refused(message, group, **settings)
 
 
 def test_a_rule_must_be_one():
-    assert_refused("rule must be a LearningRule, not 'original'", NetworkConfig, rule="original", error=TypeError)
+    refused("rule must be a LearningRule, not 'original'", NetworkConfig, rule="original", error=TypeError)
     with pytest.raises(TypeError, match="rule must be a LearningRule, not 'original'"):
         cart().actor.rule = "original"
 
@@ -96,7 +97,7 @@ def test_a_rule_must_be_one():
 )
 def test_a_group_must_be_one(config, group):
     kind = type(getattr(config(), group)).__name__
-    assert_refused(f"{group} must be a {kind}, not 3", config, **{group: 3}, error=TypeError)
+    refused(f"{group} must be a {kind}, not 3", config, **{group: 3}, error=TypeError)
     with pytest.raises(TypeError, match="unexpected keyword argument 'no_such'"):
         config(**{group: {"no_such": 1}})
     assert config(**{group: {}}) == config()  # as a saved agent has it
@@ -122,8 +123,8 @@ def test_nothing_of_a_configuration_can_be_changed():
 
 
 def test_modes_and_configurations_go_together():
-    assert_refused("mode must be one of 'rehearsal', 'live', not 'dead'", DynLiveAgent, "CartPole-v1", mode="dead")
+    refused("mode must be one of 'rehearsal', 'live', not 'dead'", DynLiveAgent, "CartPole-v1", mode="dead")
     message = "mode 'live' takes a LiveConfig as config, not AgentConfig"
-    assert_refused(message, cart, mode="live", config=AgentConfig(), error=TypeError)
+    refused(message, cart, mode="live", config=AgentConfig(), error=TypeError)
     message = "mode 'rehearsal' takes a AgentConfig as config, not LiveConfig"
-    assert_refused(message, DynLiveAgent, "CartPole-v1", config=LiveConfig(), error=TypeError)
+    refused(message, DynLiveAgent, "CartPole-v1", config=LiveConfig(), error=TypeError)

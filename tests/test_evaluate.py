@@ -8,7 +8,8 @@ from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.evaluation import play
-from helpers import assert_refused, assert_same_state, cart, own
+from helpers import assert_same_state, cart, own
+from networks import refused
 from worlds import Counting
 
 
@@ -43,7 +44,7 @@ def test_an_episode_that_never_ends_is_broken_off():
     assert result.truncated.all()
     assert agent.evaluate(1).lengths.tolist() == [10_000]
     assert agent.evaluate(1, env=gym.make("Endless-v0", max_episode_steps=12)).lengths.tolist() == [12]
-    assert_refused("max_steps must be a whole number ≥ 1, not 0", agent.evaluate, 1, max_steps=0)
+    refused("max_steps must be a whole number ≥ 1, not 0", agent.evaluate, 1, max_steps=0)
 
 
 def test_a_time_limit_of_the_environments_own_holds_side_by_side_too():
@@ -77,9 +78,9 @@ def test_all_that_evaluation_needs_is_something_that_predicts():
 
 
 def test_evaluate_refuses(trained):
-    assert_refused("episodes must be a whole number ≥ 1, not 0", trained.evaluate, 0)
-    assert_refused("episodes must be a whole number ≥ 1, not 'abc'", trained.evaluate, "abc")
-    assert_refused("this agent has no environment to be evaluated in: pass env=", own().evaluate)
+    refused("episodes must be a whole number ≥ 1, not 0", trained.evaluate, 0)
+    refused("episodes must be a whole number ≥ 1, not 'abc'", trained.evaluate, "abc")
+    refused("this agent has no environment to be evaluated in: pass env=", own().evaluate)
     with pytest.raises(ValueError, match=r"^this agent was trained with Box.*, but the environment has Box"):
         trained.evaluate(1, env="Acrobot-v1")
     with pytest.raises(ValueError, match=r"does not know how it was made, .*: register what it is made of$"):

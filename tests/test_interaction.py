@@ -13,7 +13,8 @@ from dynlive_rl.agents.live_learner import LiveLearner
 from dynlive_rl.agents.protocols import Learner
 from dynlive_rl.agents.replay_learner import ReplayLearner
 from dynlive_rl.agents.training import TrainingLoop
-from helpers import assert_refused, assert_same_state, feed, own
+from helpers import assert_same_state, feed, own
+from networks import refused
 from worlds import Counting
 
 CONFIGS = {"rehearsal": AgentConfig(), "live": LiveConfig()}
@@ -103,7 +104,7 @@ def test_after_an_end_an_episode_starts_even_at_the_same_observation(config, end
     interaction.act(observation)
     interaction.observe(1.0, observation, *ending)
     assert interaction.episodes == 1
-    assert_refused(NO_ACTION, interaction.observe, 1.0, observation, False, False)
+    refused(NO_ACTION, interaction.observe, 1.0, observation, False, False)
     interaction.act(observation)
     interaction.observe(1.0, observation, False, False)
     assert interaction.num_timesteps == 2
@@ -114,7 +115,7 @@ def test_episodes_can_be_ended_from_outside(config):
     interaction.act([0, 0])
     interaction.observe(1.0, [0, 0], False, False)
     interaction.end_episodes()
-    assert_refused(NO_ACTION, interaction.observe, 1.0, [0, 0], False, False)
+    refused(NO_ACTION, interaction.observe, 1.0, [0, 0], False, False)
     interaction.act([0, 0])
     interaction.observe(1.0, [0, 0], False, False)
     assert interaction.episodes == 0  # none came to an end
@@ -148,7 +149,7 @@ def test_only_those_that_step_begin_and_are_learned_from(config):
     assert interaction.observations.tolist() == [observations[0].tolist(), [0, 0], observations[2].tolist()]
     none, zeros = np.zeros(3, np.bool_), np.zeros(3)
     message = "there is no action to learn about: call act(observation) before observe"
-    assert_refused(message, interaction.observe_batch, zeros, observations, none, none)
+    refused(message, interaction.observe_batch, zeros, observations, none, none)
     interaction.observe_batch(zeros, observations, none, none, stepping)
     assert interaction.num_timesteps == 2
     interaction.act(observations + np.float32(0.1))  # all: new observations begin episodes

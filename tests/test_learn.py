@@ -13,7 +13,8 @@ from numpy.testing import assert_array_equal
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.kernels import actor_critic, live
 from dynlive_rl.agents.kernels.experience import RowKind
-from helpers import assert_refused, assert_same_state, assert_strengths_are_shares, cart, experience, own
+from helpers import assert_same_state, assert_strengths_are_shares, cart, experience, own
+from networks import refused
 from worlds import Broken, Counting
 
 MODES = ("rehearsal", "live")
@@ -79,26 +80,26 @@ def test_it_says_what_it_is():
 
 @pytest.mark.parametrize("steps", [-1, 1.5, True, None, "abc", np.inf])
 def test_learn_refuses_other_numbers_of_steps(steps):
-    assert_refused(f"total_timesteps must be a whole number ≥ 0, not {steps!r}", cart().learn, steps)
+    refused(f"total_timesteps must be a whole number ≥ 0, not {steps!r}", cart().learn, steps)
     assert cart().learn(1e1).num_timesteps == 10
 
 
 def test_learn_refuses_other_intervals():
-    assert_refused("log_interval must be a whole number ≥ 1, not 1.5", cart().learn, 10, log_interval=1.5)
+    refused("log_interval must be a whole number ≥ 1, not 1.5", cart().learn, 10, log_interval=1.5)
 
 
 def test_learn_needs_an_environment():
     message = "this agent has no environment to learn in: pass env=, or call act and observe yourself"
-    assert_refused(message, own().learn, 10)
+    refused(message, own().learn, 10)
 
 
 def test_spaces_and_environment_go_together():
     message = "give an env, or both observation_space and action_space"
-    assert_refused(message, DynLiveAgent)
-    assert_refused(message, DynLiveAgent, observation_space=Discrete(2))
+    refused(message, DynLiveAgent)
+    refused(message, DynLiveAgent, observation_space=Discrete(2))
     with pytest.raises(ValueError, match="env brings its own spaces"):
         DynLiveAgent("CartPole-v1", observation_space=Discrete(2))
-    assert_refused("env must be an environment id or a Gymnasium environment, not 3", DynLiveAgent, 3, error=TypeError)
+    refused("env must be an environment id or a Gymnasium environment, not 3", DynLiveAgent, 3, error=TypeError)
 
 
 # -- interrupted -----------------------------------------------------------------------------------------------------
@@ -182,4 +183,4 @@ def test_strengths_stay_shares():
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "a"])
 def test_seeds_are_whole_numbers(seed):
-    assert_refused(f"seed must be a whole number ≥ 0, not {seed!r}", own, seed)
+    refused(f"seed must be a whole number ≥ 0, not {seed!r}", own, seed)

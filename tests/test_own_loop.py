@@ -5,16 +5,8 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
-from helpers import (
-    assert_all_finite,
-    assert_refused,
-    assert_same_state,
-    assert_strengths_are_shares,
-    cart,
-    feed,
-    own,
-    play,
-)
+from helpers import assert_all_finite, assert_same_state, assert_strengths_are_shares, cart, feed, own, play
+from networks import refused
 
 MODES = ("rehearsal", "live")
 pytestmark = pytest.mark.parametrize("mode", MODES)
@@ -38,10 +30,10 @@ def test_act_again_is_the_same_action(mode):
 def test_observe_needs_an_action(mode):
     agent = own(mode=mode)
     message = "there is no action to learn about: call act(observation) before observe"
-    assert_refused(message, agent.observe, 1.0, [0, 0], False, False)
+    refused(message, agent.observe, 1.0, [0, 0], False, False)
     agent.act([0, 0])
     agent.observe(1.0, [0, 0], True, False)
-    assert_refused(message, agent.observe, 1.0, [0, 0], False, False)
+    refused(message, agent.observe, 1.0, [0, 0], False, False)
     assert agent.num_timesteps == 1
 
 
@@ -56,7 +48,7 @@ def test_what_is_not_moderate_is_refused_and_changes_nothing(mode, bad, what):
     # Observations are kept in single precision.
     said = bad if what == "reward" else np.float32(bad)
     message = f"{what.removeprefix('next_')}s must be numbers within ±1e30, not {said}; nothing was learned from it"
-    assert_refused(message, agent.observe, *step, False, False)
+    refused(message, agent.observe, *step, False, False)
     assert_same_state(before, agent.get_state())
     assert agent.num_timesteps == 150
     assert agent.act([0.5, 0.5]) == action
@@ -76,9 +68,9 @@ def test_act_refuses_what_is_not_finite(mode):
 def test_observations_of_another_shape_are_refused(mode, observation):
     message = f"the observation {observation!r} does not fit the space {Box(-1, 1, (2,))}"
     agent = own(mode=mode)
-    assert_refused(message, agent.act, observation)
+    refused(message, agent.act, observation)
     agent.act([0, 0])
-    assert_refused(message, agent.observe, 0.0, observation, False, False)
+    refused(message, agent.observe, 0.0, observation, False, False)
 
 
 @pytest.mark.parametrize("step", [("much", False, False), ([1.0, 2.0], False, False)])
@@ -88,7 +80,7 @@ def test_what_a_step_brings_must_be_numbers(mode, step):
     before = agent.get_state()
     reward, terminated, truncated = step
     message = f"reward, terminated and truncated must be numbers, not {step}"
-    assert_refused(message, agent.observe, reward, [0, 0], terminated, truncated)
+    refused(message, agent.observe, reward, [0, 0], terminated, truncated)
     assert_same_state(before, agent.get_state())
 
 

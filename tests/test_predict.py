@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from helpers import assert_refused, assert_same_state, cart, feed, own
+from helpers import assert_same_state, cart, feed, own
+from networks import refused
 
 MODES = ("rehearsal", "live")
 
@@ -41,7 +42,7 @@ def test_sampled_actions_are_as_frequent_as_likely(trained):
 
 
 def test_predict_refuses_what_is_not_finite(trained):
-    assert_refused("observations must be finite, but one contains nan", trained.predict, [0, 0, np.nan, 0])
+    refused("observations must be finite, but one contains nan", trained.predict, [0, 0, np.nan, 0])
 
 
 @pytest.mark.parametrize("mode", MODES)

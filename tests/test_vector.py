@@ -10,7 +10,8 @@ from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.kernels.experience import RowKind
-from helpers import assert_refused, assert_same_state, experience
+from helpers import assert_same_state, experience
+from networks import refused
 from worlds import Counting
 
 LENGTHS = (3, 4, 7)
@@ -132,7 +133,7 @@ def test_what_a_step_brings_has_a_row_for_every_environment(step, message):
     agent = DynLiveAgent(SyncVectorEnv([lambda: Counting(3)] * 2), seed=0)
     agent.act(np.zeros((2, 2), np.float32))
     before = agent.get_state()
-    assert_refused(message, agent.observe, step[0], np.zeros((2, 2)), *step[1:])
+    refused(message, agent.observe, step[0], np.zeros((2, 2)), *step[1:])
     assert_same_state(before, agent.get_state())
     with pytest.raises(ValueError, match=r"does not fit the space Box.*, of which there must be 2, one per row$"):
         agent.act(np.zeros(2, np.float32))

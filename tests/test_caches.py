@@ -13,11 +13,19 @@ from dynlive_rl.kernels import jit
 
 @pytest.fixture
 def folders(tmp_path):
-    """Two folders of kernels with compiled code; the sources are of second 100."""
+    """Two folders of kernels; the sources are of second 100."""
     for name in ("network", "agents"):
-        (tmp_path / name / "__pycache__").mkdir(parents=True)
-        write(tmp_path / name / "kernels.py", 100)
+        (tmp_path / name).mkdir()
+        for source in ("__init__.py", "kernels.py"):
+            write(tmp_path / name / source, 100)
     return tmp_path / "network", tmp_path / "agents"
+
+
+def compiled_in(folder):
+    """Where Numba keeps what it compiles from a folder's files."""
+    place = jit.cache_folder(folder / "__init__.py")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def write(path, second):
@@ -40,8 +48,8 @@ def test_what_is_older_than_any_source_in_either_folder_goes(folders, own, other
     network, agents = folders
     write(agents / "kernels.py", own)
     write(network / "kernels.py", other)
-    index = write(agents / "__pycache__" / "kernels.act-1.py311.nbi", compiled)
-    code = write(agents / "__pycache__" / "kernels.act-1.py311.1.nbc", compiled)
+    index = write(compiled_in(agents) / "kernels.act-1.py311.nbi", compiled)
+    code = write(compiled_in(agents) / "kernels.act-1.py311.1.nbc", compiled)
     jit.drop_stale_caches(agents, network)
     assert index.exists() == stays
     assert code.exists()  # without its index nothing finds it
@@ -49,13 +57,13 @@ def test_what_is_older_than_any_source_in_either_folder_goes(folders, own, other
 
 def test_another_folders_caches_are_its_own_affair(folders):
     network, agents = folders
-    index = write(network / "__pycache__" / "kernels.fire-1.py311.nbi", 50)
+    index = write(compiled_in(network) / "kernels.fire-1.py311.nbi", 50)
     jit.drop_stale_caches(agents, network)
     assert index.exists()
 
 
 def test_a_folder_without_caches_is_fine(tmp_path):
-    write(tmp_path / "kernels.py", 100)
+    write(tmp_path / "__init__.py", 100)
     jit.drop_stale_caches(tmp_path)
 
 

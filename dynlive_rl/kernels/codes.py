@@ -21,7 +21,7 @@ class Code(IntEnum, metaclass=CodeType):
     """
 
 
-class _Codes(types.Type):  # type: ignore[misc]
+class _Codes(types.Type):
     """An enumeration as compiled code sees it."""
 
     def __init__(self, names: CodeType) -> None:
@@ -47,7 +47,7 @@ def _typeof_code(member: Code, context: Any) -> Any:
 
 
 @infer_getattr
-class _CodeAttribute(AttributeTemplate):  # type: ignore[misc]
+class _CodeAttribute(AttributeTemplate):
     key = _Codes
 
     def generic_resolve(self, codes: _Codes, name: str) -> Any:

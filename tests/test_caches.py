@@ -5,10 +5,17 @@ import os
 from pathlib import Path
 
 import pytest
+from numba.core import config
 
 import dynlive_rl.agents.kernels
 import dynlive_rl.kernels
 from dynlive_rl.kernels import jit
+
+
+@pytest.fixture(autouse=True)
+def beside_the_source(monkeypatch):
+    """Let compiled code be kept beside its source, whatever the tests run with."""
+    monkeypatch.setattr(config, "CACHE_DIR", "")
 
 
 @pytest.fixture
@@ -58,6 +65,25 @@ def test_what_is_older_than_any_source_in_either_folder_goes(folders, own, other
 def test_another_folders_caches_are_its_own_affair(folders):
     network, agents = folders
     index = write(compiled_in(network) / "kernels.fire-1.py311.nbi", 50)
+    jit.drop_stale_caches(agents, network)
+    assert index.exists()
+
+
+def test_caches_kept_elsewhere_are_watched_there(folders, tmp_path, monkeypatch):
+    network, agents = folders
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "elsewhere"))
+    kept = jit.cache_folder(agents / "kernels.py")
+    old, new = write(kept / "old.nbi", 50), write(kept / "new.nbi", 150)
+    beside = write(agents / "__pycache__" / "old.nbi", 50)
+    jit.drop_stale_caches(agents, network)
+    assert (tmp_path / "elsewhere") in kept.parents
+    assert (old.exists(), new.exists(), beside.exists()) == (False, True, True)
+
+
+def test_what_an_editor_leaves_among_the_sources_is_no_source(folders):
+    network, agents = folders
+    (network / ".#kernels.py").symlink_to("nothing")
+    index = write(agents / "__pycache__" / "kernels.act-1.py311.nbi", 200)
     jit.drop_stale_caches(agents, network)
     assert index.exists()
 

@@ -164,6 +164,20 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"dynlive {dynlive_rl.__version__}\n"
 
 
+def test_a_command_loads_nothing_that_only_others_need():
+    code = "import sys, dynlive_rl.cli; print([name for name in ('gymnasium', 'matplotlib') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_python_runs_the_command_as_a_module():
+    command = [sys.executable, "-m", "dynlive_rl.cli"]
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"dynlive {dynlive_rl.__version__}\n"
+    done = subprocess.run([*command, "evaluate", "nothing"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "dynlive: there is no file nothing\n")
+
+
 def test_the_installed_command(tmp_path):
     command = [str(Path(sys.executable).with_name("dynlive"))]
     train = [*command, "train", "CartPole-v1", "--steps", "60", "--seed", "0", "--out", str(tmp_path), "--json"]

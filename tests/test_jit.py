@@ -1,4 +1,4 @@
-"""Compiled code is kept where that is possible, dropped when it is stale, and done without where nothing can be written."""
+"""Compiled code is kept where that is possible, and done without, with one warning, where nothing can be written."""
 
 import os
 import subprocess
@@ -85,25 +85,6 @@ def test_what_else_is_wrong_with_the_cache_is_not_hidden(source, monkeypatch):
         pytest.skip("this Numba cannot be given other locators")
     with pytest.raises(RuntimeError, match="NoSuchLocator"):
         jit.cache_folder(source)
-
-
-@pytest.mark.parametrize("named", [False, True])
-def test_compiled_code_older_than_any_source_is_dropped_where_it_is_kept(source, tmp_path, named, monkeypatch):
-    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "kept") if named else "")
-    (source.parent / ".#open_in_an_editor.py").symlink_to("nothing")
-    other = tmp_path / "callees"
-    other.mkdir()
-    kept = jit.cache_folder(source)
-    for name, seconds in (("old.nbi", 100), ("new.nbi", 300)):
-        (kept / name).write_text("")
-        os.utime(kept / name, (seconds, seconds))
-    os.utime(source, (50, 50))
-    jit.drop_stale_caches(source.parent, other)
-    assert sorted(file.name for file in kept.glob("*.nbi")) == ["new.nbi", "old.nbi"]
-    (other / "callee.py").write_text("")
-    os.utime(other / "callee.py", (200, 200))
-    jit.drop_stale_caches(source.parent, other)
-    assert [file.name for file in kept.glob("*.nbi")] == ["new.nbi"]
 
 
 @pytest.mark.slow

@@ -80,10 +80,11 @@ def drop_stale_caches(folder: Path, *others: Path) -> None:
     Numba looks only at the file in which a function is defined, but a kernel compiles its callees from other modules into
     itself: after an edit there it would go on running the old code.
     """
-    kept = cache_folder(folder / "__init__.py")
+    sources = [source for source in folder.glob("*.py") if source.is_file()]  # editors leave links to nothing
+    kept = cache_folder(sources[0]) if sources else None
     if kept is None:
         return
-    newest = max((_modified(source) for place in (folder, *others) for source in place.glob("*.py")), default=0.0)
+    newest = max(_modified(source) for place in (folder, *others) for source in place.glob("*.py"))
     for index in kept.glob("*.nbi"):
         if _modified(index) < newest:
             with suppress(OSError):  # another process was faster, or it is another user's
@@ -94,4 +95,4 @@ def _modified(file: Path) -> float:
     try:
         return file.stat().st_mtime
     except OSError:
-        return 0.0  # gone meanwhile, or a link to nothing
+        return 0.0  # gone meanwhile

@@ -6,8 +6,9 @@ import pytest
 
 from sources import identifiers, modules
 
-# Network: what was called so, and what it is called now.
+# What was called so, and what it is called now.
 REPLACED = {
+    # Network.
     "lay": "write_inputs",
     "lay_inputs": "write_inputs",
     "mark": "update_traces",
@@ -32,6 +33,37 @@ REPLACED = {
     "Plasticity": "the functions of dynlive_rl.editing",
     "on_engine": "MessageNetwork(net)",
     "Engine": "MessageNetwork(net)",
+    # Agents.
+    "see": "update_scaler",
+    "notice": "observe_and_encode",
+    "look_again": "refit_scaler",
+    "pick": "sample_categorical",
+    "choose": "sample_action",
+    "keep_track": "update_progress",
+    "look_for_structure": "update_reward_statistics",
+    "tracked": "progress",
+    "worlds": "task_changes",
+    "wide": "rollout_batch",
+    "narrow": "minibatch",
+    "passes": "epochs",
+    "Brought": "StepBatch",
+    "brought": "step",
+    "CONTINUOUS_OPTIONS": "values_per_component",
+    "hold": "action_repeat",
+    "longest_hold": "max_mean_repeat",
+    "anchor": "kl_coefficient",
+    "cell_settings": "adjust_settings",
+    "give_birth": "recruit_cell",
+    "widen": "widen_value_range",
+    "start_afresh": "reset_readouts",
+    "_be_born_again": "reset_networks",
+    "refuse": "raise_invalid",
+    "STRUCTURE": "reward_is_informative",
+    "TRIED": "entropy_clock",
+    "BROKEN_OFF": "last_truncated_below_best",
+    "WORLD": "task_start_step",
+    "COLLAPSES": "task_changes",
+    "SETBACKS": "partial_losses",
 }
 
 

@@ -36,6 +36,7 @@ def compiled_in(folder):
 
 
 def write(path, second):
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("")
     os.utime(path, (second, second))
     return path

@@ -91,6 +91,8 @@ class OptimisationConfig:
     value_gain_low, value_gain_high, target_spread
         A value is scale · G · (output - ½), with G the running deviation of the targets in scales over target_spread,
         within these bounds.
+    target_range
+        G is at least this times the targets' root mean square, in scales.
     error_clip, advantage_clip, importance_clip
         Bounds of the value error (in scales), of advantages (in their running deviations), and of 1 / probability.
     advantage_scale_rate, target_variance_rate
@@ -117,6 +119,7 @@ class OptimisationConfig:
     value_gain_low: float = 10.0
     value_gain_high: float = 64.0
     target_spread: float = 0.03
+    target_range: float = 2.5
     error_clip: float = 2.0
     advantage_clip: float = 3.0
     importance_clip: float = 2.0

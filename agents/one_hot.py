@@ -66,7 +66,7 @@ def adjust_settings(settings: NDArray[np.void], components: Components) -> None:
     together, conjunctions = len(components), prod(map(len, components))
     cells, active = (conjunctions + sum(map(len, components)), together + 1) if together > 1 else (conjunctions, 1)
     reach: Any = cells / active
-    for name in ("policy_gain", "value_gain_low", "value_gain_high"):
+    for name in ("policy_gain", "value_gain_low", "value_gain_high", "target_range"):
         settings[name] *= reach
     for name in ("target_spread", "neutral"):
         settings[name] /= reach

@@ -188,11 +188,24 @@ def _misfit(value: Any, path: tuple[Any, ...], space: gym.Space[Any], rows: int 
     return ValueError(f"the observation{part} {value!r} does not fit the space {space}{many}")
 
 
+def _values(space: spaces.Box, count: int) -> NDArray[Any]:
+    """Return the values (d, count) that the components of a Box can take."""
+    low, high = space.low.ravel()[:, None], space.high.ravel()[:, None]
+    share = np.arange(1, count - 1) / (count - 1)
+    between = low.astype(float) * (1 - share) + high.astype(float) * share
+    for row in np.flatnonzero((low < 0) & (high > 0)) if count > 2 else ():
+        between[row, np.argmin(np.abs(between[row]))] = 0
+    if np.issubdtype(space.dtype, np.integer):
+        between = np.rint(between)
+    # The ends are what they are: as fractions they may round to what the type cannot hold.
+    return np.concatenate([low, between.astype(space.dtype), high], axis=1)
+
+
 class ActionDecoder:
     """Turns a learner's choices into actions of the environment.
 
     Every component of an action is chosen independently; a component of a Box is one of a few values from its lowest
-    to its highest.
+    to its highest; where 0 lies between them, the nearest one is 0, which costs nothing where force costs something.
 
     Parameters
     ----------
@@ -216,7 +229,7 @@ class ActionDecoder:
 
     def __init__(self, space: gym.Space[Any], values_per_component: int) -> None:
         self.space = space
-        self._steps = values_per_component - 1
+        self._values: NDArray[Any] | None = None  # (d, values) of a Box
         self._start = int(space.start) if isinstance(space, spaces.Discrete) else None
         self.num_actions: tuple[int, ...]
         if isinstance(space, spaces.Discrete):
@@ -231,6 +244,7 @@ class ActionDecoder:
                     f"continuous actions must have finite bounds, not {space}: rescale them with a wrapper"
                 )
             self.num_actions = (values_per_component,) * int(np.prod(space.shape))
+            self._values = _values(space, values_per_component)
         else:
             raise ValueError(f"actions must be Discrete, MultiDiscrete, MultiBinary or Box, not {space}: wrap them")
         if not self.num_actions:
@@ -259,16 +273,8 @@ class ActionDecoder:
         if isinstance(space, spaces.Discrete):
             return choices[:, 0] + space.start
         shape = (len(choices), *(space.shape or ()))
-        if isinstance(space, spaces.Box):
-            low, high = space.low.ravel(), space.high.ravel()
-            share = choices / self._steps
-            values = low.astype(float) * (1 - share) + high.astype(float) * share
-            if np.issubdtype(space.dtype, np.integer):
-                values = np.rint(values)
-            # The ends are what they are: as fractions they may round to what the type cannot hold.
-            inside = (share > 0) & (share < 1)
-            between = np.where(inside, values, 0).astype(space.dtype)
-            return np.where(inside, between, np.where(share > 0, high, low)).reshape(shape)
+        if self._values is not None:
+            return self._values[np.arange(choices.shape[1]), choices].reshape(shape)
         start = space.start if isinstance(space, spaces.MultiDiscrete) else 0
         return (choices.reshape(shape) + start).astype(space.dtype)
 

@@ -253,11 +253,14 @@ def test_actions_have_names(space, expected):
     assert len(decoder.names) == sum(decoder.num_actions)
 
 
-@pytest.mark.parametrize(("values", "expected"), [(2, [-1, 3]), (3, [-1, 1, 3]), (5, [-1, 0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [(2, [-1, 3]), (3, [-1, 0, 3]), (4, [-1, 0, float(np.float32(5 / 3)), 3]), (5, [-1, 0, 1, 2, 3])],
+)
 def test_a_continuous_component_is_one_of_so_many_values(values, expected):
     decoder = ActionDecoder(Box(-1, 3, (1,)), values)
     assert decoder.num_actions == (values,)
-    assert decoder.decode(np.arange(values)[:, None]).ravel().tolist() == expected
+    assert decoder.decode(np.arange(values)[:, None]).ravel().tolist() == pytest.approx(expected)
     config = AgentConfig(actions=ActionConfig(values_per_component=values))
     agent = DynLiveAgent(observation_space=Discrete(2), action_space=Box(-1, 3, (1,)), seed=0, config=config)
     assert {agent.predict(0)[0].item() for _ in range(200)} == set(expected)

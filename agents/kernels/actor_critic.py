@@ -204,18 +204,23 @@ def segment_length(experience, longest):
 
 @jit_internal
 def value_gain(progress, scale, settings):
-    """Return G: the running deviation of the targets in scales over `target_spread`, within bounds."""
+    """Return G: the running deviation of the targets in scales over `target_spread`, within bounds.
+
+    It is never less than what the targets themselves need, `target_range` times their root mean square: a time limit cuts off
+    rewards, but not values.
+    """
     if progress.rehearsals <= 1:
         return settings.value_gain_low
     spread = sqrt(progress.target_variance) / settings.target_spread / scale
-    return min(max(spread, settings.value_gain_low), settings.value_gain_high)
+    gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
+    return max(gain, settings.target_range * sqrt(progress.target_mean_square) / scale)
 
 
 @jit_internal
 def rehearse(agent, settings):
     """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
     progress, experience, action_offsets = agent.progress[0], agent.experience, agent.action_offsets
-    scale = max(sqrt(progress.return_mean_square), 1e-3)
+    scale = sqrt(progress.return_mean_square) if progress.return_mean_square > 0 else 1.0
     gain = value_gain(progress, scale, settings)
     gamma = discount(progress, settings.discount_low, settings.discount_high)
     length = segment_length(experience, settings.segment_length)

@@ -50,6 +50,7 @@ PROGRESS = np.dtype(
         ("rehearsals", np.int64),  # in the present task
         ("return_count", np.int64),  # steps that return_mean_square is the mean of
         ("return_mean_square", np.float64),  # of the discounted sum of rewards: the square of the scale of values
+        ("target_mean_square", np.float64),  # running mean square of the Retrace targets
         ("target_variance", np.float64),  # running variance of the Retrace targets
         ("advantage_scale", np.float64),  # running standard deviation of the advantages
         ("td_error_mse", np.float64),  # mean square error of the value neurons, in scales

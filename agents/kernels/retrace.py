@@ -104,12 +104,18 @@ def retrace(
             else:
                 carry = 0.0
             next_value = 0.0 if experience.kind[env, row] == RowKind.TERMINATED else value / components
-    spread = sqrt(sum_advantage / count) + 1e-6
-    variance = max(sum_square / count - (sum_target / count) ** 2, 0.0)
+    spread = sqrt(sum_advantage / count)
+    spread += min(1e-6, 1e-3 * spread)
+    mean_square = sum_square / count
+    variance = max(mean_square - (sum_target / count) ** 2, 0.0)
     if progress.rehearsals <= 1:
-        progress.advantage_scale, progress.target_variance = spread, variance
+        progress.target_mean_square, progress.target_variance = mean_square, variance
+    if progress.rehearsals <= 1 or progress.advantage_scale == 0:
+        progress.advantage_scale = spread
     progress.advantage_scale += settings.advantage_scale_rate * (spread - progress.advantage_scale)
-    progress.target_variance += settings.target_variance_rate * (variance - progress.target_variance)
+    rate = settings.target_variance_rate
+    progress.target_mean_square += rate * (mean_square - progress.target_mean_square)
+    progress.target_variance += rate * (variance - progress.target_variance)
     return count
 
 
@@ -187,6 +193,7 @@ def credit_policy(
     logits = np.empty(num_actions, np.float32)
     policy, log_policy, wish = np.empty(num_actions), np.empty(num_actions), np.empty(num_actions)
     limit = settings.advantage_clip
+    unit = advantage_scale if advantage_scale > 0 else 1.0
     for b in range(rows.size):
         r = rows[b]
         for k in range(num_actions):
@@ -197,7 +204,7 @@ def credit_policy(
             mean = 0.0
             for k in range(start, stop):
                 wish[k] = (
-                    min(max(advantage[k, r] / advantage_scale, -limit), limit)
+                    min(max(advantage[k, r] / unit, -limit), limit)
                     - entropy * log_policy[k]
                     - settings.kl_coefficient * (log_policy[k] - log_target_policy[k, r])
                 )

@@ -72,10 +72,10 @@ def test_another_folders_caches_are_its_own_affair(folders):
 
 def test_caches_kept_elsewhere_are_watched_there(folders, tmp_path, monkeypatch):
     network, agents = folders
+    beside = write(compiled_in(agents) / "old.nbi", 50)
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "elsewhere"))
-    kept = jit.cache_folder(agents / "kernels.py")
+    kept = compiled_in(agents)
     old, new = write(kept / "old.nbi", 50), write(kept / "new.nbi", 150)
-    beside = write(agents / "__pycache__" / "old.nbi", 50)
     jit.drop_stale_caches(agents, network)
     assert (tmp_path / "elsewhere") in kept.parents
     assert (old.exists(), new.exists(), beside.exists()) == (False, True, True)
@@ -84,7 +84,7 @@ def test_caches_kept_elsewhere_are_watched_there(folders, tmp_path, monkeypatch)
 def test_what_an_editor_leaves_among_the_sources_is_no_source(folders):
     network, agents = folders
     (network / ".#kernels.py").symlink_to("nothing")
-    index = write(agents / "__pycache__" / "kernels.act-1.py311.nbi", 200)
+    index = write(compiled_in(agents) / "kernels.act-1.py311.nbi", 200)
     jit.drop_stale_caches(agents, network)
     assert index.exists()
 

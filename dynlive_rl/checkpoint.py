@@ -273,7 +273,7 @@ def understood(name: str, header: Header) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:
-        raise CheckpointError(f"{name} is damaged: {error}") from error.__cause__
+        raise CheckpointError(f"{name} cannot be loaded: {error}") from error.__cause__
     except Exception as error:
         reason = f"{type(error).__name__} {error}" if not isinstance(error, ValueError) else str(error)
         raise CheckpointError(

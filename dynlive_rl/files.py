@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checkpoint
-from .activations import Activation, activation, addresses
+from .activations import Activation, ActivationError, activation, addresses
 from .checkpoint import Arrays, CheckpointError, Header, Source, Target
 from .core import NetworkCore
 from .invariants import LARGEST, Span, check_network, check_span
@@ -71,7 +71,10 @@ def _layer(ids: list[int], kind: Any, activation: str) -> Layer:
 
 def _registered(name: str) -> Activation:
     """Return a user's own activation: from a file comes its name alone, and what is called is what is registered here."""
-    own = activation(name)
+    try:
+        own = activation(name)
+    except ActivationError as error:
+        raise CheckpointError(str(error)) from error
     if own.function is None:
         raise CheckpointError(f"activation {name!r} is built in, and nobody's own")
     return own

@@ -160,11 +160,6 @@ def test_loading_refuses_files_that_lack_something(tmp_path):
         DynLiveAgent.load(file)
 
 
-def test_saving_needs_a_folder(tmp_path):
-    file = tmp_path / "none" / "agent"
-    assert_refused(f"cannot write {file}: there is no folder {file.parent}", own().save, file, error=FileNotFoundError)
-
-
 # -- what a file says of the environment -----------------------------------------------------------------------------
 
 

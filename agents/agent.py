@@ -400,22 +400,21 @@ class DynLiveAgent:
             If the environment's spaces are not the agent's.
         """
         saved = read_agent(path)
-        if env is None:
-            agent = cls(
-                mode=saved.mode, seed=saved.seed, config=saved.config,
-                observation_space=saved.observation_space, action_space=saved.action_space,
-            )  # fmt: skip
-            agent._interact(saved.environments)
-        else:
+        spaces = {"observation_space": saved.observation_space, "action_space": saved.action_space}
+        if env is not None:
             env = make(env)
             check_spaces(env, saved.observation_space, saved.action_space, name_of(path))
-            agent = cls(env, mode=saved.mode, seed=saved.seed, config=saved.config)
-            if saved.environments != agent.interaction.environments:
+            environments = env.num_envs if isinstance(env, gym.vector.VectorEnv) else 1
+            if saved.environments != environments:
                 raise ValueError(
                     f"{name_of(path)} was trained in {saved.environments} environments side by side, not "
-                    f"{agent.interaction.environments}: only with as many can it go on learning"
+                    f"{environments}: only with as many can it go on learning"
                 )
+            spaces = {}  # it brings its own
         with understood(name_of(path), saved.header):
+            agent = cls(env, mode=saved.mode, seed=saved.seed, config=saved.config, **spaces)
+            if env is None:
+                agent._interact(saved.environments)
             agent.set_state(saved.state)
         agent.num_timesteps = saved.num_timesteps
         return agent

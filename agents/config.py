@@ -280,7 +280,7 @@ class NetworkConfig:
             object.__setattr__(self, "rule", LearningRule(**self.rule))
         if not isinstance(self.rule, LearningRule):
             raise TypeError(f"rule must be a LearningRule, not {self.rule!r}")
-        check_numbers(self, above_zero=("prune_half_life",))
+        check_numbers(self, above_zero=("prune_half_life", "gain_low"))
         check_order(self, "gain")
         if self.examples > MOST_EXAMPLES:
             raise ValueError(f"examples must be at most {MOST_EXAMPLES}, not {self.examples}")

@@ -176,7 +176,7 @@ class Interaction:
         return self.learner.get_state() | {"observations": self.observations.copy(), "ended": self._ended.copy()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what `get_state` of an equally built interaction returned; CheckpointError, and no change, if it is none."""
+        """Take over what `get_state` of an equally built interaction returned; if it is none, CheckpointError and no change."""
         own = {"observations": self.observations, "ended": self._ended}
         check_spans(own, state)
         self.learner.set_state(state)

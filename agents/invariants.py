@@ -19,7 +19,6 @@ from .config import AgentConfig, NetworkConfig
 from .kernels.live_layout import CellRow
 from .kernels.progress import PROGRESS, Mastery
 from .live_config import LiveConfig
-from .one_hot import Components
 
 MODERATE = Span(-1e30, 1e30)  # as observations and rewards have to be
 LENGTH = Span(0, 1e15)
@@ -30,7 +29,7 @@ SPANS = {
     "observations": MODERATE,
     "experience.observation": MODERATE,
     "experience.reward": MODERATE,
-    "experience.probability": Span(np.finfo(np.float32).smallest_subnormal, 1 + TOLERANCE),
+    "experience.probability": Span(float(np.finfo(np.float32).smallest_subnormal), 1 + TOLERANCE),
     "experience.action": POSITIVE,
     "experience.kind": Span(0, 2),
     "experience.rows": COUNT,
@@ -148,9 +147,7 @@ def _num_actions(space: spaces.Space[Any], config: AgentConfig | LiveConfig) -> 
     return [config.actions.values_per_component if is_box else 2] * components
 
 
-def _network_sizes(
-    features: int, outputs: int, space: spaces.Space[Any], config: NetworkConfig
-) -> tuple[int, int]:
+def _network_sizes(features: int, outputs: int, space: spaces.Space[Any], config: NetworkConfig) -> tuple[int, int]:
     """Return how many neurons and allowed connections each network of a rehearsing agent has."""
     values = _component_sizes(space)
     if one_hot.is_applicable_to_sizes(values, config):

@@ -112,7 +112,7 @@ class LiveLearner:
         return {name: array.copy() for name, array in self._named_arrays().items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what `get_state` of an equally built learner returned; CheckpointError, and no change, if it is none."""
+        """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
         current = self._named_arrays()
         check_spans(current, state)
         check_live(state, self._scaled, self._num_actions)

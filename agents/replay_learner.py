@@ -192,12 +192,12 @@ class ReplayLearner:
         return {name: array.copy() for name, array in self._named_arrays().items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what `get_state` of an equally built learner returned; CheckpointError, and no change, if it is none."""
+        """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
         old = self.state
-        stored = np.shape(state.get("experience.kind"))[1:]
-        if stored and 0 < stored[0] != old.experience.kind.shape[1]:
-            need(stored[0] <= self._capacity, f"there must be at most {self._capacity} rows of experience, not {stored[0]}")
-            self._set_experience(stored[0])
+        stored = state["experience.kind"].shape[-1] if np.ndim(state.get("experience.kind", 0)) == 2 else 0
+        if 0 < stored != old.experience.kind.shape[1]:
+            need(stored <= self._capacity, f"there must be at most {self._capacity} rows of experience, not {stored}")
+            self._set_experience(stored)
         try:
             current = self._named_arrays()
             check_spans(current, state)

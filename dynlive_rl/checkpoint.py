@@ -108,7 +108,7 @@ def _chunks(text: str, arrays: Arrays) -> list[Any]:
     head = json.dumps(entries, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 8)
     head = len(head).to_bytes(8, "little") + head
-    data = [memoryview(array.reshape(-1).view(np.uint8)) for array in plain.values() if array.size]
+    data = [array.reshape(-1).view(np.uint8).data for array in plain.values() if array.size]
     return [head[:_BEFORE], checksum(head, *data), head[_AFTER:], *data]
 
 
@@ -223,7 +223,6 @@ def _parse(data: bytearray, name: str) -> tuple[Header, Arrays]:
         entries = json.loads(head)
         metadata = entries.pop("__metadata__")
         header = json.loads(metadata["dynlive"])
-        header["format"], header["kind"]  # noqa: B018  # there must be both
         if "sha256" not in metadata and not is_older(header["format"]):
             raise ValueError("it has no checksum")
         is_right = "sha256" not in metadata or data[_BEFORE:_AFTER] == checksum(data)
@@ -245,7 +244,7 @@ def _arrays_of(data: memoryview, entries: dict[str, Any]) -> Arrays:
             raise ValueError(f"the place or shape of {name!r} is impossible")
         expected = stop
         arrays[name] = np.frombuffer(data[start:stop], dtype).reshape(shape)
-        if dtype == bool and (arrays[name].view(np.uint8) > 1).any():
+        if dtype.kind == "b" and (arrays[name].view(np.uint8) > 1).any():
             raise ValueError(f"{name!r} holds what is neither true nor false")
     if expected != len(data):
         raise ValueError("it has more bytes than it says")

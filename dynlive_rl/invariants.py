@@ -125,7 +125,7 @@ def check_same_rows(own: Mapping[str, NDArray[Any]], state: Arrays) -> None:
     need(np.array_equal(own["first"], state["first"]), "'first' must be that of the network itself")
     count = own["degree"].size
     keys = [np.sort(_owners(arrays["first"]) * count + arrays["source"]) for arrays in (own, state)]
-    need(np.array_equal(*keys), "'source' must hold the allowed sources of the network itself")
+    need((keys[0] == keys[1]).all(), "'source' must hold the allowed sources of the network itself")
 
 
 def _check_arrays(arrays: Arrays, layers: Sequence[Layer]) -> None:
@@ -179,9 +179,7 @@ def _check_rows(arrays: Arrays, layers: Sequence[Layer]) -> None:
     need(np.array_equal(arrays["delay"] == 1, depth[source] >= depth[owners]), "'delay' must be that of the layers")
 
 
-def _check_activations(
-    arrays: Arrays, layers: Sequence[Layer], custom: Sequence[Activation], *, free: bool
-) -> None:
+def _check_activations(arrays: Arrays, layers: Sequence[Layer], custom: Sequence[Activation], *, free: bool) -> None:
     """Every neuron has the activation of its layer, or is dead or removed: only these have the gain 0."""
     codes = np.zeros(arrays["degree"].size, np.int64)
     names = [own.name for own in custom]

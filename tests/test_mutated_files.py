@@ -115,7 +115,13 @@ FORGERIES = [  # an array, where in it, what for, and what is said about it
     ("rehearsal", "actor.source", 0, 10**6, "'source' must hold ids below 135"),
     ("rehearsal", "actor.activation", 7, 10**6, "'activation' must be that of the layers"),
     ("rehearsal", "experience.action", ..., 10**6, r"'experience.action' must hold numbers of actions, below (3,)"),
-    ("rehearsal", "experience.rows", ..., -1, "'experience.rows' must hold finite numbers from 0 to 4.61169e+18, not -1"),
+    (
+        "rehearsal",
+        "experience.rows",
+        ...,
+        -1,
+        "'experience.rows' must hold finite numbers from 0 to 4.61169e+18, not -1",
+    ),
     ("rehearsal", "experience.probability", 0, 0, "'experience.probability' must hold finite numbers from 1.4013e-45"),
     ("rehearsal", "experience.kind", 0, 3, "'experience.kind' must hold finite numbers from 0 to 2, not 3"),
     ("rehearsal", "scaler.variance", 0, -1, "'scaler.variance' must hold finite numbers from 0 to inf, not -1.0"),
@@ -186,7 +192,7 @@ def test_what_another_tool_wrote_has_no_checksum_that_is_right(tmp_path):
         metadata, arrays = file.metadata(), {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118
     arrays["strength"][:2] = arrays["strength"][1::-1]
     save_file(arrays, tmp_path / "net", metadata)
-    with pytest.raises(CheckpointError, match="net is damaged: its content is not what its checksum says$"):
+    with pytest.raises(CheckpointError, match=r"net is damaged: its content is not what its checksum says$"):
         Network.load(tmp_path / "net")
 
 
@@ -205,5 +211,5 @@ def test_an_agent_that_a_state_does_not_fit_stays_as_it_is():
 
 def test_what_an_agent_is_not_is_said_with_the_file(tmp_path):
     (tmp_path / "agent").write_text("{}")
-    with pytest.raises(CheckpointError, match="agent is not a DynLive checkpoint, or it is damaged$"):
+    with pytest.raises(CheckpointError, match=r"agent is not a DynLive checkpoint, or it is damaged$"):
         DynLiveAgent.load(tmp_path / "agent")

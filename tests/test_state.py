@@ -170,7 +170,9 @@ def test_a_file_whose_activation_is_not_registered_says_which(tmp_path, monkeypa
     register_activation("borrowed", lambda s: s, lambda s: 1.0)
     small(activation="borrowed").save(tmp_path / "net")
     monkeypatch.delitem(activations._activations, "borrowed")
-    with pytest.raises(CheckpointError, match=r"net cannot be loaded: unknown activation 'borrowed': .* registered first"):
+    with pytest.raises(
+        CheckpointError, match=r"net cannot be loaded: unknown activation 'borrowed': .* registered first"
+    ):
         Network.load(tmp_path / "net")
 
 

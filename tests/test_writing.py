@@ -66,10 +66,13 @@ def test_files_may_be_open_ones(tmp_path):
         helpers.assert_same_state(kind.load(memory).get_state(), thing.get_state())
         with open(tmp_path / "file", "rb") as file:
             helpers.assert_same_state(kind.load(file).get_state(), thing.get_state())
-    with pytest.raises(CheckpointError, match="^the file is not a DynLive checkpoint, or it is damaged$"):
+    with pytest.raises(CheckpointError, match=r"^the file is not a DynLive checkpoint, or it is damaged$"):
         Network.load(io.BytesIO(b"nothing"))
     (tmp_path / "file").write_text("nothing")
-    with open(tmp_path / "file", "rb") as file, pytest.raises(CheckpointError, match="file is not a DynLive checkpoint"):
+    with (
+        open(tmp_path / "file", "rb") as file,
+        pytest.raises(CheckpointError, match="file is not a DynLive checkpoint"),
+    ):
         Network.load(file)
     with pytest.raises(TypeError, match="the file must be open in binary mode"):
         Network.load(io.StringIO("text"))
@@ -107,7 +110,7 @@ def test_what_is_no_file_is_not_read(tmp_path):
     with pytest.raises(IsADirectoryError):
         Network.load(tmp_path)
     if os.name == "posix":
-        with pytest.raises(CheckpointError, match="null is not a DynLive checkpoint: it is no regular file$"):
+        with pytest.raises(CheckpointError, match=r"null is not a DynLive checkpoint: it is no regular file$"):
             Network.load("/dev/null")
 
 
@@ -144,8 +147,12 @@ def test_a_file_that_may_not_grow_is_an_error_of_the_system(tmp_path):
 
 def as_nobody(code, *arguments):
     """Run code as an unprivileged user, to whom permission bits mean something."""
-    become = "import os; from dynlive_rl import Network; os.setuid(65534);" if IS_ROOT else "from dynlive_rl import Network;"
-    done = subprocess.run([sys.executable, "-c", become + "import sys;" + code, *arguments], capture_output=True, text=True)
+    become = (
+        "import os; from dynlive_rl import Network; os.setuid(65534);" if IS_ROOT else "from dynlive_rl import Network;"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", become + "import sys;" + code, *arguments], capture_output=True, text=True
+    )
     return done.stderr.strip().splitlines()[-1]
 
 
@@ -237,8 +244,12 @@ def test_nothing_is_renamed_before_it_is_on_the_disk(tmp_path):
         ["strace", "-f", "-y", "-o", trace, "-e", f"trace={calls}", sys.executable, "-c", code, tmp_path / "net"],
         check=True,
     )
-    lines = [line for line in trace.read_text().splitlines() if str(tmp_path) in line and "trace" not in line.split("(")[0]]
-    order = [re.sub(r"^\d+ +", "", line).split("(")[0].replace("at2", "").replace("renameat", "rename") for line in lines]
+    lines = [
+        line for line in trace.read_text().splitlines() if str(tmp_path) in line and "trace" not in line.split("(")[0]
+    ]
+    order = [
+        re.sub(r"^\d+ +", "", line).split("(")[0].replace("at2", "").replace("renameat", "rename") for line in lines
+    ]
     writes = [k for k, call in enumerate(order) if call == "write"]
     syncs = [k for k, call in enumerate(order) if call == "fsync"]
     renames = [k for k, call in enumerate(order) if call == "rename"]

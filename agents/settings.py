@@ -58,8 +58,10 @@ def _check_number(group: Any, field: Field[Any], above_zero: tuple[str, ...], at
     name, value = field.name, getattr(group, field.name)
     if not 0 <= number(name, value) < float("inf"):
         raise ValueError(f"{name} must be a finite number ≥ 0, not {value!r}")
-    if field.type is int and (int(value) != value or not 1 <= value <= LARGEST):
+    if field.type is int and (int(value) != value or value < 1):
         raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    if field.type is int and value > LARGEST:
+        raise ValueError(f"{name} must be at most {LARGEST}, not {value!r}")
     if name in above_zero and value == 0:
         raise ValueError(f"{name} must be above 0")
     if name in at_most_one and value > 1:

@@ -73,6 +73,15 @@ def test_a_file_of_format_2_goes_on_exactly_where_it_was(name, tolerance, tmp_pa
     assert_array_equal(live(again, 20, seed=4), said)
 
 
+def test_a_file_of_format_3_goes_on_exactly_where_it_was():
+    """Written before there was format 4, after ten cycles and a death; what the network said next was noted then."""
+    folder = FORMAT_2.parent / "format3"
+    net = Network.load(folder / "network.safetensors")
+    old = load_file(folder / "network.safetensors")
+    assert_same_state(net, {name: array for name, array in old.items() if name not in net.fixed_arrays()})
+    assert_allclose(live(net, 20, seed=4), json.loads((folder / "said.json").read_text())["network"], rtol=0, atol=1e-4)
+
+
 def test_no_number_of_an_activation_in_a_file_means_another_one_later(tmp_path):
     net = random_network(2)
     net.save(tmp_path / "net")

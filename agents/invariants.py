@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from dynlive_rl.checkpoint import Arrays, check_like
+from dynlive_rl.checkpoint import Arrays, same_as
 from dynlive_rl.invariants import ANY, COUNT, FLAG, POSITIVE, TOLERANCE, Span, check_random, check_span, need
 
 from . import one_hot
@@ -176,8 +176,10 @@ def _component_sizes(space: spaces.Space[Any]) -> list[int]:
 # -- a learner's state -----------------------------------------------------------------------------------------------
 
 
-def check_spans(current: Arrays, state: Arrays) -> None:
-    """Check shapes, types and ranges of all arrays that are no network's.
+def checked(current: Arrays, state: Arrays) -> Arrays:
+    """Return the arrays of a state that the learner has too, with shapes and types as its own, and ranges that are right.
+
+    Ranges of the networks' arrays are not looked at: `Network.check_state` does that.
 
     Parameters
     ----------
@@ -191,14 +193,15 @@ def check_spans(current: Arrays, state: Arrays) -> None:
     CheckpointError
         If one is missing, or is not as it has to be.
     """
-    check_like(current, state)
-    for name in current:
+    arrays = same_as(current, state)
+    for name, array in arrays.items():
         if name.startswith("progress."):
-            check_span(name, state[name], _progress_span(name.removeprefix("progress.")))
+            check_span(name, array, _progress_span(name.removeprefix("progress.")))
         elif name in SPANS:
-            check_span(name, state[name], SPANS[name])
-        elif name.endswith("random") and "." not in name:
-            check_random(name, state[name])
+            check_span(name, array, SPANS[name])
+        elif name in ("random", "predict_random"):
+            check_random(name, array)
+    return arrays
 
 
 def _progress_span(name: str) -> Span:

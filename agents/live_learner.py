@@ -10,7 +10,7 @@ from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
 
 from .checks import raise_invalid
-from .invariants import check_live, check_spans
+from .invariants import check_live, checked
 from .kernels import live
 from .kernels.live_layout import CellRow, new_buffer, unfold
 from .kernels.progress import RecentRow, RunningRow
@@ -114,9 +114,9 @@ class LiveLearner:
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
         current = self._named_arrays()
-        check_spans(current, state)
-        check_live(state, self._scaled, self._num_actions)
-        checkpoint.copy_into(current, state)
+        new = checked(current, state)
+        check_live(new, self._scaled, self._num_actions)
+        checkpoint.copy_into(current, new)
 
     def _named_arrays(self) -> dict[str, NDArray[Any]]:
         state = self.state

@@ -15,7 +15,7 @@ from dynlive_rl.network import Network
 from . import one_hot
 from .checks import raise_invalid
 from .config import AgentConfig
-from .invariants import check_rehearsal, check_spans
+from .invariants import check_rehearsal, checked
 from .kernels import acting, actor_critic
 from .kernels.acting import RepeatColumn
 from .kernels.actor_critic import Agent
@@ -194,20 +194,20 @@ class ReplayLearner:
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
         old = self.state
-        stored = state["experience.kind"].shape[-1] if np.ndim(state.get("experience.kind", 0)) == 2 else 0
+        stored = np.shape(state["experience.kind"])[1] if np.ndim(state.get("experience.kind", 0)) == 2 else 0
         if 0 < stored != old.experience.kind.shape[1]:
             need(stored <= self._capacity, f"there must be at most {self._capacity} rows of experience, not {stored}")
             self._set_experience(stored)
         try:
             current = self._named_arrays()
-            check_spans(current, state)
-            check_rehearsal(state, self._scaled, self._num_actions, self._capacity)
+            new = checked(current, state)
+            check_rehearsal(new, self._scaled, self._num_actions, self._capacity)
             for name, network in (("critic", self.critic), ("actor", self.actor)):
-                network.check_state({part: state[f"{name}.{part}"] for part in network.live_arrays()})
+                network.check_state({part: new[f"{name}.{part}"] for part in network.live_arrays()})
         except ValueError:
             self.state = old
             raise
-        checkpoint.copy_into(current, state)
+        checkpoint.copy_into(current, new)
         self._room = 0
 
     def _named_arrays(self) -> dict[str, NDArray[Any]]:

@@ -215,6 +215,9 @@ def _parse(data: bytearray, name: str) -> tuple[Header, Arrays]:
 
     Nothing that a file says makes this take more memory than the file itself has.
     """
+    has_checksum = data[8:_BEFORE] == _OPENING
+    if has_checksum and data[_BEFORE:_AFTER] != checksum(data):
+        raise CheckpointError(f"{name} is damaged: its content is not what its checksum says")
     try:
         size = int.from_bytes(data[:8], "little")
         head = data[8 : 8 + size]
@@ -223,15 +226,11 @@ def _parse(data: bytearray, name: str) -> tuple[Header, Arrays]:
         entries = json.loads(head)
         metadata = entries.pop("__metadata__")
         header = json.loads(metadata["dynlive"])
-        if "sha256" not in metadata and not is_older(header["format"]):
-            raise ValueError("it has no checksum")
-        is_right = "sha256" not in metadata or data[_BEFORE:_AFTER] == checksum(data)
-        arrays = _arrays_of(memoryview(data)[8 + size :], entries)
+        if not has_checksum and ("sha256" in metadata or not is_older(header["format"])):
+            raise ValueError("there is no checksum where one has to be")
+        return header, _arrays_of(memoryview(data)[8 + size :], entries)
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         raise CheckpointError(f"{name} is not a DynLive checkpoint, or it is damaged") from None
-    if not is_right:
-        raise CheckpointError(f"{name} is damaged: its content is not what its checksum says")
-    return header, arrays
 
 
 def _arrays_of(data: memoryview, entries: dict[str, Any]) -> Arrays:
@@ -283,13 +282,13 @@ def understood(name: str, header: Header) -> Iterator[None]:
 
 def copy_into(current: Arrays, state: Arrays) -> None:
     """Overwrite arrays in place by those of the same names; all are checked before the first changes."""
-    check_like(current, state)
-    for name, array in current.items():
-        array[...] = state[name]
+    for name, array in same_as(current, state).items():
+        current[name][...] = array
 
 
-def check_like(current: Arrays, state: Arrays) -> None:
-    """Raise CheckpointError unless a state has all the arrays of a current one, of the same shapes and types."""
+def same_as(current: Arrays, state: Arrays) -> Arrays:
+    """Return those arrays of a state that a current one has too; CheckpointError if shapes or types are others."""
+    arrays = {}
     for name, array in current.items():
         if name not in state:
             raise CheckpointError(f"the state lacks {name!r}")
@@ -298,3 +297,5 @@ def check_like(current: Arrays, state: Arrays) -> None:
             raise CheckpointError(
                 f"{name!r} has shape {other.shape} and type {other.dtype}, but {array.shape} and {array.dtype} is needed"
             )
+        arrays[name] = other
+    return arrays

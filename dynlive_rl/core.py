@@ -282,9 +282,9 @@ class NetworkCore:
     def check_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Raise CheckpointError if `set_state` would."""
         current = self.live_arrays()
-        checkpoint.check_like(current, state)
-        check_network(state | self.fixed_arrays(), self.rule, self.layers, self.custom)
-        check_same_rows(current, state)
+        new = checkpoint.same_as(current, state)
+        check_network(new | self.fixed_arrays(), self.rule, self.layers, self.custom)
+        check_same_rows(current, new)
 
     # -- private -----------------------------------------------------------------------------------------------------
 

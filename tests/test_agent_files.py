@@ -167,7 +167,7 @@ def test_loading_refuses_what_is_no_agent(tmp_path):
     assert_refused(f"{file} holds no agent: it is a file of kind 'network'", DynLiveAgent.load, file)
     cart().save(file)
     file.write_bytes(file.read_bytes()[:-100])
-    assert_refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
+    assert_refused(f"{file} is damaged: its content is not what its checksum says", DynLiveAgent.load, file)
 
 
 def test_loading_refuses_environments_with_other_spaces(tmp_path):

@@ -123,7 +123,7 @@ def test_files_that_are_no_network_are_refused(tmp_path):
     refused(f"{path} is not a DynLive checkpoint, or it is damaged", Network.load, path)
     small().save(path)
     path.write_bytes(path.read_bytes()[:-100])
-    refused(f"{path} is not a DynLive checkpoint, or it is damaged", Network.load, path)
+    refused(f"{path} is damaged: its content is not what its checksum says", Network.load, path)
 
 
 def test_a_file_of_another_kind_or_format_is_refused(tmp_path, monkeypatch):

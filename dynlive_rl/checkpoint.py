@@ -23,6 +23,7 @@ from .writing import write_whole
 
 FORMAT = 4
 FIRST_WITH_CHECKSUM = 4
+LONGEST_QUOTE = 200
 
 Header = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
@@ -163,11 +164,11 @@ def read(file: Source, kind: str, upgrades: Mapping[int, Upgrade] | None = None)
     if written != FORMAT and not (steps and all(step in upgrades for step in steps)):
         known = f"{min(upgrades, default=FORMAT)} to {FORMAT}" if upgrades else f"{FORMAT}"
         raise CheckpointError(
-            f"{name} has checkpoint format {written}, this version of DynLive reads {known}: "
-            f"it was written by version {header.get('version')}"
+            f"{name} has checkpoint format {_one_line(written)}, this version of DynLive reads {known}: "
+            f"it was written by version {_one_line(header.get('version'))}"
         )
     if header.get("kind") != kind:
-        raise CheckpointError(f"{name} holds no {kind}: it is a file of kind {header.get('kind')!r}")
+        raise CheckpointError(f"{name} holds no {kind}: it is a file of kind {_one_line(repr(header.get('kind')))}")
     with understood(name, header):
         for step in steps:
             header, arrays = upgrades[step](header, arrays)
@@ -226,6 +227,8 @@ def _parse(data: bytearray, name: str) -> tuple[Header, Arrays]:
         entries = json.loads(head)
         metadata = entries.pop("__metadata__")
         header = json.loads(metadata["dynlive"])
+        if not isinstance(header, dict):
+            raise TypeError("a header has names")
         if not has_checksum and ("sha256" in metadata or not is_older(header["format"])):
             raise ValueError("there is no checksum where one has to be")
         return header, _arrays_of(memoryview(data)[8 + size :], entries)
@@ -271,13 +274,19 @@ def understood(name: str, header: Header) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:
-        raise CheckpointError(f"{name} cannot be loaded: {error}") from error.__cause__
+        raise CheckpointError(f"{name} cannot be loaded: {_one_line(error)}") from error.__cause__
     except Exception as error:
         reason = f"{type(error).__name__} {error}" if not isinstance(error, ValueError) else str(error)
         raise CheckpointError(
             f"{name} is damaged, or this version of DynLive does not understand it, which was written by version "
-            f"{header.get('version')}: {' '.join(reason.split())}"
+            f"{_one_line(header.get('version'))}: {_one_line(reason)}"
         ) from error
+
+
+def _one_line(value: Any) -> str:
+    """Return as text what came out of a file, so that it is part of a sentence whatever it is."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "…"
 
 
 def copy_into(current: Arrays, state: Arrays) -> None:

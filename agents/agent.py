@@ -361,7 +361,7 @@ class DynLiveAgent:
         return self.interaction.get_state()
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what `get_state` of an agent for the same spaces returned."""
+        """Take over what `get_state` of an agent for the same spaces returned; if it is none, CheckpointError and no change."""
         self.interaction.set_state(state)
 
     def save(self, path: Target) -> None:

@@ -29,7 +29,7 @@ SPANS = {
     "observations": MODERATE,
     "experience.observation": MODERATE,
     "experience.reward": MODERATE,
-    "experience.probability": Span(float(np.finfo(np.float32).smallest_subnormal), 1 + TOLERANCE),
+    "experience.probability": Span(0, 1 + TOLERANCE),  # 0 where it is too small for its type
     "experience.action": POSITIVE,
     "experience.kind": Span(0, 2),
     "experience.rows": COUNT,

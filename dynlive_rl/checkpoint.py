@@ -23,7 +23,7 @@ from .writing import write_whole
 
 FORMAT = 4
 FIRST_WITH_CHECKSUM = 4
-LONGEST_QUOTE = 200
+LONGEST_QUOTE = 400
 
 Header = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]

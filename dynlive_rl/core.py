@@ -84,6 +84,10 @@ class NetworkCore:
             raise ValueError(
                 f"the strengths of this network are {self._rule.constraint}, and cannot be {rule.constraint}"
             )
+        if self._rule.reserve and not rule.reserve:
+            raise ValueError(
+                "the strengths of this network keep a reserve, and cannot do without: they need not sum to 1"
+            )
         self._rule = rule
         self.numbers = rule.numbers()
 

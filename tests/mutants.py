@@ -279,7 +279,7 @@ def outcome_of(thing, raw, path, random):
     except CheckpointError as error:
         if isinstance(error.__cause__, MemoryError):
             return "too much memory"
-        is_clear = str(path) in str(error) and "\n" not in str(error) and len(str(error)) < 1000
+        is_clear = str(path) in str(error) and "\n" not in str(error) and len(str(error)) < 1500
         return "refused" if is_clear else f"unclear: {error}"
     if not is_forged:
         return "same" if mutated == raw else "loaded despite its checksum"

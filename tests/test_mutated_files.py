@@ -122,7 +122,7 @@ FORGERIES = [  # an array, where in it, what for, and what is said about it
         -1,
         "'experience.rows' must hold finite numbers from 0 to 4.61169e+18, not -1",
     ),
-    ("rehearsal", "experience.probability", 0, 0, "'experience.probability' must hold finite numbers from 1.4013e-45"),
+    ("rehearsal", "experience.probability", 0, -1, "'experience.probability' must hold finite numbers from 0 to 1.001"),
     ("rehearsal", "experience.kind", 0, 3, "'experience.kind' must hold finite numbers from 0 to 2, not 3"),
     ("rehearsal", "scaler.variance", 0, -1, "'scaler.variance' must hold finite numbers from 0 to inf, not -1.0"),
     ("rehearsal", "progress.failures", 0, 10**8, "'progress.failures' must be at most the number of episodes"),

@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 LOWEST_PYTHON ?= python3.11
 
-.PHONY: demo test test-slow test-lowest test-boundscheck lint bench clean
+.PHONY: demo test test-slow test-lowest test-boundscheck lint audit bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/python scripts/demo.py --out demo
@@ -32,11 +32,15 @@ lint: .venv/dev.stamp
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p dynlive_rl
 	$(BIN)/pre-commit validate-config
 
+# Whether any version in constraints.txt has a known vulnerability; asks PyPI, so CI does not call it.
+audit: .venv-audit/stamp
+	.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
 bench: .venv/demo.stamp
 	$(BIN)/python scripts/benchmark.py --quick
 
 clean:
-	rm -rf .venv .venv-lowest build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-audit build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -53,4 +57,9 @@ clean:
 .venv-lowest/stamp: pyproject.toml constraints-lowest.txt
 	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[viz,test]"
+	touch $@
+
+.venv-audit/stamp:
+	$(PYTHON) -m venv --clear .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	touch $@

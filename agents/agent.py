@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from os import PathLike
 from typing import Any, NamedTuple, Self
 
 import gymnasium as gym
@@ -11,6 +10,7 @@ from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from dynlive_rl.checkpoint import Source, Target, name_of, understood
 from dynlive_rl.checks import natural, positive
 from dynlive_rl.network import Network
 
@@ -355,45 +355,60 @@ class DynLiveAgent:
         return self.interaction.get_state()
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what `get_state` of an agent for the same spaces returned."""
+        """Take over what `get_state` of an agent for the same spaces returned; if it is none, CheckpointError and no change."""
         self.interaction.set_state(state)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the agent to one file, with everything it needs to go on learning."""
+    def save(self, path: Target) -> None:
+        """Write the agent to one file, with everything it needs to go on learning.
+
+        Parameters
+        ----------
+        path
+            The file; replaced if it exists, and missing folders are made. Or a binary file open for writing.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; what was there before stays.
+        """
         write_agent(path, self)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], env: Environment | str | None = None) -> Self:
+    def load(cls, path: Source, env: Environment | str | None = None) -> Self:
         """Read an agent written by `save`; given an environment, it goes on learning where that one stopped.
 
         Parameters
         ----------
         path
-            The file.
+            The file, or a binary file open for reading.
         env
             The environment to go on in. Default: none, the agent can predict, act and observe.
 
         Raises
         ------
-        FileNotFoundError, ValueError
-            If there is no such file, it is not an agent, or the environment's spaces are not the agent's.
+        CheckpointError
+            If it is not an agent, or is damaged.
+        OSError
+            If there is no such file, or it may not be read.
+        ValueError
+            If the environment's spaces are not the agent's.
         """
         saved = read_agent(path)
-        if env is None:
-            agent = cls(
-                mode=saved.mode, seed=saved.seed, config=saved.config,
-                observation_space=saved.observation_space, action_space=saved.action_space,
-            )  # fmt: skip
-            agent._interact(saved.environments)
-        else:
+        spaces = {"observation_space": saved.observation_space, "action_space": saved.action_space}
+        if env is not None:
             env = make(env)
-            check_spaces(env, saved.observation_space, saved.action_space, str(path))
-            agent = cls(env, mode=saved.mode, seed=saved.seed, config=saved.config)
-            if saved.environments != agent.interaction.environments:
+            check_spaces(env, saved.observation_space, saved.action_space, name_of(path))
+            environments = env.num_envs if isinstance(env, gym.vector.VectorEnv) else 1
+            if saved.environments != environments:
                 raise ValueError(
-                    f"{path} was trained in {saved.environments} environments side by side, not "
-                    f"{agent.interaction.environments}: only with as many can it go on learning"
+                    f"{name_of(path)} was trained in {saved.environments} environments side by side, not "
+                    f"{environments}: only with as many can it go on learning"
                 )
-        agent.set_state(saved.state)
+            spaces = {}  # it brings its own
+        with understood(name_of(path), saved.header):
+            agent = cls(env, mode=saved.mode, seed=saved.seed, config=saved.config, **spaces)
+            if env is None:
+                agent._interact(saved.environments)
+            agent.set_state(saved.state)
         agent.num_timesteps = saved.num_timesteps
         return agent

@@ -13,6 +13,8 @@ from dynlive_rl.rule import LearningRule
 
 from .settings import check_groups, check_numbers, check_order, settings_dtype, settings_record
 
+MOST_REHEARSED = 2**18  # steps at once, and MOST_EXAMPLES: what a file says cannot take hours, or all memory
+MOST_EXAMPLES = 2**14
 RULE = LearningRule(step="adam", growth="signal", mature=1000)
 
 
@@ -61,6 +63,9 @@ class RehearsalConfig:
         for name in ("memory", "first_rehearsal"):
             if getattr(self, name) < self.batch:
                 raise ValueError(f"{name} must be at least one batch ({self.batch}), not {getattr(self, name)}")
+        steps = self.epochs * self.segments * self.segment_length
+        if steps > MOST_REHEARSED:
+            raise ValueError(f"epochs · segments · segment_length must be at most {MOST_REHEARSED}, not {steps}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,8 +283,10 @@ class NetworkConfig:
             object.__setattr__(self, "rule", LearningRule(**self.rule))
         if not isinstance(self.rule, LearningRule):
             raise TypeError(f"rule must be a LearningRule, not {self.rule!r}")
-        check_numbers(self, above_zero=("prune_half_life",))
+        check_numbers(self, above_zero=("prune_half_life", "gain_low"))
         check_order(self, "gain")
+        if self.examples > MOST_EXAMPLES:
+            raise ValueError(f"examples must be at most {MOST_EXAMPLES}, not {self.examples}")
         if not 0 < self.connect <= 1:
             raise ValueError(f"connect must be in (0, 1], not {self.connect}")
 

@@ -1,17 +1,22 @@
 """Agents in files: what they hold besides the arrays."""
 
 from dataclasses import asdict
-from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium as gym
+import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
+from dynlive_rl.checkpoint import Arrays, Header, Source, Target
+from dynlive_rl.checks import natural, positive
+from dynlive_rl.files import check_whole_numbers
+from dynlive_rl.invariants import need
 
 from .config import AgentConfig
 from .environments import describe
 from .format2 import from_format_2
+from .invariants import check_sizes
 from .live_config import LiveConfig
 from .modes import CONFIGS, Mode
 from .spaces import space_from_json, space_to_json
@@ -19,7 +24,13 @@ from .spaces import space_from_json, space_to_json
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
 
-UPGRADES = {2: from_format_2}
+
+def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """Translate format 3 to 4: the targets' mean square was not known then, and as 0 it is a bound that does not bind."""
+    return header, {"progress.target_mean_square": np.zeros(1)} | arrays
+
+
+UPGRADES = {2: from_format_2, 3: from_format_3}
 
 
 class SavedAgent(NamedTuple):
@@ -34,9 +45,10 @@ class SavedAgent(NamedTuple):
     num_timesteps: int
     env: dict[str, Any] | None  # see `environments.describe`
     state: dict[str, NDArray[Any]]
+    header: dict[str, Any]
 
 
-def write_agent(path: str | PathLike[str], agent: "DynLiveAgent") -> None:
+def write_agent(file: Target, agent: "DynLiveAgent") -> None:
     """Write an agent, with everything it needs to go on learning."""
     header = {
         "mode": agent.mode,
@@ -48,27 +60,43 @@ def write_agent(path: str | PathLike[str], agent: "DynLiveAgent") -> None:
         "observation_space": space_to_json(agent.observation_space),
         "action_space": space_to_json(agent.action_space),
     }
-    checkpoint.write(path, "agent", header, agent.get_state())
+    checkpoint.write(file, "agent", header, agent.get_state())
 
 
-def read_agent(path: str | PathLike[str]) -> SavedAgent:
-    """Read an agent's file.
+def read_agent(file: Source) -> SavedAgent:
+    """Read an agent's file: its header is checked here, its arrays by `set_state`.
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        If there is no such file, or it is not an agent.
+    CheckpointError
+        If it is not an agent, or is damaged.
+    OSError
+        If there is no such file, or it may not be read.
     """
-    header, arrays = checkpoint.read(path, "agent", UPGRADES)
-    with checkpoint.understood(path, header):
-        return SavedAgent(
+    header, arrays = checkpoint.read(file, "agent", UPGRADES)
+    with checkpoint.understood(checkpoint.name_of(file), header):
+        check_whole_numbers(header["config"])
+        saved = SavedAgent(
             observation_space=space_from_json(header["observation_space"]),
             action_space=space_from_json(header["action_space"]),
             mode=header["mode"],
             config=CONFIGS[header["mode"]](**header["config"]),
-            seed=header["seed"],
-            environments=header["environments"],
-            num_timesteps=header["num_timesteps"],
-            env=header["env"],
+            seed=None if header["seed"] is None else natural("seed", header["seed"]),
+            environments=positive("environments", header["environments"]),
+            num_timesteps=natural("num_timesteps", header["num_timesteps"]),
+            env=_checked_description(header["env"]),
             state=arrays,
+            header=header,
         )
+        check_sizes(arrays, saved.config, saved.observation_space, saved.action_space, saved.environments)
+    return saved
+
+
+def _checked_description(env: Any) -> dict[str, Any] | None:
+    """Return what a header says of an environment; CheckpointError if it is no description, see `environments.describe`."""
+    if env is None:
+        return None
+    limit = env["max_episode_steps"]
+    is_one = isinstance(env["id"], str) and isinstance(env["kwargs"], dict)
+    need(is_one and (limit is None or type(limit) is int), f"{env!r} describes no environment")
+    return dict(env)

@@ -3,8 +3,6 @@
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
 from dynlive_rl.checkpoint import Arrays, Header
 from dynlive_rl.files import rows_from_tables
 
@@ -58,7 +56,6 @@ def _named(arrays: Arrays) -> Arrays:
             named = rows_from_tables(named, network)
     track = named.pop("track")
     named |= {f"progress.{name}": track[k : k + 1].astype(PROGRESS[name]) for k, name in enumerate(_TRACK)}
-    named["progress.target_mean_square"] = np.zeros(1)  # not known then: a bound that does not bind
     if "level" in named:
         level = named.pop("level")
         named |= {f"scalars.{name}": level[k : k + 1].astype(SCALARS[name]) for k, name in enumerate(_LEVEL)}

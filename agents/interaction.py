@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dynlive_rl import checkpoint
 
 from .config import AgentConfig
+from .invariants import checked
 from .live_config import LiveConfig
 from .live_learner import LiveLearner
 from .protocols import Learner
@@ -175,8 +176,10 @@ class Interaction:
         return self.learner.get_state() | {"observations": self.observations.copy(), "ended": self._ended.copy()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what `get_state` of an equally built interaction returned."""
+        """Take over what `get_state` of an equally built interaction returned; if it is none, CheckpointError and no change."""
+        own = {"observations": self.observations, "ended": self._ended}
+        checked(own, state)
         self.learner.set_state(state)
-        checkpoint.copy_into({"observations": self.observations, "ended": self._ended}, state)
+        checkpoint.copy_into(own, state)
         self._any_ended = bool(self._ended.any())
         self._latest = None

@@ -48,6 +48,10 @@ class CellConfig:
         check_numbers(self, at_most_one=("recruit_below",))
         check_least(self, radius=1e-6, usage_span=1.0)
 
+    def per_layer(self, features: int) -> int:
+        """Return how many cells a layer has room for, where observations have so many values."""
+        return min(self.cells, max(self.max_strengths // (2 * features * self.layers), self.min_cells))
+
 
 @dataclass(frozen=True, kw_only=True)
 class LiveOptimisationConfig:

@@ -10,6 +10,7 @@ from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
 
 from .checks import raise_invalid
+from .invariants import check_live, checked
 from .kernels import live
 from .kernels.live_layout import CellRow, new_buffer, unfold
 from .kernels.progress import RecentRow, RunningRow
@@ -39,7 +40,7 @@ class LiveLearner:
         self.config = config
         self._scaled, self._num_actions = scaled, num_actions
         cells, features = config.cells, scaled.size
-        per_layer = min(cells.cells, max(cells.max_strengths // (2 * features * cells.layers), cells.min_cells))
+        per_layer = cells.per_layer(features)
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
         self._buffer = new_buffer(
             features, sum(num_actions), len(num_actions), cells.layers, per_layer * cells.layers, environments,
@@ -111,8 +112,11 @@ class LiveLearner:
         return {name: array.copy() for name, array in self._named_arrays().items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what `get_state` of an equally built learner returned."""
-        checkpoint.copy_into(self._named_arrays(), state)
+        """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
+        current = self._named_arrays()
+        new = checked(current, state)
+        check_live(new, self._scaled, self._num_actions)
+        checkpoint.copy_into(current, new)
 
     def _named_arrays(self) -> dict[str, NDArray[Any]]:
         state = self.state

@@ -1,5 +1,6 @@
 """Networks for observations made of one-hot values and bits: a cell for every value and every combination of them."""
 
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -20,7 +21,12 @@ Components = tuple[tuple[int, ...], ...]
 
 def is_applicable(components: Components, config: NetworkConfig) -> bool:
     """Tell whether observations are made of such components alone, and of few enough for a cell per combination."""
-    return bool(components) and prod(map(len, components)) <= config.cells
+    return is_applicable_to_sizes([len(values) for values in components], config)
+
+
+def is_applicable_to_sizes(sizes: Sequence[int], config: NetworkConfig) -> bool:
+    """Tell the same of the numbers of values that components have."""
+    return bool(sizes) and prod(sizes) <= config.cells
 
 
 def cell_network(

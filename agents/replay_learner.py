@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
 from dynlive_rl.builder import NetworkBuilder
+from dynlive_rl.invariants import need
 from dynlive_rl.kernels.layout import NeuronRow, new_batch, new_workspace
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
@@ -14,6 +15,7 @@ from dynlive_rl.network import Network
 from . import one_hot
 from .checks import raise_invalid
 from .config import AgentConfig
+from .invariants import check_rehearsal, checked
 from .kernels import acting, actor_critic
 from .kernels.acting import RepeatColumn
 from .kernels.actor_critic import Agent
@@ -190,11 +192,22 @@ class ReplayLearner:
         return {name: array.copy() for name, array in self._named_arrays().items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take over what `get_state` of an equally built learner returned."""
-        stored = state["experience.kind"].shape[1] if "experience.kind" in state else 0
-        if 0 < stored != self.state.experience.kind.shape[1]:
+        """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
+        old = self.state
+        stored = np.shape(state["experience.kind"])[1] if np.ndim(state.get("experience.kind", 0)) == 2 else 0
+        if 0 < stored != old.experience.kind.shape[1]:
+            need(stored <= self._capacity, f"there must be at most {self._capacity} rows of experience, not {stored}")
             self._set_experience(stored)
-        checkpoint.copy_into(self._named_arrays(), state)
+        try:
+            current = self._named_arrays()
+            new = checked(current, state)
+            check_rehearsal(new, self._scaled, self._num_actions, self._capacity)
+            for name, network in (("critic", self.critic), ("actor", self.actor)):
+                network.check_state({part: new[f"{name}.{part}"] for part in network.live_arrays()})
+        except ValueError:
+            self.state = old
+            raise
+        checkpoint.copy_into(current, new)
         self._room = 0
 
     def _named_arrays(self) -> dict[str, NDArray[Any]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dynlive_rl.checks import number
 
 KINDS = (int, float)
+LARGEST = 2**62  # whole number that kernels take
 
 
 def settings_dtype(config: type[Any], **more: type) -> np.dtype[np.void]:
@@ -59,6 +60,8 @@ def _check_number(group: Any, field: Field[Any], above_zero: tuple[str, ...], at
         raise ValueError(f"{name} must be a finite number ≥ 0, not {value!r}")
     if field.type is int and (int(value) != value or value < 1):
         raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    if field.type is int and value > LARGEST:
+        raise ValueError(f"{name} must be at most {LARGEST}, not {value!r}")
     if name in above_zero and value == 0:
         raise ValueError(f"{name} must be above 0")
     if name in at_most_one and value > 1:

@@ -321,6 +321,8 @@ def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
     if description["kind"] == "MultiBinary":
         return spaces.MultiBinary(description["n"])
     dtype = np.dtype(description["dtype"]).type
+    if np.dtype(dtype).kind not in "biuf" or np.dtype(dtype).itemsize > 8:
+        raise ValueError(f"a space cannot have the type {np.dtype(dtype)}")
     if description["kind"] == "Discrete":
         other = {} if dtype is np.int64 else {"dtype": dtype}  # an argument that not every Gymnasium has
         return spaces.Discrete(description["n"], start=description["start"], **other)

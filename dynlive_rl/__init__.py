@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 from .activations import ActivationError, register_activation
 from .builder import NetworkBuilder
+from .checkpoint import CheckpointError
 from .network import Network
 from .rule import LearningRule
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivationError",
+    "CheckpointError",
     "DynLiveAgent",
     "DynLiveClassifier",
     "DynLiveRegressor",

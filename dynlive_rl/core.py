@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import checkpoint
 from .activations import Activation
 from .checks import ALL_HOPS, hops_limit, ids, numbers, remembered_cycle
+from .invariants import check_network, check_same_rows
 from .kernels import online as kernels
 from .kernels.layout import STATE, Batch, Memory, NetworkArrays, Workspace, new_batch, new_workspace
 from .layers import Layer
@@ -82,6 +83,10 @@ class NetworkCore:
         if rule.constraint != self._rule.constraint:
             raise ValueError(
                 f"the strengths of this network are {self._rule.constraint}, and cannot be {rule.constraint}"
+            )
+        if self._rule.reserve and not rule.reserve:
+            raise ValueError(
+                "the strengths of this network keep a reserve, and cannot do without: they need not sum to 1"
             )
         self._rule = rule
         self.numbers = rule.numbers()
@@ -258,6 +263,10 @@ class NetworkCore:
         arrays = {name: getattr(self.arrays, name) for name in STATE}
         return arrays | {f"memory.{name}": getattr(self.memory, name) for name in Memory._fields}
 
+    def fixed_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that only adding and removing neurons changes, by name."""
+        return {name: getattr(self.arrays, name) for name in ("inputs", "order", "outputs")}
+
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning or propagating changes, by name."""
         return {name: array.copy() for name, array in self.live_arrays().items()}
@@ -267,10 +276,19 @@ class NetworkCore:
 
         Raises
         ------
-        ValueError
-            If an array is missing or has another shape or type; nothing is changed then.
+        CheckpointError
+            If an array is missing, has another shape or type, or holds what cannot be the state of this network; nothing is
+            changed then.
         """
+        self.check_state(state)
         checkpoint.copy_into(self.live_arrays(), state)
+
+    def check_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """Raise CheckpointError if `set_state` would."""
+        current = self.live_arrays()
+        new = checkpoint.same_as(current, state)
+        check_network(new | self.fixed_arrays(), self.rule, self.layers, self.custom)
+        check_same_rows(current, new)
 
     # -- private -----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import batches, editing, files, supervised
+from .checkpoint import Source, Target
 from .checks import ALL_HOPS, sizes
 from .core import NetworkCore
 from .rule import LearningRule
@@ -322,18 +323,36 @@ class Network(NetworkCore):
 
     # -- files and pictures ------------------------------------------------------------------------------------------
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the whole network, its memory and its random state to one file."""
-        files.save(self, path)
+    def save(self, path: Target) -> None:
+        """Write the whole network, its memory and its random state to one file.
 
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Read a network written by `save`; it goes on exactly where that one was.
+        Parameters
+        ----------
+        path
+            The file; replaced if it exists, and missing folders are made. Or a binary file open for writing.
 
         Raises
         ------
-        FileNotFoundError, ValueError
-            If there is no such file, or it is not a network.
+        OSError
+            If it cannot be written; what was there before stays.
+        """
+        files.save(self, path)
+
+    @classmethod
+    def load(cls, path: Source) -> Self:
+        """Read a network written by `save`; it goes on exactly where that one was.
+
+        Parameters
+        ----------
+        path
+            The file, or a binary file open for reading.
+
+        Raises
+        ------
+        CheckpointError
+            If it is not a network, is damaged, or has an activation that is not registered here.
+        OSError
+            If there is no such file, or it may not be read.
         """
         return files.load(cls, path)
 

@@ -1,14 +1,18 @@
 """Agents in files: a loaded one goes on as the saved one would have, and what a file says of its environment."""
 
+import json
 import re
 from functools import partial
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
-from dynlive_rl import DynLiveAgent, LearningRule, Network, checkpoint
+from dynlive_rl import CheckpointError, DynLiveAgent, LearningRule, Network, checkpoint
 from dynlive_rl.agents import AgentConfig, CellConfig, LiveConfig, NetworkConfig
 from helpers import assert_same_state, cart, feed, own
 from networks import refused
@@ -113,6 +117,45 @@ def test_numbers_of_any_kind_are_saved(tmp_path):
     assert DynLiveAgent.load(tmp_path / "agent.dynlive").config == config
 
 
+# -- older formats ---------------------------------------------------------------------------------------------------
+
+FORMAT_3 = Path(__file__).parent / "data" / "format3"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_file_of_format_3_goes_on_where_it_was(mode, tmp_path):
+    """Written before there was format 4; what the agent chose in the next sixty steps was noted then."""
+    agent = DynLiveAgent.load(FORMAT_3 / f"{mode}.safetensors")
+    arrays = load_file(FORMAT_3 / f"{mode}.safetensors")
+    assert_same_state(agent.get_state(), arrays)
+    agent.save(tmp_path / "agent")
+    again = DynLiveAgent.load(tmp_path / "agent")
+    chosen = feed(agent, 60, seed=2)
+    assert chosen[:20] == json.loads((FORMAT_3 / "said.json").read_text())[mode][:20]
+    assert feed(again, 60, seed=2) == chosen
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_older_file_is_checked_like_any_other(mode, tmp_path):
+    arrays = load_file(FORMAT_3 / f"{mode}.safetensors")
+    with safe_open(FORMAT_3 / f"{mode}.safetensors", "numpy") as file:
+        metadata = file.metadata()
+    arrays["action"][...] = 3
+    save_file(arrays, tmp_path / "agent", metadata)
+    with pytest.raises(CheckpointError, match="agent cannot be loaded: 'action' must hold numbers of actions"):
+        DynLiveAgent.load(tmp_path / "agent")
+
+
+@pytest.mark.parametrize("written", [4, "3", 3.0, True, None])
+def test_only_older_files_need_no_checksum(written, tmp_path):
+    arrays = load_file(FORMAT_3 / "live.safetensors")
+    with safe_open(FORMAT_3 / "live.safetensors", "numpy") as file:
+        header = json.loads(file.metadata()["dynlive"])
+    save_file(arrays, tmp_path / "agent", {"dynlive": json.dumps(header | {"format": written})})
+    with pytest.raises(CheckpointError, match="agent is not a DynLive checkpoint, or it is damaged"):
+        DynLiveAgent.load(tmp_path / "agent")
+
+
 # -- what is no agent's file -----------------------------------------------------------------------------------------
 
 
@@ -125,7 +168,7 @@ def test_loading_refuses_what_is_no_agent(tmp_path):
     refused(f"{file} holds no agent: it is a file of kind 'network'", DynLiveAgent.load, file)
     cart().save(file)
     file.write_bytes(file.read_bytes()[:-100])
-    refused(f"{file} is not a DynLive checkpoint, or it is damaged", DynLiveAgent.load, file)
+    refused(f"{file} is damaged: its content is not what its checksum says", DynLiveAgent.load, file)
 
 
 def test_loading_refuses_environments_with_other_spaces(tmp_path):
@@ -159,11 +202,6 @@ def test_loading_refuses_files_that_lack_something(tmp_path):
     checkpoint.write(file, "agent", header, arrays)
     with pytest.raises(ValueError, match=r"^.* is damaged, or .*'action_space'$"):
         DynLiveAgent.load(file)
-
-
-def test_saving_needs_a_folder(tmp_path):
-    file = tmp_path / "none" / "agent"
-    refused(f"cannot write {file}: there is no folder {file.parent}", own().save, file, error=FileNotFoundError)
 
 
 # -- what a file says of the environment -----------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from dynlive_rl import checkpoint
 
 from .config import AgentConfig
-from .environments import describe
 from .format2 import from_format_2
 from .live_config import LiveConfig
+from .memory_state import without_experience
 from .spaces import space_from_json, space_to_json
 
 if TYPE_CHECKING:
@@ -34,22 +34,29 @@ class SavedAgent(NamedTuple):
     environments: int
     num_timesteps: int
     env: dict[str, Any] | None  # see `environments.describe`
+    training: dict[str, Any]  # see `DynLiveAgent.training_state`; empty in older files
     state: dict[str, NDArray[Any]]
 
 
-def write_agent(path: str | PathLike[str], agent: "DynLiveAgent") -> None:
-    """Write an agent, with everything it needs to go on learning."""
-    header = {
-        "mode": agent.mode,
-        "config": asdict(agent.config),
-        "seed": agent.seed,
-        "environments": agent.interaction.environments,
-        "num_timesteps": agent.num_timesteps,
-        "env": None if agent.env is None else describe(agent.env),
-        "observation_space": space_to_json(agent.observation_space),
-        "action_space": space_to_json(agent.action_space),
-    }
-    checkpoint.write(path, "agent", header, agent.get_state())
+def write_agent(path: str | PathLike[str], agent: "DynLiveAgent", include_experience: bool = True) -> None:
+    """Write an agent, with everything it needs to go on learning, or without its experience."""
+    with agent.still():
+        env, training = agent.training_state()
+        header = {
+            "mode": agent.mode,
+            "config": asdict(agent.config),
+            "seed": agent.seed,
+            "environments": agent.interaction.environments,
+            "num_timesteps": agent.num_timesteps,
+            "env": env,
+            "training": training,
+            "observation_space": space_to_json(agent.observation_space),
+            "action_space": space_to_json(agent.action_space),
+        }
+        arrays = agent.get_state()
+    if not include_experience and isinstance(agent.config, AgentConfig):
+        arrays = without_experience(arrays, agent.config.rehearsal.first_rehearsal)
+    checkpoint.write(path, "agent", header, arrays)
 
 
 def read_agent(path: str | PathLike[str]) -> SavedAgent:
@@ -71,5 +78,6 @@ def read_agent(path: str | PathLike[str]) -> SavedAgent:
             environments=header["environments"],
             num_timesteps=header["num_timesteps"],
             env=header["env"],
+            training=header.get("training", {}),
             state=arrays,
         )

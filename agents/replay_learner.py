@@ -21,7 +21,7 @@ from .kernels.experience import Experience, new_experience
 from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
 from .kernels.scaling import ScalerRow
 from .protocols import StepBatch
-from .state import record_fields, rows
+from .state import owned, record_fields, rows
 
 FIRST_ROWS = 1024  # of experience; the room grows with it
 OUTCOME_SLOTS = 256  # kinds of actions told apart by their rewards
@@ -103,6 +103,18 @@ class ReplayLearner:
         self.action, self.progress = self.state.action, self.state.progress
         self._predict_random = random_state(seeds[3])
         self._predict_batch = new_batch(self.actor.arrays, 1, 1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        aliases = ("action", "progress")
+        return {name: value for name, value in self.__dict__.items() if name not in aliases}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        networks = {"critic": self.critic.arrays, "actor": self.actor.arrays, "memory": self.actor.memory}
+        self.state = owned(state["state"])._replace(**networks)
+        self.step, self._predict_batch = owned(state["step"]), owned(state["_predict_batch"])
+        self._settings, self._predict_random = np.array(state["_settings"]), np.array(state["_predict_random"])
+        self.action, self.progress = self.state.action, self.state.progress
 
     def warm_up(self) -> None:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checkpoint
-from .activations import Activation
+from .activations import Activation, addresses
 from .checks import ALL_HOPS, hops_limit, ids, numbers, remembered_cycle
 from .kernels import online as kernels
 from .kernels.layout import STATE, Batch, Memory, NetworkArrays, Workspace, new_batch, new_workspace
@@ -55,6 +55,15 @@ class NetworkCore:
         self.custom = custom
         self.shape_is_fixed = False
         self.lay_out(arrays, memory, layers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("workspace", "_batch_room")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        # What was unpickled may be a file, mapped and read-only; the user's own activations lie elsewhere in this process.
+        arrays = self.arrays._make(map(np.array, self.arrays))._replace(custom=addresses(self.custom))
+        self.lay_out(arrays, self.memory._make(map(np.array, self.memory)), self.layers)
 
     def lay_out(self, arrays: NetworkArrays, memory: Memory, layers: tuple[Layer, ...]) -> None:
         """Take arrays of other sizes than those so far, and make everything anew that depends on sizes."""

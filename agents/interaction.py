@@ -1,6 +1,7 @@
 """Interaction: what steps an environment, between its spaces and the learner's arrays."""
 
 import logging
+from math import isfinite
 from typing import Any
 
 import gymnasium as gym
@@ -143,21 +144,26 @@ class Interaction:
             return
         if self._any_ended:
             raise ValueError(NO_ACTION)
-        self.encoder.encode(next_observation, self._rows)
-        step = self.learner.step
-        step.rewards[0] = reward if type(reward) is float else check_reward(reward)
-        ended = False
-        if terminated is not False or truncated is not False or self._flagged:
-            step.terminated[0] = check_flag("terminated", terminated)
-            step.truncated[0] = check_flag("truncated", truncated)
-            self._flagged = ended = bool(terminated or truncated)
+        learner, rows = self.learner, self._rows
+        self.encoder.encode(next_observation, rows)
+        learner.step.rewards[0] = reward if type(reward) is float else check_reward(reward)
+        ended = terminated is not False or truncated is not False
+        if ended or self._flagged:
+            ended = self._flagged = self._write_ends(terminated, truncated)
         with self.lock:
-            self.learner.observe(self._rows)
-            self.observations, self._rows = self._rows, self.observations
+            learner.observe(rows)
+            self._rows, self.observations = self.observations, rows
             self._latest = next_observation
             if ended:
                 self._ended[0] = self._any_ended = True
             self.num_timesteps += 1
+
+    def _write_ends(self, terminated: Any, truncated: Any) -> bool:
+        """Write whether a single environment's episode ended, and return it."""
+        step = self.learner.step
+        step.terminated[0] = check_flag("terminated", terminated)
+        step.truncated[0] = check_flag("truncated", truncated)
+        return bool(terminated or truncated)
 
     def observe_batch(
         self,
@@ -194,7 +200,7 @@ class Interaction:
         count = self.encoder.batch_size(observation)
         rows = np.empty((1 if count is None else count, self.encoder.size), np.float32)
         self.encoder.encode(observation, rows)
-        if not np.isfinite(rows).all():
+        if not isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():  # the former in a third of the time
             raise BadInputError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
         with self.lock:
             actions = self.learner.predict(rows, deterministic)

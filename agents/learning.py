@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -50,16 +50,21 @@ def learn(
 ) -> None:
     """Let an agent's loop run for a number of steps; see `DynLiveAgent.learn`."""
     hidden = None if progress_bar is None else not progress_bar
-    with _alone(loop), tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True) as bar:
+    bar = tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True)
+    with _alone(loop), bar, closing(loop.run(steps)) as run:
         try:
-            for new_steps, finished in loop.run(steps):
+            for new_steps, finished in run:
                 bar.update(new_steps)
                 if finished and not bar.disable:
                     bar.set_postfix(_summary(agent, finished), refresh=False)
                 if log_interval and agent.episodes % log_interval < len(finished):
                     summary = _summary(agent, finished)
                     logger.info("step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, summary)
-                if callback is not None and _is_no(callback(Report(agent, new_steps, finished))):
+                if callback is None:
+                    continue
+                with loop.paused():
+                    answer = callback(Report(agent, new_steps, finished))
+                if _is_no(answer):
                     break
             if not bar.disable:
                 bar.set_postfix(_summary(agent))
@@ -91,7 +96,7 @@ def _summary(agent: "DynLiveAgent", finished: tuple[Episode, ...] = ()) -> dict[
 @contextmanager
 def _alone(loop: TrainingLoop) -> Iterator[None]:
     """Refuse to run a loop that runs already, in another thread or around this call."""
-    with loop.lock:
+    with loop.still():
         if loop.runner == os.getpid():
             raise RuntimeError("this agent is learning already: let that call of learn return first")
         loop.runner = os.getpid()

@@ -1,4 +1,4 @@
-"""What becomes of an agent's saved state that is not taken over whole: without its experience, or in more or fewer environments."""
+"""What of a saved state is taken over where not all is: without its experience, or for more or fewer environments."""
 
 from collections.abc import Iterator
 from typing import Any

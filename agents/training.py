@@ -1,8 +1,11 @@
 """The training loop: act, step, observe, over one environment or several."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
+from time import sleep
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -36,6 +39,9 @@ class LoopStep(NamedTuple):
     finished: tuple[Episode, ...]
 
 
+ONE_STEP = LoopStep(1, ())
+
+
 class Position(NamedTuple):
     """Where a loop stands between two steps.
 
@@ -66,7 +72,7 @@ class TrainingLoop:
     Attributes
     ----------
     lock
-        Held over every step: whoever holds it finds environment and interaction between two steps.
+        Held while it runs, see `still`.
     runner
         The process in which it runs; None while it does not.
     """
@@ -80,6 +86,8 @@ class TrainingLoop:
         self._unfinished: Any = None  # as in `position`
         self._begun = False
         self._notice: str | None = None  # to be given when it goes on
+        self._is_awaited = False  # by another thread, between two steps
+        self._door = Lock()
         self._skips = 0, 0  # the step of the last one, and how many there were in a row
         renewed_in_forks(self)
 
@@ -92,7 +100,7 @@ class TrainingLoop:
     def position(self, position: Position) -> None:
         self._begun, self._unfinished = position
 
-    def run(self, steps: int) -> Iterator[LoopStep]:
+    def run(self, steps: int) -> Generator[LoopStep, None, None]:
         """Act and learn for at least `steps` environment steps, yielding after every call of `step`.
 
         Raises
@@ -115,6 +123,36 @@ class TrainingLoop:
         """Begin the next call with a new episode in an environment that is not where it was, and let it say why."""
         self._begun, self._unfinished = False, None
         self._notice = f"{why}: learning goes on with a new episode"
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Let a thread find everything between two steps.
+
+        A lock per step would take its time from every step. Whoever runs holds it throughout, and lets in who waits.
+        """
+        if not self.lock.acquire(blocking=False):
+            with self._door:
+                self._is_awaited = True
+                self.lock.acquire()
+                self._is_awaited = False
+        try:
+            yield
+        finally:
+            self.lock.release()
+
+    def _let_in(self) -> None:
+        with self.paused():
+            while self._is_awaited:
+                sleep(1e-5)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let other threads in while it runs, between two steps: around a callback, which may wait for them."""
+        self.lock.release()
+        try:
+            yield
+        finally:
+            self.lock.acquire()
 
     # -- in files ----------------------------------------------------------------------------------------------------
 
@@ -154,11 +192,13 @@ class TrainingLoop:
         self.interaction.end_episodes()
         return observation
 
-    def _run_single(self, env: gym.Env[Any, Any], steps: int) -> Iterator[LoopStep]:
+    def _run_single(self, env: gym.Env[Any, Any], steps: int) -> Generator[LoopStep, None, None]:
         act, observe = self.interaction.act, self.interaction.observe
         taken = 0
-        while taken < steps:
-            with self.lock:
+        with self.lock:
+            while taken < steps:
+                if self._is_awaited:
+                    self._let_in()
                 answer = None
                 try:
                     observation, episode_return, length = self._unfinished or (self._reset(), 0.0, 0)
@@ -172,19 +212,20 @@ class TrainingLoop:
                     continue
                 episode_return += float(reward)
                 length += 1
-                finished: tuple[Episode, ...] = ()
+                taken += 1
                 if terminated or truncated:
-                    finished = (Episode(episode_return, length),)
+                    yield LoopStep(1, (Episode(episode_return, length),))
                 else:
                     self._unfinished = observation, episode_return, length
-            taken += 1
-            yield LoopStep(1, finished)
+                    yield ONE_STEP
 
-    def _run_vector(self, env: gym.vector.VectorEnv[Any, Any, Any], steps: int) -> Iterator[LoopStep]:
+    def _run_vector(self, env: gym.vector.VectorEnv[Any, Any, Any], steps: int) -> Generator[LoopStep, None, None]:
         mode = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         taken = 0
-        while taken < steps:
-            with self.lock:
+        with self.lock:
+            while taken < steps:
+                if self._is_awaited:
+                    self._let_in()
                 answer = None
                 try:
                     observations, returns, lengths, resetting = self._unfinished or self._begin_vector(env.num_envs)
@@ -207,9 +248,9 @@ class TrainingLoop:
                 returns[done], lengths[done] = 0, 0
                 resetting = done if mode != AutoresetMode.SAME_STEP else np.zeros_like(done)
                 self._unfinished = observations, returns, lengths, resetting
-            new_steps = int(np.count_nonzero(stepped))
-            taken += new_steps
-            yield LoopStep(new_steps, finished)
+                new_steps = int(np.count_nonzero(stepped))
+                taken += new_steps
+                yield LoopStep(new_steps, finished)
 
     def _begin_vector(self, count: int) -> tuple[Any, ...]:
         return self._reset(), np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.bool_)

@@ -72,7 +72,7 @@ class Workplace:
         if self._loop is None:
             if self._is_lost:
                 raise ValueError(
-                    "this copy of an agent has no environment, as that of the agent cannot be copied: save and load it, with env="
+                    "this copy of an agent has no environment, as the agent's cannot be copied: save and load it, with env="
                 )
             if self._stored is None or self._stored.env is None:
                 raise ValueError(
@@ -95,7 +95,7 @@ class Workplace:
     @contextmanager
     def still(self) -> Iterator[None]:
         """Keep everything between two steps."""
-        with nullcontext() if self._loop is None else self._loop.lock, self.interaction.lock:
+        with nullcontext() if self._loop is None else self._loop.still(), self.interaction.lock:
             yield
 
     def stored(self) -> Stored:
@@ -149,7 +149,7 @@ def _packed(env: Environment) -> bytes | None:
         try:
             if pickler is not None:
                 return bytes(pickler.dumps(env))
-        except Exception:  # noqa: S112
+        except Exception:
             continue
     return None
 

@@ -135,7 +135,7 @@ class Interaction:
                     self._any_ended = bool(self._ended.any())
             self._latest = observation
         action = self.learner.action
-        return self.decoder.decode(action) if self.is_vector else self.decoder.decode_first(action)
+        return self.decoder.decode(action) if self.is_vector else self.decoder.decode_one(action)
 
     def observe(self, reward: Any, next_observation: Any, terminated: Any, truncated: Any) -> None:
         """Learn from what the last action led to, and choose the next one; see `DynLiveAgent.observe`."""
@@ -204,7 +204,7 @@ class Interaction:
             raise BadInputError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
         with self.lock:
             actions = self.learner.predict(rows, deterministic)
-        return np.asarray(self.decoder.decode_first(actions)) if count is None else self.decoder.decode(actions)
+        return np.asarray(self.decoder.decode_one(actions[0])) if count is None else self.decoder.decode(actions)
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""

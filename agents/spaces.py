@@ -277,11 +277,11 @@ class ActionDecoder:
         start = space.start if isinstance(space, spaces.MultiDiscrete) else 0
         return (choices.reshape(shape) + start).astype(space.dtype)
 
-    def decode_first(self, choices: NDArray[np.int64]) -> Any:
-        """Return the environment's action for the first row of choices (b, d)."""
+    def decode_one(self, choices: NDArray[np.int64]) -> Any:
+        """Return the environment's action for one row of choices, (d,) or (1, d)."""
         if self._start is not None:
             return choices.item(0) + self._start
-        return self.decode(choices[:1])[0]
+        return self.decode(choices.reshape(1, -1))[0]
 
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:

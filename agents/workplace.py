@@ -86,6 +86,8 @@ class Workplace:
 
     def environment(self) -> Environment:
         """Return the environment, making it if need be; ValueError as in `loop`."""
+        if self.env is None and (self._stored is None or self._stored.env is None):
+            raise ValueError("this agent has no environment to be evaluated in: pass env=")
         return self.loop().env
 
     def begin_anew(self, why: str) -> None:

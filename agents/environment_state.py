@@ -39,7 +39,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "_env_obs", "_rewards", "_terminations", "_truncations", "_autoreset_envs",
     ),
     "gymnasium.wrappers.common:OrderEnforcing": ("_has_reset",),
-    "gymnasium.wrappers.common:PassiveEnvChecker": ("checked_reset", "checked_step", "checked_render"),
+    "gymnasium.wrappers.common:PassiveEnvChecker": (),
     "gymnasium.wrappers.common:TimeLimit": ("_elapsed_steps",),
     "gymnasium.wrappers.stateful_observation:FrameStackObservation": ("obs_queue", "padding_value"),
     "gymnasium.wrappers.stateful_observation:NormalizeObservation": ("obs_rms.mean", "obs_rms.var", "obs_rms.count"),
@@ -130,7 +130,7 @@ def _set_layer(layer: Layer, state: dict[str, Any]) -> bool:
             if path in state["values"]:
                 _set(layer, path, from_json(state["values"][path]))
         if hasattr(layer, "checked_data_reuse"):
-            layer.checked_data_reuse = True  # what a checker would compare with is not there
+            layer.checked_step = layer.checked_data_reuse = True  # what the checker would compare with is not there
     if "random" in state:
         layer.np_random = from_json(state["random"])
     envs = state.get("envs", [])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynlive_rl.checks import number
+from dynlive_rl.checks import LARGEST, MOST, number
 
 KINDS = (int, float)
 
@@ -57,6 +57,8 @@ def _check_number(group: Any, field: Field[Any], above_zero: tuple[str, ...], at
     name, value = field.name, getattr(group, field.name)
     if not 0 <= number(name, value) < float("inf"):
         raise ValueError(f"{name} must be a finite number ≥ 0, not {value!r}")
+    if value > (MOST if field.type is int else LARGEST):
+        raise ValueError(f"{name} must be at most {'2⁶³ - 1' if field.type is int else '3.4e38'}, not {value!r}")
     if field.type is int and (int(value) != value or value < 1):
         raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
     if name in above_zero and value == 0:

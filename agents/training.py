@@ -21,6 +21,7 @@ from .locks import renewed_in_forks
 
 logger = logging.getLogger(__name__)
 
+NO_ANSWER: Any = object()
 MOST_SKIPS = 100  # in a row: an environment that brings nothing else is broken
 
 
@@ -199,7 +200,7 @@ class TrainingLoop:
             while taken < steps:
                 if self._is_awaited:
                     self._let_in()
-                answer = None
+                answer = NO_ANSWER
                 try:
                     observation, episode_return, length = self._unfinished or (self._reset(), 0.0, 0)
                     self._unfinished = None  # where a broken-off step led is not known: after it comes a reset
@@ -226,7 +227,7 @@ class TrainingLoop:
             while taken < steps:
                 if self._is_awaited:
                     self._let_in()
-                answer = None
+                answer = NO_ANSWER
                 try:
                     observations, returns, lengths, resetting = self._unfinished or self._begin_vector(env.num_envs)
                     self._unfinished = None
@@ -258,11 +259,11 @@ class TrainingLoop:
     def _skip_or_raise(self, error: Exception, answer: Any) -> None:
         """Count and log what cannot be learned from, or raise it, with the step.
 
-        What `step` returned is `answer`, None if it did not return.
+        What `step` returned is `answer`, NO_ANSWER if it did not return.
         """
         step = self.interaction.num_timesteps + 1
         self._unfinished = None
-        if answer is not None and not isinstance(error, BadInputError):
+        if answer is not NO_ANSWER and not isinstance(error, BadInputError):
             try:
                 check_step(answer)
             except BadInputError as misfit:

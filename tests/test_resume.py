@@ -19,7 +19,15 @@ from helpers import assert_refused, assert_same_state, cart, own
 
 MODES = ("rehearsal", "live")
 TAXI = max(name for name in gym.registry if name.startswith("Taxi-v"))
-SINGLE = ("CartPole-v1", "Acrobot-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "FrozenLake-v1", TAXI)
+SINGLE = (
+    "CartPole-v1",
+    "Acrobot-v1",
+    "Pendulum-v1",
+    "MountainCar-v0",
+    "MountainCarContinuous-v0",
+    "FrozenLake-v1",
+    TAXI,
+)
 CHANGING = tuple(f"DynLive/{name}CartPole-v0" for name in ("Drift", "Jump", "Swap", "Blind", "Rescaled", "Changing"))
 MANY = (("CartPole-v1", "sync"), ("CartPole-v1", "vector_entry_point"), ("FrozenLake-v1", "sync"),
         ("DynLive/ChangingCartPole-v0", "vector_entry_point"))  # fmt: skip

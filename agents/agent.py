@@ -1,6 +1,5 @@
 """DynLiveAgent: the agent as its user meets it. Checks what comes in and hands it to the learner."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from os import PathLike
 from typing import Any, Literal, Self, get_args
@@ -17,9 +16,8 @@ from .checks import BadInputError
 from .config import AgentConfig
 from .environments import Environment, check_spaces, make, spaces_of
 from .evaluation import Evaluation
-from .files import CONFIGS, SavedAgent, read_agent, write_agent
+from .files import SavedAgent, config_for, read_agent, write_agent
 from .interaction import Interaction
-from .learning import Report
 from .live_config import LiveConfig
 from .memory_state import for_environments
 from .workplace import Stored, Workplace
@@ -45,10 +43,9 @@ class DynLiveAgent:
         Another configuration than the mode's default one, which is meant for every environment: an `AgentConfig`, or a
         `LiveConfig` for live mode.
     on_bad_input
-        What becomes of a step from which nothing can be learned: observations or rewards that are no numbers within ±1e30,
-        or do not fit the space, an exception of the environment … "raise": an error says so, with the value and the step.
-        "skip": it is counted in `skipped` and logged, and an episode begins; a hundred in a row are an error all the same.
-        Either way nothing is learned from it, and the agent can go on.
+        What becomes of a step from which nothing can be learned: numbers not within ±1e30, what does not fit the space, an
+        exception of the environment … "raise": an error says so, with the value and the step. "skip": it is counted in
+        `skipped` and logged, and an episode begins; a hundred in a row are an error. Either way learning can go on.
     observation_space, action_space
         Only without env.
 
@@ -105,7 +102,7 @@ class DynLiveAgent:
             raise ValueError(f"on_bad_input must be 'raise' or 'skip', not {on_bad_input!r}")
         self.observation_space, self.action_space = observation_space, action_space
         self.mode: Mode = mode
-        self.config = _config(mode, config)
+        self.config = config_for(mode, config)
         self.on_bad_input: OnBadInput = on_bad_input
         self.seed = None if seed is None else natural("seed", seed)
         self._interact(environments, is_vector, env)
@@ -126,7 +123,7 @@ class DynLiveAgent:
         self,
         total_timesteps: float,
         *,
-        callback: Callable[[Report], bool | None] | None = None,
+        callback: learning.Callback | None = None,
         log_interval: int | None = None,
         reset_num_timesteps: bool = True,
         progress_bar: bool | None = None,
@@ -394,8 +391,8 @@ class DynLiveAgent:
         settings: Any = {"mode": saved.mode, "seed": saved.seed, "config": saved.config}
         settings["on_bad_input"] = saved.training.get("on_bad_input", "raise")
         if env is None:
-            spaces = {"observation_space": saved.observation_space, "action_space": saved.action_space}
-            agent = cls(**settings, **spaces)
+            settings |= {"observation_space": saved.observation_space, "action_space": saved.action_space}
+            agent = cls(**settings)
             vector = saved.training.get("vector")
             stored = Stored(saved.env, vector, saved.training.get("loop"))
             agent._interact(saved.environments, vector is not None or saved.environments > 1, stored=stored)
@@ -416,12 +413,3 @@ class DynLiveAgent:
             self._workplace.begin_anew(f"{path} was saved with {saved.environments} environments, not {environments}")
         elif self.env is not None and saved.training.get("loop") is not None:
             self._workplace.loop().set_state(saved.training["loop"])
-
-
-def _config(mode: str, config: AgentConfig | LiveConfig | None) -> AgentConfig | LiveConfig:
-    """Return the configuration of a mode, the given or the default one."""
-    if mode not in CONFIGS:
-        raise ValueError(f"mode must be one of {', '.join(map(repr, get_args(Mode)))}, not {mode!r}")
-    if config is not None and not isinstance(config, CONFIGS[mode]):
-        raise TypeError(f"mode {mode!r} takes a {CONFIGS[mode].__name__} as config, not {type(config).__name__}")
-    return config or CONFIGS[mode]()

@@ -58,7 +58,7 @@ def check_ends(terminated: Any, truncated: Any, count: int) -> NDArray[np.bool_]
     rows = np.zeros((2, count), np.bool_)
     check_row("terminated", terminated, rows[0])
     check_row("truncated", truncated, rows[1])
-    return rows[0] | rows[1]
+    return np.logical_or(*rows, out=rows[0])
 
 
 def check_row(name: str, values: Any, row: NDArray[Any]) -> None:

@@ -23,6 +23,15 @@ CONFIGS: dict[str, type[AgentConfig] | type[LiveConfig]] = {"rehearsal": AgentCo
 UPGRADES = {2: from_format_2}
 
 
+def config_for(mode: str, config: AgentConfig | LiveConfig | None) -> AgentConfig | LiveConfig:
+    """Return the configuration of a mode, the given or the default one."""
+    if mode not in CONFIGS:
+        raise ValueError(f"mode must be one of {', '.join(map(repr, CONFIGS))}, not {mode!r}")
+    if config is not None and not isinstance(config, CONFIGS[mode]):
+        raise TypeError(f"mode {mode!r} takes a {CONFIGS[mode].__name__} as config, not {type(config).__name__}")
+    return config or CONFIGS[mode]()
+
+
 class SavedAgent(NamedTuple):
     """What a file holds of an agent."""
 

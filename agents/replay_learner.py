@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
 from dynlive_rl.builder import NetworkBuilder
+from dynlive_rl.core import owned
 from dynlive_rl.kernels.layout import NeuronRow, new_batch, new_workspace
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
@@ -21,7 +22,7 @@ from .kernels.experience import Experience, new_experience
 from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
 from .kernels.scaling import ScalerRow
 from .protocols import StepBatch
-from .state import owned, record_fields, rows
+from .state import record_fields, rows
 
 FIRST_ROWS = 1024  # of experience; the room grows with it
 OUTCOME_SLOTS = 256  # kinds of actions told apart by their rewards

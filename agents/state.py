@@ -18,10 +18,3 @@ def rows(name: str, array: NDArray[Any], names: type[IntEnum], axis: int = 0) ->
 def record_fields(name: str, record: NDArray[np.void]) -> Arrays:
     """Return views of a record array's fields, as "name.field"."""
     return {f"{name}.{field}": record[field] for field in record.dtype.names or ()}
-
-
-def owned(parts: Any) -> Any:
-    """Return a named tuple of arrays with arrays of one's own: what was unpickled may be a file, mapped and read-only."""
-    if isinstance(parts, np.ndarray):
-        return np.array(parts)
-    return parts._make(map(owned, parts)) if hasattr(parts, "_make") else parts

@@ -61,9 +61,9 @@ class NetworkCore:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
-        # What was unpickled may be a file, mapped and read-only; the user's own activations lie elsewhere in this process.
-        arrays = self.arrays._make(map(np.array, self.arrays))._replace(custom=addresses(self.custom))
-        self.lay_out(arrays, self.memory._make(map(np.array, self.memory)), self.layers)
+        # The user's own activations lie elsewhere in this process.
+        arrays = owned(self.arrays)._replace(custom=addresses(self.custom))
+        self.lay_out(arrays, owned(self.memory), self.layers)
 
     def lay_out(self, arrays: NetworkArrays, memory: Memory, layers: tuple[Layer, ...]) -> None:
         """Take arrays of other sizes than those so far, and make everything anew that depends on sizes."""
@@ -292,3 +292,10 @@ class NetworkCore:
 
     def _checked(self, name: str, values: ArrayLike, shape: tuple[int, ...], *, finite: bool = False) -> NDArray[Any]:
         return numbers(name, values, self.arrays.strength.dtype, shape, finite=finite)
+
+
+def owned(parts: Any) -> Any:
+    """Return a named tuple of arrays with arrays of one's own: what was unpickled may be a file, mapped and read-only."""
+    if isinstance(parts, np.ndarray):
+        return np.array(parts)
+    return parts._make(map(owned, parts)) if hasattr(parts, "_make") else parts

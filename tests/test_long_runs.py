@@ -48,8 +48,9 @@ def live_on(buffer, state, observation, random, time, steps):
         time[0] += 1
         for i in range(4):
             observation[0, i] = state[i]
-        agent.step[0, 0], agent.step[1, 0] = 1.0, 1.0
-        agent.step[2, 0], agent.step[3, 0] = float(fell), float(time[0] == 500)
+        agent.step[0, 0] = agent.step[1, 0] = 1.0
+        agent.step[2, 0] = 1.0 if fell else 0.0
+        agent.step[3, 0] = 1.0 if time[0] == 500 else 0.0
         live.observe(buffer, observation)
         if fell or time[0] == 500:
             lived, episodes = lived + time[0], episodes + 1

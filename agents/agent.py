@@ -8,7 +8,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from dynlive_rl.checks import natural
+from dynlive_rl.checks import optional_seed
 from dynlive_rl.network import Network
 
 from . import evaluation, learning
@@ -16,10 +16,9 @@ from .checks import BadInputError
 from .config import AgentConfig
 from .environments import Environment, check_spaces, make, spaces_of
 from .evaluation import Evaluation
-from .files import SavedAgent, config_for, read_agent, write_agent
+from .files import config_for, read_agent, write_agent
 from .interaction import Interaction
 from .live_config import LiveConfig
-from .memory_state import for_environments
 from .workplace import Stored, Workplace
 
 Mode = Literal["rehearsal", "live"]
@@ -104,7 +103,7 @@ class DynLiveAgent:
         self.mode: Mode = mode
         self.config = config_for(mode, config)
         self.on_bad_input: OnBadInput = on_bad_input
-        self.seed = None if seed is None else natural("seed", seed)
+        self.seed = optional_seed(seed)
         self._interact(environments, is_vector, env)
 
     def _interact(
@@ -270,10 +269,9 @@ class DynLiveAgent:
         Evaluation
             Mean and standard deviation of the returns; every episode's return and length, and whether it was broken off.
         """
-        seed = None if seed is None else natural("seed", seed)
         chosen = self._workplace.environment() if env is None else make(env)
         check_spaces(chosen, self.observation_space, self.action_space, "this agent")
-        return evaluation.evaluate(self, chosen, episodes, seed, deterministic, max_steps)
+        return evaluation.evaluate(self, chosen, episodes, optional_seed(seed), deterministic, max_steps)
 
     # -- what it is --------------------------------------------------------------------------------------------------
 
@@ -366,8 +364,7 @@ class DynLiveAgent:
     def training_state(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         """Return what a file keeps of how the environment is made, and of the training besides arrays; both as JSON."""
         env, vector, loop = self._workplace.stored()
-        on_bad_input = {"on_bad_input": self.on_bad_input, "skipped": self.skipped}
-        return env, {"vector": vector, "loop": loop, **on_bad_input}
+        return env, {"vector": vector, "loop": loop, "on_bad_input": self.on_bad_input, "skipped": self.skipped}
 
     @classmethod
     def load(cls, path: str | PathLike[str], env: Environment | str | None = None) -> Self:
@@ -393,23 +390,11 @@ class DynLiveAgent:
         if env is None:
             settings |= {"observation_space": saved.observation_space, "action_space": saved.action_space}
             agent = cls(**settings)
-            vector = saved.training.get("vector")
-            stored = Stored(saved.env, vector, saved.training.get("loop"))
-            agent._interact(saved.environments, vector is not None or saved.environments > 1, stored=stored)
+            stored = Stored(saved.env, saved.training.get("vector"), saved.training.get("loop"))
+            agent._interact(saved.environments, bool(stored.vector) or saved.environments > 1, stored=stored)
         else:
             env = make(env)
             check_spaces(env, saved.observation_space, saved.action_space, str(path))
             agent = cls(env, **settings)
-        agent._take(saved, str(path))
+        agent._workplace.take(saved, str(path))
         return agent
-
-    def _take(self, saved: SavedAgent, path: str) -> None:
-        """Go on where a file's agent was."""
-        environments = self.interaction.environments
-        memory = self.config.rehearsal.memory if isinstance(self.config, AgentConfig) else 0
-        self.set_state(for_environments(saved.state, environments, memory))
-        self.num_timesteps, self.interaction.skipped = saved.num_timesteps, saved.training.get("skipped", 0)
-        if self.env is not None and environments != saved.environments:
-            self._workplace.begin_anew(f"{path} was saved with {saved.environments} environments, not {environments}")
-        elif self.env is not None and saved.training.get("loop") is not None:
-            self._workplace.loop().set_state(saved.training["loop"])

@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 from gymnasium.utils import EzPickle
 
+from .config import AgentConfig
 from .environment_state import get_environment_state, set_environment_state
 from .environments import Environment, describe, make_described, vector_of
+from .files import SavedAgent
 from .interaction import Interaction
+from .memory_state import for_environments
 from .training import TrainingLoop
 
 
@@ -90,9 +93,19 @@ class Workplace:
             raise ValueError("this agent has no environment to be evaluated in: pass env=")
         return self.loop().env
 
-    def begin_anew(self, why: str) -> None:
-        """Let the loop begin with a new episode, and say why."""
-        self.loop().begin_anew(why)
+    def take(self, saved: SavedAgent, path: str) -> None:
+        """Go on where a file's agent was; in another number of environments with new episodes."""
+        interaction, before = self.interaction, saved.environments
+        memory = saved.config.rehearsal.memory if isinstance(saved.config, AgentConfig) else 0
+        interaction.set_state(for_environments(saved.state, interaction.environments, memory))
+        interaction.num_timesteps, interaction.skipped = saved.num_timesteps, saved.training.get("skipped", 0)
+        if self._loop is None:
+            return
+        if interaction.environments != before:
+            plural = "" if before == 1 else "s"
+            self._loop.begin_anew(f"{path} was saved with {before} environment{plural}, not {interaction.environments}")
+        elif saved.training.get("loop") is not None:
+            self._loop.set_state(saved.training["loop"])
 
     @contextmanager
     def still(self) -> Iterator[None]:

@@ -41,7 +41,8 @@ def test_it_learns_on_in_another_number_of_environments(tmp_path, caplog, mode, 
     assert_array_equal(loaded.predict(some, deterministic=True)[0], agent.predict(some, deterministic=True)[0])
     assert (loaded.num_timesteps, loaded.episodes) == (agent.num_timesteps, agent.episodes)
     loaded.learn(600)
-    assert f"was saved with {before} environments, not {after}: learning goes on with a new episode" in caplog.text
+    saved_with = "1 environment" if before == 1 else f"{before} environments"
+    assert f"was saved with {saved_with}, not {after}: learning goes on with a new episode" in caplog.text
     assert 600 <= loaded.num_timesteps < 600 + after
     assert_strengths_are_shares(loaded)
     loaded.save(tmp_path / "agent")

@@ -55,10 +55,11 @@ def check_flag(name: str, flag: Any) -> bool:
 
 def check_ends(terminated: Any, truncated: Any, count: int) -> NDArray[np.bool_]:
     """Return which of a number of environments (e,) ended; BadInputError unless both say so for each."""
-    rows = np.zeros((2, count), np.bool_)
-    check_row("terminated", terminated, rows[0])
-    check_row("truncated", truncated, rows[1])
-    return np.logical_or(*rows, out=rows[0])
+    ended, cut_off = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    check_row("terminated", terminated, ended)
+    check_row("truncated", truncated, cut_off)
+    ended |= cut_off
+    return ended
 
 
 def check_row(name: str, values: Any, row: NDArray[Any]) -> None:

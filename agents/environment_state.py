@@ -40,6 +40,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     ),
     "gymnasium.wrappers.common:OrderEnforcing": ("_has_reset",),
     "gymnasium.wrappers.common:PassiveEnvChecker": (),
+    "gymnasium.wrappers.common:RecordEpisodeStatistics": (
+        "episode_count", "episode_returns", "episode_lengths", "return_queue", "length_queue",
+    ),
     "gymnasium.wrappers.common:TimeLimit": ("_elapsed_steps",),
     "gymnasium.wrappers.stateful_observation:FrameStackObservation": ("obs_queue", "padding_value"),
     "gymnasium.wrappers.stateful_observation:NormalizeObservation": ("obs_rms.mean", "obs_rms.var", "obs_rms.count"),
@@ -103,8 +106,8 @@ def _get_layer(layer: Layer) -> dict[str, Any]:
     if _offers_state(layer):
         try:
             state["own"] = to_json(layer.get_state())
-        except TypeError as error:  # it takes arguments: another thing of that name
-            raise NoDataError(f"get_state of {name} is something else") from error
+        except Exception as error:  # it takes arguments, or fails: a file without this is better than none
+            raise NoDataError(f"get_state of {name} does not return its state") from error
     elif is_mujoco(layer):
         state["physics"] = get_physics(layer)
     elif name in ATTRIBUTES:

@@ -16,7 +16,7 @@ from .environments import Environment, describe, make_described, vector_of
 from .files import SavedAgent
 from .interaction import Interaction
 from .memory_state import for_environments
-from .training import TrainingLoop
+from .training import Position, TrainingLoop
 
 
 class Stored(NamedTuple):
@@ -134,14 +134,15 @@ class Workplace:
     def _parts(self, carry: Any) -> dict[str, Any]:
         """Return what a copy is made of; `carry` makes the environment what can be carried along, None if it cannot be."""
         with self.still():
+            position = Position() if self._loop is None else self._loop.position
             return {
                 "interaction": self.interaction,
                 "seed": self.seed,
                 "env": None if self.env is None else carry(self.env),
                 "stored": self.stored(),
                 "is_lost": self._is_lost or self.env is not None,
-                "position": None if self._loop is None else self._loop.position,
-                "state": None if self.env is None else get_environment_state(self.env),
+                "position": position,
+                "state": get_environment_state(self.env) if self.env is not None and position.begun else None,
             }
 
     def __setstate__(self, parts: dict[str, Any]) -> None:
@@ -149,7 +150,7 @@ class Workplace:
         stored: Stored = parts["stored"]
         Workplace.__init__(self, parts["interaction"], parts["seed"], env, stored)
         self._is_lost = parts["is_lost"] and env is None and stored.env is None
-        if self._loop is None or parts["position"] is None:
+        if self._loop is None:
             return
         is_there = parts["state"] is not None and set_environment_state(env, parts["state"])
         if is_there or not _is_made_anew(env):

@@ -90,7 +90,8 @@ def test_an_environment_goes_on_where_another_one_was(name, steps):
 def test_wrappers_that_remember_go_on_too():
     def wrapped():
         env = gym.wrappers.FrameStackObservation(gym.make("Pendulum-v1"), 3)
-        return gym.wrappers.NormalizeReward(gym.wrappers.NormalizeObservation(env))
+        env = gym.wrappers.NormalizeReward(gym.wrappers.NormalizeObservation(env))
+        return gym.wrappers.RecordEpisodeStatistics(env)
 
     one, other = wrapped(), wrapped()
     one.reset(seed=1)
@@ -108,7 +109,7 @@ def test_what_is_not_known_has_no_state():
         pass
 
     assert get_environment_state(Mine()) is None
-    assert get_environment_state(gym.wrappers.RecordEpisodeStatistics(gym.make("CartPole-v1"))) is None
+    assert get_environment_state(gym.wrappers.StickyAction(gym.make("CartPole-v1"), 0.5)) is None
     state = get_environment_state(gym.make("CartPole-v1"))
     assert not set_environment_state(gym.make("Acrobot-v1"), state)
     assert not set_environment_state(gym.make("CartPole-v1"), [{"class": "os:system"}])

@@ -1,6 +1,6 @@
 """Agents that play Gymnasium environments with dynamic-live networks."""
 
-from .agent import DynLiveAgent, Report
+from .agent import DynLiveAgent
 from .config import (
     ActionConfig,
     AgentConfig,
@@ -11,6 +11,7 @@ from .config import (
     WorldChangeConfig,
 )
 from .evaluation import Evaluation
+from .learning import Report
 from .live_config import CellConfig, LiveConfig, LiveExplorationConfig, LiveOptimisationConfig
 
 __all__ = [

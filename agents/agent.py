@@ -1,21 +1,18 @@
 """DynLiveAgent: the agent as its user meets it. Checks what comes in and hands it to the learner."""
 
-import logging
-from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Self, get_args
 
 import gymnasium as gym
-import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from dynlive_rl.checkpoint import Source, Target, name_of, understood
-from dynlive_rl.checks import natural, positive
+from dynlive_rl.checks import optional_seed
 from dynlive_rl.network import Network
 
-from . import evaluation
-from .checks import whole_steps
+from . import evaluation, learning
+from .checks import BadInputError
 from .config import AgentConfig
 from .environments import Environment, check_spaces, make, spaces_of
 from .evaluation import Evaluation
@@ -23,27 +20,9 @@ from .files import read_agent, write_agent
 from .interaction import Interaction
 from .live_config import LiveConfig
 from .modes import Mode, config_of
-from .training import Episode, TrainingLoop
+from .workplace import Stored, Workplace
 
-logger = logging.getLogger(__name__)
-
-
-class Report(NamedTuple):
-    """What one call of the environment's `step` brought.
-
-    Attributes
-    ----------
-    agent
-        The learning agent.
-    new_steps
-        Environment steps taken by this call: 1, or as many as environments stepped.
-    finished
-        Episodes that ended with it.
-    """
-
-    agent: "DynLiveAgent"
-    new_steps: int
-    finished: tuple[Episode, ...]
+OnBadInput = Literal["raise", "skip"]
 
 
 class DynLiveAgent:
@@ -52,32 +31,30 @@ class DynLiveAgent:
     Parameters
     ----------
     env
-        An environment id, a Gymnasium environment, or a Gymnasium vector environment. None: you call `act` and
-        `observe` yourself, and give both spaces.
+        An environment id, a Gymnasium environment or vector environment. None: you call `act` and `observe` yourself.
     seed
         Seed of everything random in the agent, and of the environment's first reset. None: fresh entropy.
     mode
         "rehearsal" learns from remembered experience: few environment steps, hundreds of microseconds each. "live" stores
         none: more environment steps, a few microseconds each, in memory that does not grow.
     config
-        Another configuration than the mode's default one, which is meant for every environment: an `AgentConfig`, or a
-        `LiveConfig` for live mode.
+        Another configuration than the mode's default one: an `AgentConfig`, or a `LiveConfig` for live mode.
+    on_bad_input
+        What becomes of a step from which nothing can be learned: numbers not within ±1e30, what does not fit the space, an
+        exception of the environment … "raise": an error with the value and the step. "skip": it is counted in `skipped`
+        and logged, and an episode begins; a hundred in a row are an error. Learning can go on.
     observation_space, action_space
         Only without env.
 
     Attributes
     ----------
-    env
-        The environment, None without one.
-    config
-        The configuration.
-    interaction
-        What acts and learns, between the spaces and arrays; for tools that look inside.
+    config, interaction
+        The configuration, and what acts and learns; for tools that look inside.
 
     Raises
     ------
     ValueError, TypeError
-        If a space is not supported, the environment is unknown, or the arguments do not fit together.
+        If a space is not supported, or the arguments do not fit together.
 
     Examples
     --------
@@ -85,8 +62,6 @@ class DynLiveAgent:
     >>> action, state = agent.predict([0.0, 0.1, 0.0, -0.1], deterministic=True)
     >>> int(action) in (0, 1)
     True
-
-    In a loop of your own:
 
     >>> from gymnasium.spaces import Box, Discrete
     >>> agent = DynLiveAgent(observation_space=Box(-1, 1, (2,)), action_space=Discrete(3), seed=0)
@@ -102,33 +77,38 @@ class DynLiveAgent:
         mode: Mode = "rehearsal",
         seed: int | None = None,
         config: AgentConfig | LiveConfig | None = None,
+        on_bad_input: OnBadInput = "raise",
         observation_space: gym.Space[Any] | None = None,
         action_space: gym.Space[Any] | None = None,
     ) -> None:
-        self.env: Environment | None = None
-        environments = 1
+        environments, is_vector = 1, False
         if env is not None:
             if observation_space is not None or action_space is not None:
                 raise ValueError("give either env or observation_space and action_space: env brings its own spaces")
-            self.env = make(env)
-            observation_space, action_space = spaces_of(self.env)
-            if isinstance(self.env, gym.vector.VectorEnv):
-                environments = self.env.num_envs
+            env = make(env)
+            observation_space, action_space = spaces_of(env)
+            if isinstance(env, gym.vector.VectorEnv):
+                environments, is_vector = env.num_envs, True
         elif observation_space is None or action_space is None:
             raise ValueError("give an env, or both observation_space and action_space")
+        if on_bad_input not in get_args(OnBadInput):
+            raise ValueError(f"on_bad_input must be 'raise' or 'skip', not {on_bad_input!r}")
         self.observation_space, self.action_space = observation_space, action_space
         self.mode: Mode = mode
         self.config = config_of(mode, config)
-        self.seed = None if seed is None else natural("seed", seed)
-        self._interact(environments)
+        self.on_bad_input: OnBadInput = on_bad_input
+        self.seed = optional_seed(seed)
+        self._interact(environments, is_vector, env)
 
-    def _interact(self, environments: int) -> None:
-        """Make what learns from so many environments side by side, and the loop over the agent's own."""
-        is_vector = environments > 1 or isinstance(self.env, gym.vector.VectorEnv)
+    def _interact(
+        self, environments: int, is_vector: bool, env: Environment | None = None, stored: Stored | None = None
+    ) -> None:
+        """Make what learns from so many environments side by side, and its workplace."""
         self.interaction = Interaction(
             self.observation_space, self.action_space, self.config, self.seed, environments, is_vector
         )
-        self._loop = None if self.env is None else TrainingLoop(self.interaction, self.env, self.seed)
+        self.interaction.skips_bad_input = self.on_bad_input == "skip"
+        self._workplace = Workplace(self.interaction, self.seed, env, stored)
 
     # -- learning ----------------------------------------------------------------------------------------------------
 
@@ -136,7 +116,7 @@ class DynLiveAgent:
         self,
         total_timesteps: float,
         *,
-        callback: Callable[[Report], bool | None] | None = None,
+        callback: learning.Callback | None = None,
         log_interval: int | None = None,
         reset_num_timesteps: bool = True,
         progress_bar: bool | None = None,
@@ -151,7 +131,7 @@ class DynLiveAgent:
         total_timesteps
             Environment steps, a whole number ≥ 0, counted over all environments of a vector environment.
         callback
-            Called after every step with a `Report`; returning False ends learning.
+            Called after every step with a `Report`; returning False ends learning, anything else (None, 0 …) does not.
         log_interval
             Log a line every so many episodes (logger "dynlive_rl.agents.agent", level INFO).
         reset_num_timesteps
@@ -165,41 +145,19 @@ class DynLiveAgent:
 
         Raises
         ------
-        ValueError
-            If the agent has no environment, a number is out of range, or the environment's observations or rewards are
-            not finite.
+        ValueError, TypeError
+            If the agent has no environment, a number is out of range, the environment has other spaces than before, or it
+            brings what cannot be learned from (see `on_bad_input`). What it raises itself comes with a note of the step.
+        RuntimeError
+            If the agent is learning already.
         """
-        if self._loop is None:
-            raise ValueError("this agent has no environment to learn in: pass env=, or call act and observe yourself")
-        steps = whole_steps(total_timesteps)
-        if log_interval is not None:
-            log_interval = positive("log_interval", log_interval)
+        loop = self._workplace.loop()
+        steps, log_interval = learning.check_learn(total_timesteps, callback, log_interval)
+        check_spaces(loop.env, self.observation_space, self.action_space, "this agent")
         if reset_num_timesteps:
             self.num_timesteps = 0
-        hidden = None if progress_bar is None else not progress_bar
-        with tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True) as bar:
-            try:
-                for new_steps, finished in self._loop.run(steps):
-                    bar.update(new_steps)
-                    if finished and not bar.disable:
-                        bar.set_postfix(self._summary(finished), refresh=False)
-                    if log_interval and self.episodes % log_interval < len(finished):
-                        summary = self._summary(finished)
-                        logger.info("step %d, %d episodes: %s", self.num_timesteps, self.episodes, summary)
-                    answer = None if callback is None else callback(Report(self, new_steps, finished))
-                    if isinstance(answer, (bool, np.bool_)) and not answer:
-                        break
-                if not bar.disable:
-                    bar.set_postfix(self._summary())
-            except KeyboardInterrupt:
-                self._loop.abandon_episode()
-                logger.warning("interrupted after %d steps; what was learned is kept", self.num_timesteps)
+        learning.learn(self, loop, steps, callback, log_interval, progress_bar)
         return self
-
-    def _summary(self, finished: tuple[Episode, ...] = ()) -> dict[str, Any]:
-        """Return what a progress bar shows: return, TD error and number of connections."""
-        values: dict[str, Any] = {"td_error": f"{self.td_error_mse:.3f}", "connections": self.connections}
-        return {"return": f"{finished[-1].episode_return:.1f}", **values} if finished else values
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, everything that learning needs; otherwise the first step does."""
@@ -238,9 +196,15 @@ class DynLiveAgent:
         ------
         ValueError
             If no action was taken, the observation does not fit the space, or something is not finite; nothing is
-            learned then.
+            learned then, and it can be called again. With `on_bad_input="skip"` the last action leads nowhere instead, and
+            `act` begins an episode.
         """
-        self.interaction.observe(reward, next_observation, terminated, truncated)
+        try:
+            self.interaction.observe(reward, next_observation, terminated, truncated)
+        except BadInputError as error:
+            if self.on_bad_input == "raise":
+                raise
+            self.interaction.count_skip(str(error))
 
     # -- using what was learned --------------------------------------------------------------------------------------
 
@@ -295,13 +259,16 @@ class DynLiveAgent:
         Evaluation
             Mean and standard deviation of the returns; every episode's return and length, and whether it was broken off.
         """
-        chosen = self.env if env is None else make(env)
-        if chosen is None:
-            raise ValueError("this agent has no environment to be evaluated in: pass env=")
+        chosen = self._workplace.environment() if env is None else make(env)
         check_spaces(chosen, self.observation_space, self.action_space, "this agent")
-        return evaluation.evaluate(self, chosen, episodes, seed, deterministic, max_steps)
+        return evaluation.evaluate(self, chosen, episodes, optional_seed(seed), deterministic, max_steps)
 
     # -- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def env(self) -> Environment | None:
+        """The environment; None without one, and for a loaded agent until it is needed."""
+        return self._workplace.env
 
     @property
     def num_timesteps(self) -> int:
@@ -316,6 +283,11 @@ class DynLiveAgent:
     def episodes(self) -> int:
         """Episodes finished so far."""
         return self.interaction.episodes
+
+    @property
+    def skipped(self) -> int:
+        """Steps so far from which nothing could be learned, see `on_bad_input`."""
+        return self.interaction.skipped
 
     @property
     def td_error_mse(self) -> float:
@@ -358,31 +330,49 @@ class DynLiveAgent:
         """Take over what `get_state` of an agent for the same spaces returned; if it is none, CheckpointError and no change."""
         self.interaction.set_state(state)
 
-    def save(self, path: Target) -> None:
-        """Write the agent to one file, with everything it needs to go on learning.
+    def save(self, path: Target, *, include_experience: bool = True) -> None:
+        """Write the agent to one file, with everything it needs to go on learning; also while it learns in another thread.
+
+        That is the state of its environment too, where it can be had: then `load` and `learn` go on in the unfinished
+        episode, bit for bit as if nothing had happened in between. Otherwise `learn` begins an episode and logs why.
 
         Parameters
         ----------
         path
             The file; replaced if it exists, and missing folders are made. Or a binary file open for writing.
+        include_experience
+            Without it a rehearsing agent's file is small. The loaded agent predicts the same and keeps what it has learned,
+            but has to fill its memory again: it does not rehearse before it has taken as many steps as before its first
+            rehearsal (`RehearsalConfig.first_rehearsal`), and does not learn what the saved one would have.
 
         Raises
         ------
         OSError
             If it cannot be written; what was there before stays.
         """
-        write_agent(path, self)
+        write_agent(path, self, include_experience)
+
+    def still(self) -> AbstractContextManager[None]:
+        """Return a context in which the agent stands between two steps, whatever other threads do."""
+        return self._workplace.still()
+
+    def training_state(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """Return what a file keeps of how the environment is made, and of the training besides arrays; both as JSON."""
+        env, vector, loop = self._workplace.stored()
+        return env, {"vector": vector, "loop": loop, "on_bad_input": self.on_bad_input, "skipped": self.skipped}
 
     @classmethod
     def load(cls, path: Source, env: Environment | str | None = None) -> Self:
-        """Read an agent written by `save`; given an environment, it goes on learning where that one stopped.
+        """Read an agent written by `save`, which goes on learning where that one stopped.
 
         Parameters
         ----------
         path
             The file, or a binary file open for reading.
         env
-            The environment to go on in. Default: none, the agent can predict, act and observe.
+            The environment to go on in, best one like that of the saved agent; several side by side may be more or fewer
+            than there were: then everyone begins an episode. Default: `learn` and `evaluate` make what the file says, and
+            `predict`, `act` and `observe` need none.
 
         Raises
         ------
@@ -394,21 +384,17 @@ class DynLiveAgent:
             If the environment's spaces are not the agent's.
         """
         saved = read_agent(path)
-        spaces = {"observation_space": saved.observation_space, "action_space": saved.action_space}
+        name = name_of(path)
+        settings: Any = {"on_bad_input": saved.training.get("on_bad_input", "raise")}
         if env is not None:
             env = make(env)
-            check_spaces(env, saved.observation_space, saved.action_space, name_of(path))
-            environments = env.num_envs if isinstance(env, gym.vector.VectorEnv) else 1
-            if saved.environments != environments:
-                raise ValueError(
-                    f"{name_of(path)} was trained in {saved.environments} environments side by side, not "
-                    f"{environments}: only with as many can it go on learning"
-                )
-            spaces = {}  # it brings its own
-        with understood(name_of(path), saved.header):
-            agent = cls(env, mode=saved.mode, seed=saved.seed, config=saved.config, **spaces)
+            check_spaces(env, saved.observation_space, saved.action_space, name)
+        else:
+            settings |= {"observation_space": saved.observation_space, "action_space": saved.action_space}
+        with understood(name, saved.header):
+            agent = cls(env, mode=saved.mode, seed=saved.seed, config=saved.config, **settings)
             if env is None:
-                agent._interact(saved.environments)
-            agent.set_state(saved.state)
-        agent.num_timesteps = saved.num_timesteps
+                stored = Stored(saved.env, saved.training.get("vector"), saved.training.get("loop"))
+                agent._interact(saved.environments, bool(stored.vector) or saved.environments > 1, stored=stored)
+            agent._workplace.take(saved, name)
         return agent

@@ -93,6 +93,42 @@ def describe(env: Environment) -> dict[str, Any] | None:
     return {"id": spec.id, "kwargs": kwargs, "max_episode_steps": spec.max_episode_steps}
 
 
+def vector_of(env: Environment) -> dict[str, Any] | None:
+    """Return how the environments of a vector environment are made; None for a single environment."""
+    if not isinstance(env, gym.vector.VectorEnv):
+        return None
+    names = {gym.vector.SyncVectorEnv: "sync", gym.vector.AsyncVectorEnv: "async"}
+    autoreset: Any = env.metadata.get("autoreset_mode")
+    return {
+        "vectorization_mode": names.get(type(env), "vector_entry_point"),
+        "autoreset_mode": None if autoreset is None else gym.vector.AutoresetMode(autoreset).name,
+    }
+
+
+def make_described(description: dict[str, Any], vector: dict[str, Any] | None, count: int) -> Environment:
+    """Make the environment, or several, that `describe` and `vector_of` described.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be made here.
+    """
+    try:
+        spec = spec_described(description)
+    except ValueError as error:
+        raise ValueError(f"{error}: import the module that registers it, or pass env=") from None
+    if vector is None:
+        return make(spec)
+    how = vector["vectorization_mode"]
+    settings: dict[str, Any] = {"num_envs": count, "vectorization_mode": how}
+    if how != "vector_entry_point" and vector["autoreset_mode"] is not None:
+        settings["vector_kwargs"] = {"autoreset_mode": gym.vector.AutoresetMode[vector["autoreset_mode"]]}
+    try:
+        return gym.make_vec(spec, **settings)
+    except (GymnasiumError, ModuleNotFoundError, TypeError, AttributeError) as error:
+        raise ValueError(f"cannot make {count} environments {spec.id!r} side by side: {_one_line(error)}") from error
+
+
 def spec_described(description: dict[str, Any]) -> EnvSpec:
     """Return the spec of an environment that `describe` described, of whatever is registered under its id here.
 

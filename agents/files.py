@@ -14,10 +14,10 @@ from dynlive_rl.files import check_whole_numbers
 from dynlive_rl.invariants import need
 
 from .config import AgentConfig
-from .environments import describe
 from .format2 import from_format_2
 from .invariants import check_sizes
 from .live_config import LiveConfig
+from .memory_state import without_experience
 from .modes import CONFIGS, Mode
 from .spaces import space_from_json, space_to_json
 
@@ -44,23 +44,30 @@ class SavedAgent(NamedTuple):
     environments: int
     num_timesteps: int
     env: dict[str, Any] | None  # see `environments.describe`
+    training: dict[str, Any]  # see `DynLiveAgent.training_state`; empty in older files
     state: dict[str, NDArray[Any]]
     header: dict[str, Any]
 
 
-def write_agent(file: Target, agent: "DynLiveAgent") -> None:
-    """Write an agent, with everything it needs to go on learning."""
-    header = {
-        "mode": agent.mode,
-        "config": asdict(agent.config),
-        "seed": agent.seed,
-        "environments": agent.interaction.environments,
-        "num_timesteps": agent.num_timesteps,
-        "env": None if agent.env is None else describe(agent.env),
-        "observation_space": space_to_json(agent.observation_space),
-        "action_space": space_to_json(agent.action_space),
-    }
-    checkpoint.write(file, "agent", header, agent.get_state())
+def write_agent(file: Target, agent: "DynLiveAgent", include_experience: bool = True) -> None:
+    """Write an agent, with everything it needs to go on learning, or without its experience."""
+    with agent.still():
+        env, training = agent.training_state()
+        header = {
+            "mode": agent.mode,
+            "config": asdict(agent.config),
+            "seed": agent.seed,
+            "environments": agent.interaction.environments,
+            "num_timesteps": agent.num_timesteps,
+            "env": env,
+            "training": training,
+            "observation_space": space_to_json(agent.observation_space),
+            "action_space": space_to_json(agent.action_space),
+        }
+        arrays = agent.get_state()
+    if not include_experience and isinstance(agent.config, AgentConfig):
+        arrays = without_experience(arrays, agent.config.rehearsal.first_rehearsal)
+    checkpoint.write(file, "agent", header, arrays)
 
 
 def read_agent(file: Source) -> SavedAgent:
@@ -85,6 +92,7 @@ def read_agent(file: Source) -> SavedAgent:
             environments=positive("environments", header["environments"]),
             num_timesteps=natural("num_timesteps", header["num_timesteps"]),
             env=_checked_description(header["env"]),
+            training=_checked_training(header.get("training", {})),
             state=arrays,
             header=header,
         )
@@ -100,3 +108,13 @@ def _checked_description(env: Any) -> dict[str, Any] | None:
     is_one = isinstance(env["id"], str) and isinstance(env["kwargs"], dict)
     need(is_one and (limit is None or type(limit) is int), f"{env!r} describes no environment")
     return dict(env)
+
+
+def _checked_training(training: Any) -> dict[str, Any]:
+    """Return what a header says of the training; CheckpointError if it is no such thing, see `DynLiveAgent.training_state`."""
+    need(isinstance(training, dict), f"{training!r:.100} is no training's state")
+    parts = (training.get("vector"), training.get("loop"))
+    need(all(part is None or isinstance(part, dict) for part in parts), "a training's state lacks names")
+    need(training.get("on_bad_input", "raise") in ("raise", "skip"), "on_bad_input must be 'raise' or 'skip'")
+    natural("skipped", training.get("skipped", 0))
+    return dict(training)

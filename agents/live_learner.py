@@ -42,19 +42,33 @@ class LiveLearner:
         cells, features = config.cells, scaled.size
         per_layer = cells.per_layer(features)
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
-        self._buffer = new_buffer(
+        buffer = new_buffer(
             features, sum(num_actions), len(num_actions), cells.layers, per_layer * cells.layers, environments,
             config.world_change.recent_episodes,
         )  # fmt: skip
-        self.state = unfold(self._buffer)
+        self._view(buffer)
         self.state.settings[:] = config.settings()
-        self.step = StepBatch(*self.state.step)
         self.step.stepped[:] = True
-        self.action, self.progress = self.state.action, self.state.progress
         self.state.action_offsets[:] = np.cumsum([0, *num_actions])
         self.state.scaler[ScalerRow.SCALED], self.state.scaler[ScalerRow.VARIANCE] = scaled, 1
         self.state.random[:] = random_state(acting)
         self._predict_random = random_state(predicting)
+
+    def _view(self, buffer: NDArray[np.float64]) -> None:
+        """Take a buffer, and views of its parts."""
+        self._buffer = buffer
+        self.state = unfold(buffer)
+        self.step = StepBatch(*self.state.step)
+        self.action, self.progress = self.state.action, self.state.progress
+
+    def __getstate__(self) -> dict[str, Any]:
+        views = ("state", "step", "action", "progress")  # a copy has views of its own buffer
+        return {name: value for name, value in self.__dict__.items() if name not in views}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._view(np.array(state["_buffer"]))
+        self._predict_random = np.array(state["_predict_random"])
 
     def warm_up(self) -> None:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""

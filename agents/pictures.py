@@ -21,7 +21,8 @@ from dynlive_rl.drawing import (
 from .films import make_like, pixels_of, play, write_film
 
 if TYPE_CHECKING:
-    from .agent import DynLiveAgent, Report
+    from .agent import DynLiveAgent
+from .learning import Report
 
 MOST_FRAMES = 40
 

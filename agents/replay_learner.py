@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
 from dynlive_rl.builder import NetworkBuilder
+from dynlive_rl.core import owned
 from dynlive_rl.invariants import need
 from dynlive_rl.kernels.layout import NeuronRow, new_batch, new_workspace
 from dynlive_rl.kernels.rng import random_state
@@ -105,6 +106,18 @@ class ReplayLearner:
         self.action, self.progress = self.state.action, self.state.progress
         self._predict_random = random_state(seeds[3])
         self._predict_batch = new_batch(self.actor.arrays, 1, 1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        aliases = ("action", "progress")
+        return {name: value for name, value in self.__dict__.items() if name not in aliases}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        networks = {"critic": self.critic.arrays, "actor": self.actor.arrays, "memory": self.actor.memory}
+        self.state = owned(state["state"])._replace(**networks)
+        self.step, self._predict_batch = owned(state["step"]), owned(state["_predict_batch"])
+        self._settings, self._predict_random = np.array(state["_settings"]), np.array(state["_predict_random"])
+        self.action, self.progress = self.state.action, self.state.progress
 
     def warm_up(self) -> None:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""

@@ -40,6 +40,15 @@ class Activation:
     function: Any = None
     derivative: Any = None
 
+    def __deepcopy__(self, memo: Any) -> "Activation":
+        return self
+
+    def __reduce__(self) -> Any:
+        # Compiled functions stay in their process: elsewhere it is what is registered under the name.
+        if self.function is not None:
+            return activation, (self.name,)
+        return super().__reduce__()
+
 
 _activations = {
     activation.name: activation

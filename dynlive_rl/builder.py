@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .activations import Activation, activation, addresses
-from .checks import ids, number, positive
+from .checks import ids, number, optional_seed, positive
 from .kernels.layout import NetworkArrays, new_arrays, new_memory
 from .kernels.rng import random_state
 from .layers import Layer
@@ -81,7 +81,7 @@ class NetworkBuilder:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
-        self._seed = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+        self._seed = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(optional_seed(seed))
         self._neurons: list[_Neuron] = []
         self._layers: list[Layer] = []
         self._direct: list[int] = []

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 ALL_HOPS = 2**31
+MOST = 2**63 - 1  # what a whole number of the kernels holds
+LARGEST = float(np.finfo(np.float32).max)  # and a fraction
 
 
 def numbers(
@@ -31,7 +33,10 @@ def number(name: str, value: Any) -> float:
     """Return a number; ValueError if it is none."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise ValueError(f"{name} must be a number, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a number within ±1.8e308, not {value!r:.100}") from None
 
 
 def ids(neurons: Iterable[int] | int) -> list[int]:
@@ -47,7 +52,7 @@ def positive(name: str, value: Any) -> int:
     """Return a whole number; ValueError if it is none or not ≥ 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
-    return int(value)
+    return _below_2_to_63(name, value)
 
 
 def sizes(name: str, values: Any) -> list[int]:
@@ -61,6 +66,17 @@ def natural(name: str, value: Any) -> int:
     """Return a whole number; ValueError if it is none or negative."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
         raise ValueError(f"{name} must be a whole number ≥ 0, not {value!r}")
+    return _below_2_to_63(name, value)
+
+
+def optional_seed(seed: Any) -> int | None:
+    """Return a seed; ValueError if it is no whole number ≥ 0 and not None."""
+    return None if seed is None else natural("seed", seed)
+
+
+def _below_2_to_63(name: str, value: Any) -> int:
+    if value > MOST:
+        raise ValueError(f"{name} must be a whole number below 2⁶³, not {value!r}")
     return int(value)
 
 

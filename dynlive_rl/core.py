@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checkpoint
-from .activations import Activation
+from .activations import Activation, addresses
 from .checks import ALL_HOPS, hops_limit, ids, numbers, remembered_cycle
 from .invariants import check_network, check_same_rows
 from .kernels import online as kernels
@@ -56,6 +56,15 @@ class NetworkCore:
         self.custom = custom
         self.shape_is_fixed = False
         self.lay_out(arrays, memory, layers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("workspace", "_batch_room")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        # The user's own activations lie elsewhere in this process.
+        arrays = owned(self.arrays)._replace(custom=addresses(self.custom))
+        self.lay_out(arrays, owned(self.memory), self.layers)
 
     def lay_out(self, arrays: NetworkArrays, memory: Memory, layers: tuple[Layer, ...]) -> None:
         """Take arrays of other sizes than those so far, and make everything anew that depends on sizes."""
@@ -301,3 +310,10 @@ class NetworkCore:
 
     def _checked(self, name: str, values: ArrayLike, shape: tuple[int, ...], *, finite: bool = False) -> NDArray[Any]:
         return numbers(name, values, self.arrays.strength.dtype, shape, finite=finite)
+
+
+def owned(parts: Any) -> Any:
+    """Return a named tuple of arrays with arrays of one's own: what was unpickled may be a file, mapped and read-only."""
+    if isinstance(parts, np.ndarray):
+        return np.array(parts)
+    return parts._make(map(owned, parts)) if hasattr(parts, "_make") else parts

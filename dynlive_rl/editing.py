@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import ids, natural, number
+from .checks import ids, natural, number, optional_seed
 from .core import NetworkCore
 from .kernels.layout import ActivationCode, ConnectionRow, Memory, NetworkArrays, NeuronRow, TableRow
 from .layers import Layer
@@ -125,7 +125,7 @@ def cut(net: NetworkCore, fraction: float, seed: int | None = None) -> int:
     """Cut a random fraction of all connections, see `Network.cut`."""
     if not 0 <= number("fraction", fraction) <= 1:
         raise ValueError(f"fraction must be in [0, 1], not {fraction!r}")
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(optional_seed(seed))
     connected = np.flatnonzero(_connected(net.arrays))
     order = random.permutation(connected)
     spared = np.unique(_owner(net.arrays)[order], return_index=True)[1]  # each neuron's first one in random order

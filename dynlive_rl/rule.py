@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from .checks import natural, number, positive
+from .checks import LARGEST, natural, number, positive
 from .kernels import layout
 from .kernels.layout import Rule
 
@@ -143,9 +143,9 @@ class LearningRule:
         for name, value in (("prune_floor", self.prune_floor), *(("decays", decay) for decay in self.decays)):
             if not 0 <= value < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {value!r}")
-        if not 0 < self.learning_rate < float("inf"):
+        if not 0 < self.learning_rate <= LARGEST:
             raise ValueError(f"learning_rate must be a finite number > 0, not {self.learning_rate!r}")
-        if self.credit_gain is not None and not 0 < self.credit_gain < float("inf"):
+        if self.credit_gain is not None and not 0 < self.credit_gain <= LARGEST:
             raise ValueError(f"credit_gain must be a finite number > 0 or None, not {self.credit_gain!r}")
         for name in ("growth_probability", "recruit_below"):
             if not 0 <= getattr(self, name) <= 1:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from .batches import as_sequences, check_batches, recall
-from .checks import ALL_HOPS, hops_limit, number, numbers, positive
+from .checks import ALL_HOPS, hops_limit, number, numbers, optional_seed, positive
 from .core import NetworkCore
 from .kernels import batch as kernels
 from .kernels.layout import Batch, Workspace, new_batch, new_workspace
@@ -79,7 +79,7 @@ def fit(
         raise ValueError(f"validation_split must be in [0, 1), not {validation_split!r}")
     inputs = as_sequences(net, "X", X, "examples", finite=True)
     examples = _Examples(inputs, _targets(net, y, inputs, loss), loss, sharpness(net.rule))
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(optional_seed(seed))
     order, held = _set_aside(examples, validation_split, patience, random)
     limit, rate = hops_limit(hops), net.rule.learning_rate
     history, best = History([], [], 0), net.get_state()

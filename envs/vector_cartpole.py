@@ -42,9 +42,9 @@ class ChangingCartPoles(CartPoleVectorEnv):
         one = changing_cartpole(**changes, world=world, start=start)
         self.single_observation_space = one.observation_space
         self.observation_space = batch_space(one.observation_space, num_envs)
-        self._lifetimes: list[Lifetime] = []
+        self.lifetimes: list[Lifetime] = []
         while True:
-            self._lifetimes.append(one.lifetime)  # type: ignore[attr-defined]
+            self.lifetimes.append(one.lifetime)  # type: ignore[attr-defined]
             if one is one.unwrapped:
                 break
             one = one.env  # type: ignore[attr-defined]
@@ -53,7 +53,7 @@ class ChangingCartPoles(CartPoleVectorEnv):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Begin episodes everywhere; with a seed, the life as well."""
-        for lifetime in self._lifetimes:
+        for lifetime in self.lifetimes:
             lifetime.reset(seed)
         observations, info = super().reset(seed=seed, options=options)
         return self._seen(observations, self._change()), info
@@ -71,13 +71,23 @@ class ChangingCartPoles(CartPoleVectorEnv):
             rub(rubbed, before[1:], now, self.masspole, self.total_mass, self.tau)
             state[:, going] = rubbed[:, going]
             observations = state.T.astype(np.float32)
-        for lifetime in self._lifetimes:
+        for lifetime in self.lifetimes:
             lifetime.step += 1
         return self._seen(observations, now), rewards, terminated, truncated, info
 
+    @property
+    def lifetime_steps(self) -> list[int]:
+        """Steps of the lifetimes so far; assign those of another one like this to go on where it was."""
+        return [lifetime.step for lifetime in self.lifetimes]
+
+    @lifetime_steps.setter
+    def lifetime_steps(self, steps: list[int]) -> None:
+        for lifetime, step in zip(self.lifetimes, steps, strict=True):
+            lifetime.step = step
+
     def _change(self) -> dict[str, float]:
         """Put the world of this step of the lifetime in force."""
-        now = {name: value for lifetime in self._lifetimes for name, value in lifetime.now().items()}
+        now = {name: value for lifetime in self.lifetimes for name, value in lifetime.now().items()}
         self.length, self.gravity, self.force_mag = now["half_length"], now["gravity"], now["force"]
         self.polemass_length = self.masspole * self.length
         return now

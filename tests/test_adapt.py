@@ -82,6 +82,6 @@ def test_the_world_as_it_is_is_the_environments_own():
         info, arena = env.reset(seed=0)[1], course._as_it_is(step)
         arena.reset(seed=0)
         assert isinstance(env.unwrapped, DriftCartPole)
-        now = {name: value for lifetime in arena.unwrapped._lifetimes for name, value in lifetime.now().items()}
+        now = {name: value for lifetime in arena.unwrapped.lifetimes for name, value in lifetime.now().items()}
         assert now.items() <= info.items()
         assert info.keys() - now.keys() <= {"swap", "scale", "sensor"}  # those that do nothing then

@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import gymnasium as gym
@@ -77,6 +79,29 @@ def test_train_live(capsys, tmp_path):
     assert main(["train", "CartPole-v1", "--mode", "live", "--steps", "50", "--out", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["agent"] == "dynlive-live"
     assert DynLiveAgent.load(tmp_path / "agent.dynlive").mode == "live"
+
+
+class Hanging(gym.Env):
+    observation_space, action_space, steps = gym.spaces.Discrete(3), gym.spaces.Discrete(2), 0
+
+    def reset(self, *, seed=None, options=None):
+        return 0, {}
+
+    def step(self, action):
+        self.steps += 1
+        while self.steps == 30:
+            time.sleep(0.01)
+        return self.steps % 3, 1.0, False, False, {}
+
+
+def test_a_step_that_hangs_ends_training_and_what_was_learned_is_kept(capsys, tmp_path):
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("this system has no timers")
+    gym.register("Hanging-v0", Hanging)
+    train = ("train", "Hanging-v0", "--mode", "live", "--steps", 100, "--out", tmp_path, "--step-timeout")
+    assert complaint(capsys, *train, "0.3") == "dynlive: step 30 of the environment took longer than 0.3 s"
+    assert DynLiveAgent.load(tmp_path / "agent.dynlive").num_timesteps == 29
+    assert "must be a number of seconds > 0" in complaint(capsys, *train, "soon")
 
 
 def test_no_steps_are_fine(capsys, tmp_path):

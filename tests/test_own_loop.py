@@ -73,13 +73,20 @@ def test_observations_of_another_shape_are_refused(mode, observation):
     refused(message, agent.observe, 0.0, observation, False, False)
 
 
-@pytest.mark.parametrize("step", [("much", False, False), ([1.0, 2.0], False, False)])
-def test_what_a_step_brings_must_be_numbers(mode, step):
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (("much", False, False), "reward must be a number, not 'much'"),
+        (([1.0, 2.0], False, False), "reward must be a number, not [1.0, 2.0]"),
+        ((1.0, None, False), "terminated must be True or False, not None"),
+        ((1.0, False, 0.5), "truncated must be True or False, not 0.5"),
+    ],
+)
+def test_what_a_step_brings_must_be_numbers(mode, step, message):
     agent = own(mode=mode)
     agent.act([0, 0])
     before = agent.get_state()
     reward, terminated, truncated = step
-    message = f"reward, terminated and truncated must be numbers, not {step}"
     refused(message, agent.observe, reward, [0, 0], terminated, truncated)
     assert_same_state(before, agent.get_state())
 

@@ -2,7 +2,10 @@
 
 import argparse
 import csv
+import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -31,6 +34,12 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--pictures", action="store_true", help="also draw networks, learning curve, turnover and an animation into DIR"
     )
+    parser.add_argument(
+        "--step-timeout",
+        type=_seconds,
+        metavar="S",
+        help="stop where a step of the environment takes longer than S seconds",
+    )
     add_json(parser)
 
 
@@ -49,15 +58,20 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with open(options.out / "progress.csv", "w", newline="") as file:
         table = _Table(agent, file)
 
-        def follow(report: "Report") -> None:
-            if record is not None:
-                record(report)
-            table.add(report)
+        checkpoint = options.out / "agent.dynlive"
+        with _limited(agent, options.step_timeout) as step_begins:
 
-        agent.learn(options.steps, callback=follow)
+            def follow(report: "Report") -> None:
+                step_begins()
+                if record is not None:
+                    record(report)
+                table.add(report)
+
+            try:
+                agent.learn(options.steps, callback=follow)
+            finally:
+                agent.save(checkpoint)  # what was learned is kept, whatever the environment does
     wall_s = time.perf_counter() - start
-    checkpoint = options.out / "agent.dynlive"
-    agent.save(checkpoint)
     if record is not None:
         record.draw(options.out)
     if not options.json:
@@ -75,6 +89,35 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "connections": agent.connections,
         "checkpoint": str(checkpoint),
     }
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e9 or not hasattr(signal, "setitimer"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds > 0 (on a system with timers), not {text!r}")
+    return seconds
+
+
+@contextmanager
+def _limited(agent: "DynLiveAgent", seconds: float | None) -> Iterator[Callable[[], object]]:
+    """Yield what is to be called whenever a step begins; TimeoutError ends one that takes too long."""
+    if seconds is None:
+        yield lambda: None
+        return
+
+    def end_step(*_: object) -> None:
+        raise TimeoutError(f"step {agent.num_timesteps + 1} of the environment took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, end_step)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield lambda: signal.setitimer(signal.ITIMER_REAL, seconds)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class _Table:

@@ -1,5 +1,6 @@
 """`predict` and `save` beside `learn`: every answer is that of the policy before or after a step that overlapped the call."""
 
+import os
 import threading
 import time
 
@@ -11,6 +12,7 @@ from dynlive_rl import DynLiveAgent
 from helpers import cart, own
 
 MODES = ("rehearsal", "live")
+SECONDS = float(os.environ.get("DYNLIVE_THREAD_SECONDS", 300))
 OBSERVATIONS = np.random.default_rng(0).uniform(-0.2, 0.2, (40, 4)).astype(np.float32)
 
 
@@ -89,7 +91,7 @@ def test_threads_get_the_policy_of_a_step_they_overlapped(tmp_path, mode):
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_eight_threads_predict_one_learns_and_one_saves_for_minutes(tmp_path, mode):
-    beside = Beside(cart(mode=mode).learn(200, progress_bar=False), 300, 8, tmp_path / "agent").run()
+    beside = Beside(cart(mode=mode).learn(200, progress_bar=False), SECONDS, 8, tmp_path / "agent").run()
     print(f"{mode}: {beside.answers} answers, {beside.saves} files, {len(beside.policies)} steps")
 
 

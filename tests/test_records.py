@@ -191,8 +191,8 @@ def test_networks_of_one_hot_cells_have_settings_of_their_own():
     usual, cells = settings
     differing = {name for name in SETTINGS.names if usual[name] != cells[name]}
     assert differing == {
-        "cells", "policy_gain", "value_gain_low", "value_gain_high", "target_spread", "neutral", "rate_half_life",
-        "natural_gradient",
+        "cells", "policy_gain", "value_gain_low", "value_gain_high", "target_spread", "target_range", "neutral",
+        "rate_half_life", "natural_gradient",
     }  # fmt: skip
     assert cells["natural_gradient"] == 1
 

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
 from helpers import cart, own
+from networks import refused
 
 MODES = ("rehearsal", "live")
 SECONDS = float(os.environ.get("DYNLIVE_THREAD_SECONDS", 300))
@@ -116,17 +117,17 @@ def test_batches_of_any_size_at_once_are_answered_right(mode):
 
 
 def test_an_agent_learns_in_one_thread_at_a_time():
-    agent, refused = cart(mode="live"), []
+    agent, refusals = cart(mode="live"), []
 
     def again(report):
         refused(
             "this agent is learning already: let that call of learn return first", agent.learn, 1, error=RuntimeError
         )
-        refused.append(True)
+        refusals.append(True)
         return False
 
     agent.learn(10, callback=again)
-    assert refused == [True]
+    assert refusals == [True]
     assert agent.learn(10).num_timesteps == 10
 
 

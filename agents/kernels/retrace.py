@@ -104,10 +104,20 @@ def retrace(
             else:
                 carry = 0.0
             next_value = 0.0 if experience.kind[env, row] == RowKind.TERMINATED else value / components
-    spread = sqrt(sum_advantage / count)
-    spread += min(1e-6, 1e-3 * spread)
     mean_square = sum_square / count
     variance = max(mean_square - (sum_target / count) ** 2, 0.0)
+    update_scales(progress, settings, mean_square, variance, sqrt(sum_advantage / count))
+    return count
+
+
+@jit_internal
+def update_scales(progress, settings, mean_square, variance, spread):
+    """Update the running mean square and variance of the targets, and the running deviation of the advantages.
+
+    Parameters: progress record; settings record; mean square and variance of a rehearsal's targets; deviation of its
+    advantages, the first of which that is not 0 begins the running one.
+    """
+    spread += min(1e-6, 1e-3 * spread)
     if progress.rehearsals <= 1:
         progress.target_mean_square, progress.target_variance = mean_square, variance
     if progress.rehearsals <= 1 or progress.advantage_scale == 0:
@@ -116,7 +126,6 @@ def retrace(
     rate = settings.target_variance_rate
     progress.target_mean_square += rate * (mean_square - progress.target_mean_square)
     progress.target_variance += rate * (variance - progress.target_variance)
-    return count
 
 
 @jit_internal

@@ -116,6 +116,11 @@ class LiveLearner:
         if not live.observe(self._buffer, observations):
             raise_invalid(observations, self.step.rewards)
 
+    def reseed(self, seed: int) -> None:
+        """Sample from here on as a learner with this seed would."""
+        acting, predicting = np.random.SeedSequence(seed).spawn(2)
+        self.state.random[:], self._predict_random[:] = random_state(acting), random_state(predicting)
+
     def begin_masking(self) -> None:
         """Remember masks from now on."""
         self.is_masked = True

@@ -8,15 +8,6 @@ from numpy.typing import NDArray
 from dynlive_rl.network import Network
 
 
-class Policy(Protocol):
-    """Anything that chooses actions as stable-baselines3's models do."""
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
-    ) -> tuple[Any, Any]:
-        """Return actions for a batch of observations, and the next state."""
-
-
 class StepBatch(NamedTuple):
     """What a step of all environments brought besides observations; written before every `Learner.observe`.
 
@@ -68,6 +59,9 @@ class Learner(Protocol):
 
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Learn from what `step` brought, and where it led (e, f)."""
+
+    def reseed(self, seed: int) -> None:
+        """Sample from here on as a learner with this seed would."""
 
     def begin_masking(self) -> None:
         """Remember masks from now on."""

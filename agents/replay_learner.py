@@ -183,6 +183,11 @@ class ReplayLearner:
         """Whether any actions ever were masked."""
         return self.state.experience.forbidden.shape[2] > 0
 
+    def reseed(self, seed: int) -> None:
+        """Sample from here on as a learner with this seed would."""
+        seeds = np.random.SeedSequence(seed).spawn(4)
+        self.state.random[:], self._predict_random[:] = random_state(seeds[2]), random_state(seeds[3])
+
     def begin_masking(self) -> None:
         """Remember masks from now on."""
         if not self.is_masked:

@@ -17,7 +17,6 @@ from dynlive_rl.kernels.rng import random_integer, random_uniform
 
 from .scaling import encode
 
-
 MASKED = np.float32(-1e9)  # output of a masked action's neuron: its probability is 0, and products with that are 0 too
 
 
@@ -157,7 +156,18 @@ def predict(actor, batch, rule, scaler, action_offsets, gain, observations, dete
     """Write actions (b, d) for observations (b, f), see `policies_at`: the two arguments less are quicker to hand over."""
     policy, forbidden = np.empty((actions.shape[0], action_offsets[-1])), np.empty((0, 0), np.bool_)
     policies_at(
-        actor, batch, rule, scaler, action_offsets, gain, observations, forbidden, deterministic, random, policy, actions
+        actor,
+        batch,
+        rule,
+        scaler,
+        action_offsets,
+        gain,
+        observations,
+        forbidden,
+        deterministic,
+        random,
+        policy,
+        actions,
     )
 
 
@@ -167,5 +177,16 @@ def policies(
 ):
     """As `policies_at`."""
     policies_at(
-        actor, batch, rule, scaler, action_offsets, gain, observations, forbidden, deterministic, random, policy, actions
+        actor,
+        batch,
+        rule,
+        scaler,
+        action_offsets,
+        gain,
+        observations,
+        forbidden,
+        deterministic,
+        random,
+        policy,
+        actions,
     )

@@ -63,8 +63,9 @@ class _VectorListener(gym.vector.VectorWrapper[Any, Any, Any]):
 def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
     """Let an environment be evaluated, and leave it as it was.
 
-    Running statistics (`update_running_mean` of Gymnasium's wrappers) stand still, the rewards beneath `NormalizeReward` can
-    be read, and the random generator goes on where it was. Environments in other processes are out of reach.
+    Running statistics (`update_running_mean` of Gymnasium's wrappers, `training` of stable-baselines3's `VecNormalize`) stand
+    still, the rewards beneath `NormalizeReward` can be read, and the random generator goes on where it was. Environments in
+    other processes are out of reach.
     """
     true_rewards = TrueRewards()
     undo: list[tuple[Any, str, Any]] = []
@@ -84,8 +85,7 @@ def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
             change(scaling, "env", true_rewards.listener(scaling.env))
             if hasattr(scaling, "discounted_reward"):
                 change(scaling, "discounted_reward", scaling.discounted_reward)
-        if getattr(chain.unwrapped, "_np_random", None) is not None:
-            change(chain.unwrapped, "_np_random", chain.unwrapped._np_random)
+        undo.append((chain.unwrapped, "np_random", chain.unwrapped.np_random))
     try:
         yield true_rewards
     finally:

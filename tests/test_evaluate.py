@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.environments import certain_recipe
-from dynlive_rl.agents.evaluation import collected, play
+from dynlive_rl.agents.evaluation import collected, play, play_single
 from helpers import assert_same_state, cart, own
 from networks import refused
 from worlds import Counting
@@ -64,12 +64,30 @@ def test_evaluate_tells_who_was_broken_off(trained):
 def test_all_that_evaluation_needs_is_something_that_acts():
     environments = [Counting(length) for length in (3, 5)]
     played = list(
-        play(lambda observations, masks: np.ones(np.atleast_2d(observations).shape[0], int), environments, 2, 0, None)
+        play_single(
+            lambda observations, masks: np.ones(np.atleast_2d(observations).shape[0], int), environments, 2, 0, None
+        )
     )
     assert played == [(0, (1 + 2 + 3.0, 3, False)), (1, (1 + 2 + 3 + 4 + 5.0, 5, False))]
     result = collected(iter(played), 2, False)
     assert (result.mean, result.std) == (10.5, 4.5)
     assert result.truncated.tolist() == [False, False]
+
+
+class Always:
+    """A policy that knows one action."""
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        assert deterministic
+        return np.ones(len(observation), np.int64), state
+
+
+def test_whatever_predicts_plays_the_first_episode_of_each():
+    environments = gym.vector.SyncVectorEnv([lambda length=length: Counting(length) for length in (3, 5)])
+    result = play(Always(), environments, seed=0, deterministic=True)
+    assert result.lengths.tolist() == [3, 5]
+    assert result.truncated.tolist() == [False, False]  # the first episode ends by itself
+    assert play(Always(), environments, seed=0, deterministic=True, max_steps=2).truncated.tolist() == [True, True]
 
 
 def test_evaluate_refuses(trained):

@@ -85,7 +85,14 @@ def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
             change(scaling, "env", true_rewards.listener(scaling.env))
             if hasattr(scaling, "discounted_reward"):
                 change(scaling, "discounted_reward", scaling.discounted_reward)
-        undo.append((chain.unwrapped, "np_random", chain.unwrapped.np_random))
+        innermost: Any = chain.unwrapped
+        if isinstance(innermost, gym.Env) or type(innermost).np_random is gym.vector.VectorEnv.np_random:
+            undo.append((innermost, "np_random", innermost.np_random))
+        while hasattr(innermost, "venv"):  # those of stable-baselines3
+            innermost = innermost.venv
+            if hasattr(innermost, "norm_reward"):
+                change(innermost, "training", False)
+                change(innermost, "norm_reward", False)
     try:
         yield true_rewards
     finally:

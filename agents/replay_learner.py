@@ -201,9 +201,20 @@ class ReplayLearner:
         self, observations: NDArray[np.float32], deterministic: bool, random: NDArray[np.uint64] | None = None
     ) -> NDArray[np.int64]:
         """Return the target policy's actions (b, d) for observations (b, f), the most likely ones or sampled."""
-        actions = np.empty((observations.shape[0], self.action.shape[1]), np.int64)
-        random = self._predict_random if random is None else random
-        acting.predict(*self._policy_arguments(observations), deterministic, random, actions)
+        count, state = observations.shape[0], self.state
+        actions = np.empty((count, self.action.shape[1]), np.int64)
+        acting.predict(
+            state.actor,
+            self._predict_batch if count == self._predict_batch.drive.shape[2] else self._batch_of(count),
+            state.rule,
+            state.scaler,
+            state.action_offsets,
+            self._policy_gain,
+            observations,
+            deterministic,
+            self._predict_random if random is None else random,
+            actions,
+        )
         return actions
 
     def policies(
@@ -216,15 +227,12 @@ class ReplayLearner:
         """Return the target policy (b, a) at observations, and actions; see `Learner`."""
         count = observations.shape[0]
         policy, actions = np.empty((count, self.forbidden.shape[1])), np.empty((count, self.action.shape[1]), np.int64)
-        random = self._predict_random if random is None else random
-        arguments = self._policy_arguments(observations)
-        acting.policies(*arguments, forbidden, deterministic, random, policy, actions)
+        random, state = self._predict_random if random is None else random, self.state
+        acting.policies(
+            state.actor, self._batch_of(count), state.rule, state.scaler, state.action_offsets, self._policy_gain,
+            observations, forbidden, deterministic, random, policy, actions,
+        )  # fmt: skip
         return policy, actions
-
-    def _policy_arguments(self, observations: NDArray[np.float32]) -> tuple[Any, ...]:
-        state = self.state
-        batch = self._batch_of(observations.shape[0])
-        return state.actor, batch, state.rule, state.scaler, state.action_offsets, self._policy_gain, observations
 
     def _batch_of(self, count: int) -> Batch:
         if count != self._predict_batch.drive.shape[2]:

@@ -243,18 +243,28 @@ class ReplayLearner:
         self, observations: NDArray[np.float32], forbidden: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the values (b,) of observations under the target policy, and of the actions (b, a) there."""
-        count = observations.shape[0]
-        values = np.empty((self.forbidden.shape[1], count), np.float32)
-        batch = new_batch(self.critic.arrays, 1, count)
-        valuing.action_values(self.state, self._settings, batch, observations, values)
+        values, _ = self._action_values(observations)
         policy, _ = self.policies(observations, forbidden)
         of_actions = values.T.astype(np.float64)
         return (policy * of_actions).sum(axis=1) / len(self._num_actions), of_actions
+
+    def _action_values(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the values of actions (a, b), and the outputs (2, n, b) of the critic's neurons."""
+        values = np.empty((self.forbidden.shape[1], observations.shape[0]), np.float32)
+        batch = new_batch(self.critic.arrays, 1, observations.shape[0])
+        valuing.action_values(self.state, self._settings, batch, observations, values)
+        return values, batch.output
 
     @property
     def activity(self) -> NDArray[np.float32]:
         """Outputs (n,) of the target policy's neurons for the first observation that was predicted last."""
         return self._predict_batch.output[1, :, 0].copy()
+
+    def activities(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the outputs (n,) of the actor's and the critic's neurons for the first observation of (b, f)."""
+        self.predict(observations, deterministic=True)
+        _, output = self._action_values(observations)
+        return self.activity, output[1, :, 0].copy()
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""

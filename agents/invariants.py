@@ -27,6 +27,7 @@ CHANCE = Span(0, 1)
 
 SPANS = {
     "observations": MODERATE,
+    "slow": MODERATE,
     "experience.observation": MODERATE,
     "experience.reward": MODERATE,
     "experience.probability": Span(0, 1 + TOLERANCE),  # 0 where it is too small for its type
@@ -96,8 +97,12 @@ def check_sizes(
         If a size is another.
     """
     features, num_actions = _features(observation_space), _num_actions(action_space, config)
-    recent = config.world_change.recent_episodes
-    shapes: dict[str, tuple[int, ...]] = {
+    recent, slow = config.world_change.recent_episodes, len(config.recurrence.time_constants)
+    shapes: dict[str, tuple[int, ...]] = {}
+    if slow:
+        shapes["slow"] = (environments, slow, features + sum(num_actions))
+        features += slow * shapes["slow"][2]
+    shapes |= {
         "observations": (environments, features),
         "action": (environments, len(num_actions)),
         "recent.length": (recent,),

@@ -61,10 +61,12 @@ class ReplayLearner:
         seed: int | None,
         examples: NDArray[np.float32] | None = None,
         one_hot_components: one_hot.Components = (),
+        observed: int | None = None,
     ) -> None:
         self.config = config
         self._scaled, self._num_actions, self._examples = scaled, num_actions, examples
         self._one_hot_components = one_hot_components
+        self._observed = scaled.size if observed is None else observed
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
         if self._has_cells:
@@ -127,7 +129,14 @@ class ReplayLearner:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
         environments, features = self.action.shape[0], self._scaled.size
         twin = ReplayLearner(
-            self._scaled, self._num_actions, environments, self.config, 0, one_hot_components=self._one_hot_components
+            self._scaled,
+            self._num_actions,
+            environments,
+            self.config,
+            0,
+            None,
+            self._one_hot_components,
+            self._observed,
         )
         observations = np.zeros((environments, features), np.float32)
         twin.begin(np.ones(environments, np.bool_), observations)
@@ -164,7 +173,7 @@ class ReplayLearner:
         if self._has_cells:
             components = self._one_hot_components
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
-        networks = [new_network(features, outputs, config, seed) for seed in seeds]
+        networks = [new_network(features, outputs, config, seed, self._observed) for seed in seeds]
         if self._examples is not None and not self._scaled.all():
             for network in networks:
                 fit_to_examples(network, self._examples, config.network.drive_spread)
@@ -256,6 +265,12 @@ class ReplayLearner:
         return values, batch.output
 
     @property
+    def feature_means(self) -> NDArray[np.float64]:
+        """Running means (f,) of the features that are scaled, 0 of the others."""
+        means: NDArray[np.float64] = self.state.scaler[ScalerRow.MEAN]
+        return means
+
+    @property
     def activity(self) -> NDArray[np.float32]:
         """Outputs (n,) of the target policy's neurons for the first observation that was predicted last."""
         return self._predict_batch.output[1, :, 0].copy()
@@ -336,14 +351,19 @@ class ReplayLearner:
         self.state = self.state._replace(experience=new)
 
 
-def new_network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
-    """Make a network of one layer of sigmoid neurons that read all features and their complements."""
+def new_network(
+    features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence, observed: int | None = None
+) -> Network:
+    """Make a network of one layer of sigmoid neurons that read all features and their complements.
+
+    So many features as are observed, by default all, decide about the step size.
+    """
     shape = config.network
     build = NetworkBuilder(seed, rule=shape.rule, dual_rail=True, memory=1)
     inputs = build.add_inputs(features)
     # A strength averages 1 / (2 · features), and a neuron is moved by all of them together: steps as long as where there are
     # few features would wipe out what they tell.
-    rate = min(1.0, shape.full_rate_inputs / min(features, shape.max_fan_in // 2)) ** 2
+    rate = min(1.0, shape.full_rate_inputs / min(observed or features, shape.max_fan_in // 2)) ** 2
     hidden = build.add_neurons(shape.hidden, "sigmoid", gain=(shape.gain_low, shape.gain_high), rate=rate)
     out = build.add_outputs(outputs, "identity", rate=rate * config.optimisation.output_rate / shape.hidden)
     build.allow(hidden, sources=inputs)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl.checks import LARGEST, MOST, number
+from dynlive_rl.kernels.jit import record_dtype
 
 KINDS = (int, float)
 LARGEST_WHOLE = 2**62  # whole number that kernels can add to
@@ -20,7 +21,7 @@ def settings_dtype(config: type[Any], **more: type) -> np.dtype[np.void]:
     """
     groups: list[Any] = [group.type for group in fields(config)]
     numbers = [(field.name, field.type) for group in groups for field in fields(group)] + list(more.items())
-    return np.dtype([(name, np.int64 if kind is int else np.float64) for name, kind in numbers if kind in KINDS])
+    return record_dtype([(name, np.int64 if kind is int else np.float64) for name, kind in numbers if kind in KINDS])
 
 
 def settings_record(config: Any, dtype: np.dtype[np.void], **more: float) -> NDArray[np.void]:

@@ -1,4 +1,4 @@
-"""How kernels are compiled."""
+"""How kernels are compiled, or with NUMBA_DISABLE_JIT=1 run as the plain Python that they are written in."""
 
 import warnings
 from collections.abc import Callable
@@ -8,8 +8,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 from numba import config, njit
 from numba.core.caching import CompileResultCacheImpl
+from numba.extending import intrinsic
 
 
 class _Flags(set[str]):
@@ -72,6 +74,17 @@ jit_inline = njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True
 # For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.
 # Always inlined: a separately compiled copy might choose another order.
 jit_reduction = njit(error_model="numpy", fastmath=_Flags({"reassoc", "contract"}), forceinline=True)
+
+
+def intrinsic_or(plain: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return a decorator like `intrinsic`, with what plain Python does in its place."""
+    return lambda function: plain if config.DISABLE_JIT else intrinsic(function)
+
+
+def record_dtype(fields: list[Any]) -> np.dtype[np.void]:
+    """Return the type of records whose fields kernels read and write as attributes, `record.field`."""
+    # Compiled calls take longer to recognise the records of NumPy that have attributes.
+    return np.dtype((np.record, fields)) if config.DISABLE_JIT else np.dtype(fields)
 
 
 def drop_stale_caches(folder: Path, *others: Path) -> None:

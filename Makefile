@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 LOWEST_PYTHON ?= python3.11
 
-.PHONY: demo test test-slow test-lowest test-boundscheck lint audit bench clean
+.PHONY: demo test test-slow test-lowest test-boundscheck test-plain lint audit bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/python scripts/demo.py --out demo
@@ -24,6 +24,12 @@ test-lowest: .venv-lowest/stamp
 # Kernels that read or write outside of an array raise IndexError.
 test-boundscheck: .venv/dev.stamp
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/boundscheck $(BIN)/python -m pytest -m "not slow"
+
+# Kernels as the plain Python that they are written in, and which of their lines the tests marked for it run.
+test-plain: .venv/dev.stamp
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run --data-file build/plain.coverage \
+		--include "dynlive_rl/kernels/*,agents/kernels/*" -m pytest -m "plain and not slow"
+	$(BIN)/python -m coverage report --data-file build/plain.coverage --show-missing --fail-under 95
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynlive_rl.checks import LARGEST, MOST, number
+from dynlive_rl.checks import LARGEST, number
+from dynlive_rl.invariants import LARGEST as LARGEST_WHOLE
 from dynlive_rl.kernels.jit import record_dtype
 
 KINDS = (int, float)
-LARGEST_WHOLE = 2**62  # whole number that kernels can add to
 
 
 def settings_dtype(config: type[Any], **more: type) -> np.dtype[np.void]:
@@ -59,12 +59,10 @@ def _check_number(group: Any, field: Field[Any], above_zero: tuple[str, ...], at
     name, value = field.name, getattr(group, field.name)
     if not 0 <= number(name, value) < float("inf"):
         raise ValueError(f"{name} must be a finite number ≥ 0, not {value!r}")
-    if value > (MOST if field.type is int else LARGEST):
-        raise ValueError(f"{name} must be at most {'2⁶³ - 1' if field.type is int else '3.4e38'}, not {value!r}")
+    if value > (LARGEST_WHOLE if field.type is int else LARGEST):
+        raise ValueError(f"{name} must be at most {'2⁶²' if field.type is int else '3.4e38'}, not {value!r}")
     if field.type is int and (int(value) != value or value < 1):
         raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
-    if field.type is int and value > LARGEST_WHOLE:
-        raise ValueError(f"{name} must be at most {LARGEST_WHOLE}, not {value!r}")
     if name in above_zero and value == 0:
         raise ValueError(f"{name} must be above 0")
     if name in at_most_one and value > 1:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from . import checkpoint
 from .activations import Activation, ActivationError, activation, addresses
 from .checkpoint import Arrays, CheckpointError, Header, Source, Target
+from .checks import MOST
 from .core import NetworkCore
-from .invariants import LARGEST, Span, check_network, check_span
+from .invariants import Span, check_network, check_span
 from .kernels.layout import ActivationCode, new_arrays, new_memory
 from .layers import Layer
 from .rule import LearningRule
@@ -95,7 +96,7 @@ def check_whole_numbers(value: Any) -> None:
     if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             check_whole_numbers(part)
-    elif isinstance(value, int) and abs(value) > LARGEST:
+    elif isinstance(value, int) and abs(value) > MOST:
         raise CheckpointError(f"{value!r} is too large")
 
 

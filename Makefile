@@ -38,9 +38,10 @@ lint: .venv/dev.stamp
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p dynlive_rl
 	$(BIN)/pre-commit validate-config
 
-# Whether any version in constraints.txt has a known vulnerability; asks PyPI, so CI does not call it.
+# Whether any version in constraints.txt has a known vulnerability; asks PyPI, so CI does not call it. A package that PyPI
+# says nothing about is an error, or an audit without an answer would pass.
 audit: .venv-audit/stamp
-	.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	.venv-audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 bench: .venv/demo.stamp
 	$(BIN)/python scripts/benchmark.py --quick

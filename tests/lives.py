@@ -1,4 +1,4 @@
-"""Short lives of small agents, the same ones in every process. `python tests/lives.py FILE` writes what became of them."""
+"""Short lives of small agents and networks, the same ones in every process. `python tests/lives.py FILE` writes what became of them."""
 
 import sys
 
@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 from numba import config
 
-from dynlive_rl import DynLiveAgent, LearningRule
+from dynlive_rl import DynLiveAgent, LearningRule, Network
 from dynlive_rl.agents import AgentConfig, CellConfig, LiveConfig, NetworkConfig, RehearsalConfig
 
 PLANE = Box(-1, 1, (2,))
@@ -30,6 +30,12 @@ LIVES = {
     "live": (PLANE, Discrete(3), LiveConfig(cells=CellConfig(cells=8, layers=2))),
     "live, mixed": (Dict(a=PLANE, b=Discrete(3)), Box(-1, 1, (2,)), LiveConfig(cells=CellConfig(cells=6, layers=1))),
 }
+LESSONS = {
+    "numbers": (2, "mse", LearningRule(growth="random", growth_probability=0.5)),
+    "one of two": (1, "cross-entropy", LearningRule(step="adam")),
+    "one of three": (3, "cross-entropy", LearningRule(aggregation="mean")),
+    "original": (2, "mse", LearningRule(kind="original", growth_probability=0.5)),
+}
 
 
 def life(observations, actions, settings, steps):
@@ -49,11 +55,26 @@ def life(observations, actions, settings, steps):
     return agent.get_state() | {"chosen": np.array(chosen)}
 
 
+def lesson(outputs, loss, rule):
+    """Learn from examples, and from rewards; returns the network's state."""
+    rng = np.random.default_rng(0)
+    net = Network.layered(inputs=3, hidden=(4,), outputs=outputs, seed=0, connect=0.6, rule=rule)
+    wanted = rng.integers(0, max(outputs, 2), 24) if loss == "cross-entropy" else rng.random((24, outputs))
+    if rule.kind != "original":
+        net.fit(rng.random((24, 3)), wanted, epochs=2, batch_size=8, loss=loss, seed=0, progress_bar=False)
+    for _ in range(6):
+        net.propagate(rng.random(3))
+        net.reinforce(-rng.random(outputs))
+    return net.get_state()
+
+
 def lives(steps=32):
-    """Return by name what became of every agent."""
+    """Return by name what became of every agent and network."""
     if config.DISABLE_JIT:
         np.seterr(all="ignore")
-    return {f"{name}: {part}": array for name, of in LIVES.items() for part, array in life(*of, steps).items()}
+    became = {name: life(*of, steps) for name, of in LIVES.items()}
+    became |= {name: lesson(*of) for name, of in LESSONS.items()}
+    return {f"{name}: {part}": array for name, state in became.items() for part, array in state.items()}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Kernels run as the plain Python that they are written in: agents learn the same there, to rounding."""
+"""Kernels run as the plain Python that they are written in: the same is learned there, to rounding."""
 
 import os
 import subprocess

@@ -1,4 +1,7 @@
-"""Short lives of small agents and networks, the same ones in every process. `python tests/lives.py FILE` writes what became of them."""
+"""Short lives of small agents and networks, the same ones in every process.
+
+`python tests/lives.py FILE` writes what became of them.
+"""
 
 import sys
 

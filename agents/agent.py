@@ -8,7 +8,7 @@ from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from dynlive_rl.checkpoint import Source, Target, name_of, understood
-from dynlive_rl.checks import optional_seed
+from dynlive_rl.checks import drawn_seed, optional_seed
 from dynlive_rl.network import Network
 
 from . import evaluation, learning
@@ -20,6 +20,7 @@ from .files import read_agent, write_agent
 from .interaction import Interaction
 from .live_config import LiveConfig
 from .modes import Mode, config_of
+from .progress_bar import ProgressBar
 from .workplace import Stored, Workplace
 
 OnBadInput = Literal["raise", "skip"]
@@ -33,7 +34,7 @@ class DynLiveAgent:
     env
         An environment id, a Gymnasium environment or vector environment. None: you call `act` and `observe` yourself.
     seed
-        Seed of everything random in the agent, and of the environment's first reset. None: fresh entropy.
+        Seed of everything random in the agent, and of the environment's first reset. None: one is drawn, see `agent.seed`.
     mode
         "rehearsal" learns from remembered experience: few environment steps, hundreds of microseconds each. "live" stores
         none: more environment steps, a few microseconds each, in memory that does not grow.
@@ -97,7 +98,7 @@ class DynLiveAgent:
         self.mode: Mode = mode
         self.config = config_of(mode, config)
         self.on_bad_input: OnBadInput = on_bad_input
-        self.seed = optional_seed(seed)
+        self.seed = drawn_seed() if seed is None else optional_seed(seed)
         self._interact(environments, is_vector, env)
 
     def _interact(
@@ -119,7 +120,7 @@ class DynLiveAgent:
         callback: learning.Callback | None = None,
         log_interval: int | None = None,
         reset_num_timesteps: bool = True,
-        progress_bar: bool | None = None,
+        progress_bar: bool | ProgressBar | None = None,
     ) -> Self:
         """Act in the environment and learn for a number of steps.
 
@@ -137,7 +138,8 @@ class DynLiveAgent:
         reset_num_timesteps
             Whether `num_timesteps` starts again at 0. What was learned stays either way.
         progress_bar
-            Whether to show one. None: only on a terminal.
+            Whether to show one, with the mean return of the last episodes, and a line with that and the seed at its end.
+            None: only on a terminal and in a notebook.
 
         Returns
         -------

@@ -129,17 +129,15 @@ def vector_of(env: Environment) -> dict[str, Any] | None:
     }
 
 
-def make_several(env: gym.Env[Any, Any], count: int, vectorization_mode: str) -> gym.vector.VectorEnv[Any, Any, Any]:
-    """Make several environments like one, in this process ("sync") or in one each ("async").
+def make_several(spec: EnvSpec, count: int, vectorization_mode: str) -> gym.vector.VectorEnv[Any, Any, Any]:
+    """Make several environments, in this process ("sync") or in one each ("async").
 
     Raises
     ------
     ValueError
         If they cannot be made here.
     """
-    assert env.spec is not None
-    described = {"vectorization_mode": vectorization_mode, "autoreset_mode": None}
-    return _several(env.spec, described, count)
+    return _several(spec, {"vectorization_mode": vectorization_mode, "autoreset_mode": None}, count)
 
 
 def make_described(description: dict[str, Any], vector: dict[str, Any] | None, count: int) -> Environment:

@@ -1,0 +1,5 @@
+from .common import *
+
+
+def add_parser(commands):
+    pass

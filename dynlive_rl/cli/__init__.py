@@ -7,6 +7,7 @@ the other commands need.
 import argparse
 import difflib
 import json
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ def _refuse(parser: argparse.ArgumentParser, unknown: str) -> NoReturn:
     if not unknown.startswith("-"):
         parser.error(f"it is not clear what {unknown!r} is for")
     name = unknown.partition("=")[0]
-    known = [option for action in parser._actions for option in action.option_strings]
+    known = sorted(set(re.findall(r"--[a-z-]+", parser.format_help())))
     parser.error(f"there is no option {name}{_nearest(name, known)}")
 
 

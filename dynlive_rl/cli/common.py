@@ -5,6 +5,7 @@ import ast
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,24 +26,27 @@ class Help(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=26, width=min(WIDTH, shutil.get_terminal_size().columns))
 
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.nargs == "+":  # "X [X ...]" would fill the column
+            return f"{action.metavar} …"
+        return super()._format_args(action, default_metavar)
+
 
 def add_command(
-    commands: Commands, name: str, help: str, run: Run, examples: Sequence[str] = ()
+    commands: Commands, name: str, arguments: str, help: str, run: Run, examples: Sequence[str]
 ) -> argparse.ArgumentParser:
-    """Add a command, which its `run` describes, and return the parser of its arguments."""
-    told = "examples:\n" + "\n".join(f"  {example}" for example in examples) if examples else None
-    description = " ".join((run.__doc__ or "").split())
+    """Add a command, which its `run` describes, and return the parser of its arguments, of which some are told first."""
     parser = commands.add_parser(
-        name, help=help, description=_filled(description), epilog=told, formatter_class=Help, allow_abbrev=False
+        name,
+        usage=f"dynlive {name} {arguments}".rstrip(),
+        help=help,
+        description=textwrap.fill(" ".join((run.__doc__ or "").split()), WIDTH - 1),
+        epilog="\n  ".join(("examples:", *examples)),
+        formatter_class=Help,
+        allow_abbrev=False,
     )
     parser.set_defaults(run=run, parser=parser)
     return parser
-
-
-def _filled(text: str) -> str:
-    import textwrap
-
-    return textwrap.fill(text, WIDTH - 1)
 
 
 def add_file(parser: argparse.ArgumentParser) -> None:

@@ -42,8 +42,7 @@ def train(options: argparse.Namespace, folder: RunFolder, plan: Plan, steps: int
             session = Session(
                 agent, folder, _schedule(options), progress, evaluations, spec, plan.seed + EVALUATION_SEEDS
             )
-            if agent.num_timesteps < steps:
-                _learn(options, session, steps, record)
+            _learn(options, session, steps, record)
     finally:
         env.close()
     wall_s = time.perf_counter() - start
@@ -112,9 +111,9 @@ def _learn(options: argparse.Namespace, session: Session, steps: int, record: "L
     agent = session.agent
     with signals_stop(session), _limited(agent, options.step_timeout) as (stop_clock, start_clock):
         session.begin()
-        if session.stopped is not None:
-            return
         done = agent.num_timesteps
+        if session.stopped is not None or done >= steps:
+            return
         bar = ProgressBar(agent, steps, done, says_end=False) if is_shown(None) and not options.json else False
         watches_all = record is not None or options.step_timeout is not None
         try:

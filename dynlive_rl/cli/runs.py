@@ -87,7 +87,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder and keep it for this process, where the system can; ValueError if another process is at work there."""
+        """Make the folder and keep it for this process, where the system can; ValueError if another process has it."""
         make_folder(self.path)
         try:
             import fcntl

@@ -37,7 +37,9 @@ THREADS = (
 
 def add_parser(commands: Commands) -> None:
     """Say what `dynlive train` takes."""
-    parser = add_command(commands, "train", "train an agent in an environment", run, EXAMPLES)
+    parser = add_command(
+        commands, "train", "ENV --steps N --out DIR [options]", "train an agent in an environment", run, EXAMPLES
+    )
     parser.add_argument("env", nargs="?", metavar="ENV", help="environment, an id or module:id (`dynlive envs`)")
     run_ = parser.add_argument_group("the run")
     run_.add_argument("--steps", type=whole(0), metavar="N", help="environment steps to learn from in all, e.g. 1e5")

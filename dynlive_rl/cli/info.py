@@ -8,7 +8,7 @@ from typing import Any
 from .common import WIDTH, Commands, add_command, add_json, agent_file
 
 EXAMPLES = ("dynlive info runs/pole", "dynlive info runs/pole/best.dynlive --json")
-LABEL = 16
+LABEL = 20
 
 
 def add_parser(commands: Commands) -> None:
@@ -44,18 +44,24 @@ def _agent(file: Path) -> dict[str, Any]:
     agent = DynLiveAgent.load(file)
     encoder, decoder = agent.interaction.encoder, agent.interaction.decoder
     said: dict[str, Any] = {"mode": agent.mode, **_environment(saved.env), "environments": saved.environments}
-    said |= {"observations": str(agent.observation_space), "actions": str(agent.action_space)}
+    said |= {"observations": _one_line(agent.observation_space), "actions": _one_line(agent.action_space)}
     said |= {"steps": agent.num_timesteps, "episodes": agent.episodes, "mean_return": _mean_return(saved.state)}
     said |= {"task_changes": agent.task_changes, "skipped": agent.skipped, "seed": agent.seed}
     said |= {"connections": agent.connections, "inputs": encoder.size, "outputs": sum(decoder.num_actions)}
     if agent.mode == "rehearsal":
         has_cells = is_applicable(encoder.components, agent.config.network)  # type: ignore[union-attr]
-        said["hidden"] = {"kind": "cells" if has_cells else "sigmoid", **_sizes(agent)}
-        said["remembered_steps"] = int(min(saved.state["experience.rows"].sum(), saved.state["experience.kind"].size))
+        said["hidden"] = {"activation": "relu (cells)" if has_cells else "sigmoid", **_sizes(agent)}
+        said["rows_of_experience"] = int(
+            saved.state["experience.rows"].clip(max=saved.state["experience.kind"].shape[1]).sum()
+        )
     else:
-        said["hidden"] = {"kind": "cells", "actor and critic": int(saved.state["num_cells"].sum())}
+        said["hidden"] = {"activation": "relu (cells)", "actor and critic": int(saved.state["num_cells"].sum())}
     said["not_default"] = dict(_differences(saved.config, CONFIGS[agent.mode]()))
     return said
+
+
+def _one_line(value: object) -> str:
+    return " ".join(str(value).split())
 
 
 def _environment(env: dict[str, Any] | None) -> dict[str, Any]:
@@ -121,14 +127,16 @@ def _print(name: str, value: Any) -> None:
     if name == "not default":
         lines = [f"{key} = {one['is']!r} (default {one['default']!r})" for key, one in value.items()] or ["nothing"]
     elif name == "mean return":
-        lines = [f"{value['mean']:.1f} in the last {value['episodes']} episodes"] if value else ["no episode has ended"]
+        lines = [f"{value['mean']:.1f} (last {value['episodes']})"] if value else ["no episode has ended"]
     elif isinstance(value, dict):
         lines = [", ".join(f"{key} {one}" for key, one in value.items()) or "none"]
     elif isinstance(value, list):
         lines = [str(one) for one in value]
     else:
-        lines = ["not known" if value is None else f"{value:,}" if type(value) is int and name != "seed" else str(value)]
+        lines = [
+            "not known" if value is None else f"{value:,}" if type(value) is int and name != "seed" else str(value)
+        ]
     for k, line in enumerate(lines):
         label = name.ljust(LABEL) if k == 0 else " " * LABEL
-        folded = textwrap.wrap(" ".join(line.split()), WIDTH - LABEL - 2, break_on_hyphens=False)
+        folded = textwrap.wrap(_one_line(line), WIDTH - LABEL - 2, break_on_hyphens=False)
         print(label + ("\n" + " " * LABEL).join(folded))

@@ -123,7 +123,8 @@ def policy_of(agent: "DynLiveAgent") -> tuple[Spec, Arrays]:
 
 def _spaces(agent: "DynLiveAgent") -> tuple[Spec, Arrays]:
     """Return how observations are read and actions written, see `ObservationEncoder` and `ActionDecoder`."""
-    parts, arrays = [], {}
+    parts: list[Spec] = []
+    arrays: Arrays = {}
     for k, (path, space) in enumerate(leaves(agent.observation_space)):
         is_one_hot = isinstance(space, (spaces.Discrete, spaces.MultiDiscrete))
         dtype = str(space.dtype)
@@ -160,7 +161,8 @@ def _rehearsal(agent: "DynLiveAgent") -> tuple[Spec, Arrays]:
     features = net.inputs.shape[1]
     place[net.inputs[0]], place[net.inputs[1]] = np.arange(features), features + np.arange(features)
     known = 2 * features
-    layers, arrays = [], {}
+    layers: list[str] = []
+    arrays: Arrays = {}
     for layer in (layer for layer in agent.actor.layers if layer.kind != "input"):
         ids = np.array(layer.ids)
         weights = np.zeros((known, ids.size), np.float32)
@@ -197,7 +199,8 @@ def _live(learner: Any) -> tuple[Spec, Arrays]:
     settings = state.settings[0]
     pool = state.cell.shape[1]
     size = pool // state.num_cells.size
-    steepness, arrays = [], {}
+    steepness: list[float] = []
+    arrays: Arrays = {}
     for layer, count in enumerate(state.num_cells.tolist()):
         living = slice(layer * size, layer * size + count)
         square_radius = settings["radius"] * state.scalars["feature_spread"][0] / 4.0**layer

@@ -107,7 +107,7 @@ def _sigmoid(graph: Graph, x: str) -> str:
 
 def _network(graph: Graph, code: str, spec: dict[str, Any], arrays: Arrays) -> str:
     """Add the actor's layers."""
-    values = [code, graph.add("Sub", graph.single(1), code)]
+    values: list[str] = [code, graph.add("Sub", graph.single(1), code)]
     for k, activation in enumerate(spec["layers"]):
         sources = graph.constant(arrays[f"layer{k}.sources"], np.int64)
         read = graph.add("Gather", graph.add("Concat", *values, axis=1), sources, axis=1)

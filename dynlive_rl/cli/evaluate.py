@@ -47,16 +47,20 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     `dynlive watch` shows them.
     """
     from dynlive_rl.agents import DynLiveAgent
+    from dynlive_rl.checks import drawn_seed
 
     load_environments()
     name, env = environment(options)
+    seed = drawn_seed() if options.seed is None else options.seed
     evaluation = DynLiveAgent.load(options.file).evaluate(
         options.episodes,
         env=env,
-        seed=options.seed,
+        seed=seed,
         deterministic=not options.stochastic,
         max_steps=options.max_steps,
     )
     if not options.json:
-        print(f"{name}: mean return {evaluation.mean:.2f} ± {evaluation.std:.2f} over {options.episodes} episodes")
-    return {"env": name, "mean": evaluation.mean, "std": evaluation.std, "episodes": options.episodes}
+        print(
+            f"{name}: mean return {evaluation.mean:.2f} ± {evaluation.std:.2f} over {options.episodes} episodes, seed {seed}"
+        )
+    return {"env": name, "mean": evaluation.mean, "std": evaluation.std, "episodes": options.episodes, "seed": seed}

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dynlive_rl.agents import DynLiveAgent, Report
@@ -28,9 +28,11 @@ def train(options: argparse.Namespace, folder: RunFolder, plan: Plan, steps: int
     """Train until an agent has learned from so many steps in all, or a signal ends it; returns what is to be told."""
     start = time.perf_counter()
     env, spec = _environment(plan)
-    record = None
-    try:
+    with closing(env), folder.locked():
+        if not (resumes or options.force):
+            folder.need_free()  # now that nobody else can begin one
         agent = _agent(folder, plan, env, resumes)
+        record = None
         if agent.num_timesteps < steps or not resumes:
             if options.pictures:
                 record = _record(agent, steps - agent.num_timesteps)
@@ -39,15 +41,12 @@ def train(options: argparse.Namespace, folder: RunFolder, plan: Plan, steps: int
         compile_s = time.perf_counter() - start
         start = time.perf_counter()
         with tables(folder, agent.num_timesteps, options.eval_every is not None) as (progress, evaluations):
-            session = Session(
-                agent, folder, _schedule(options), progress, evaluations, spec, plan.seed + EVALUATION_SEEDS
-            )
+            seed = plan.seed + EVALUATION_SEEDS
+            session = Session(agent, folder, _schedule(options), progress, evaluations, spec, seed)
             _learn(options, session, steps, record)
-    finally:
-        env.close()
-    wall_s = time.perf_counter() - start
-    if record is not None:
-        record.draw(folder.path)
+        wall_s = time.perf_counter() - start
+        if record is not None:
+            record.draw(folder.path)
     return _told(options, folder, plan, session, steps, wall_s, compile_s)
 
 

@@ -111,6 +111,19 @@ class RunFolder:
         """Tell whether there is a run in the folder."""
         return any(file.exists() for file in (self.description, self.agent, self.progress))
 
+    def need_free(self) -> None:
+        """Raise ValueError if there is a run in the folder, with the two ways out."""
+        if not self.is_taken():
+            return
+        try:
+            plan, content = self.read()
+            what = f"a run of {content['steps']:,} steps in {plan.env}"
+        except (ValueError, OSError, KeyError):
+            what = "a run"
+        raise ValueError(
+            f"there is {what} in {self.path} already: go on with it by --resume, or begin anew with --force"
+        )
+
     def clear(self) -> None:
         """Remove a run's files, and nothing else."""
         for file in (self.description, self.agent, self.best, self.progress, self.evaluations, *self._checkpoints()):

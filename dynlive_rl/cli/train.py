@@ -123,14 +123,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
     load_environments()
     folder = RunFolder(options.out)
-    if folder.is_taken() and not (options.resume or options.force):
-        raise ValueError(_taken(folder))
+    if not (options.resume or options.force):
+        folder.need_free()
     before, steps = _plan_before(folder, options)
     if before is None:
         _require_new(options)
     plan = _plan(options, before)
-    with folder.locked():
-        return running.train(options, folder, plan, steps, resumes=before is not None)
+    return running.train(options, folder, plan, steps, resumes=before is not None)
 
 
 # -- what is to be run -------------------------------------------------------------------------------------------------
@@ -157,15 +156,6 @@ def _configuration(options: argparse.Namespace, before: "Plan | None") -> tuple[
     mode = options.mode or file_mode or (before.mode if before else "rehearsal")
     known = [before.config] if before and before.mode == mode and not options.config else []
     return mode, configuration(mode, [*known, settings, tree(options.set or ())])
-
-
-def _taken(folder: "RunFolder") -> str:
-    try:
-        plan, content = folder.read()
-        what = f"a run of {content['steps']:,} steps in {plan.env}"
-    except (ValueError, OSError, KeyError):
-        what = "a run"
-    return f"there is {what} in {folder.path} already: go on with it by --resume, or begin anew with --force"
 
 
 def _plan_before(folder: "RunFolder", options: argparse.Namespace) -> "tuple[Plan | None, int]":

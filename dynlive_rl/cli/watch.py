@@ -41,19 +41,19 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Watch a saved agent act with its best actions, in a window or as a GIF."""
     from dynlive_rl.agents import DynLiveAgent
     from dynlive_rl.agents.films import watch
+    from dynlive_rl.checks import drawn_seed
 
     load_environments()
     name, env = environment(options)
+    seed = drawn_seed() if options.seed is None else options.seed
     agent = DynLiveAgent.load(options.file)
     try:
-        returns = watch(
-            agent, env=env, gif=options.gif, seed=options.seed, episodes=options.episodes, steps=options.steps
-        )
+        returns = watch(agent, env=env, gif=options.gif, seed=seed, episodes=options.episodes, steps=options.steps)
     except ImportError as error:
         raise ValueError(str(error)) from None
     if not options.json:
         print(
-            f"{name}: returns {', '.join(f'{one:.4g}' for one in returns)}"
+            f"{name}: returns {', '.join(f'{one:.4g}' for one in returns)}, seed {seed}"
             + (f"; wrote {options.gif}" if options.gif else "")
         )
-    return {"env": name, "returns": returns, "gif": None if options.gif is None else str(options.gif)}
+    return {"env": name, "returns": returns, "seed": seed, "gif": None if options.gif is None else str(options.gif)}

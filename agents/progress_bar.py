@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WIDTH = 78  # columns, at most: fits into a terminal of 80
 REFRESH_S = 0.1
 LAST_EPISODES = 20  # whose mean return is shown
-FORMAT = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt}{postfix}, {rate_noinv_fmt}, {remaining} left"
+FORMAT = "{percentage:3.0f}% {bar} {desc}"
 
 
 class ProgressBar:
@@ -45,7 +45,7 @@ class ProgressBar:
         self._start = perf_counter()
         self._pending, self._next = 0, 0.0
         self._bar: Any = tqdm(
-            total=total, initial=done, unit=" steps", unit_scale=True, ncols=WIDTH, bar_format=FORMAT, leave=False
+            total=total, initial=done, ncols=WIDTH, bar_format=FORMAT, leave=False, mininterval=0, miniters=1
         )
 
     def update(self, new_steps: int, finished: Iterable[Episode]) -> None:
@@ -66,8 +66,15 @@ class ProgressBar:
             print(summary(self.agent, self.returns, perf_counter() - self._start), file=sys.stderr)
 
     def _show(self) -> None:
+        known = self._bar.format_dict
+        done, total, elapsed = known["n"] + self._pending, known["total"], known["elapsed"]
+        rate = known["rate"] or (done - known["initial"]) / max(elapsed, 1e-6)
+        parts = [f"{done:,}/{total:,}", f"{rate:,.0f} steps/s"]
         if self.returns:
-            self._bar.set_postfix_str(f"return {mean_of(self.returns):.1f}", refresh=False)
+            parts.insert(1, f"return {mean_of(self.returns):.1f}")
+        if rate > 0:
+            parts.append(f"{duration(max(total - done, 0) / rate)} left")
+        self._bar.set_description_str(", ".join(parts), refresh=False)
         self._bar.update(self._pending)
         self._pending = 0
 

@@ -65,7 +65,7 @@ def test_train_says_what_it_did_and_with_what_seed(capsys, tmp_path):
     assert main(["train", "CartPole-v1", "--steps", "5e1", "--out", str(tmp_path)]) == 0
     first, last, wrote = capsys.readouterr().out.splitlines()
     seed = re.fullmatch(r"seed (\d+)", first)[1]
-    assert re.fullmatch(rf"mean return [\d.]+ \(last \d\) after 50 steps in [\d.]+ s, seed {seed}", last)
+    assert re.fullmatch(rf"mean return [\d.]+ \(last \d\) after 50 steps in [\d:.]+( s)?, seed {seed}", last)
     assert wrote == f"wrote {tmp_path / 'agent.dynlive'}"
     assert DynLiveAgent.load(tmp_path / "agent.dynlive").seed == int(seed)
 

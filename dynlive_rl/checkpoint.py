@@ -278,7 +278,9 @@ def copy_into(current: Arrays, state: Arrays) -> None:
 def same_as(current: Arrays, state: Arrays) -> Arrays:
     """Return those arrays of a state that a current one has too; CheckpointError if shapes or types are others."""
     if not isinstance(state, Mapping):
-        raise CheckpointError(f"a state must be arrays by name, as get_state returns them, not {_one_line(repr(state))}")
+        raise CheckpointError(
+            f"a state must be arrays by name, as get_state returns them, not {_one_line(repr(state))}"
+        )
     arrays = {}
     for name, array in current.items():
         if name not in state:

@@ -17,15 +17,17 @@ from .config import AgentConfig
 from .environments import Environment, check_spaces, make, spaces_of
 from .evaluation import Evaluation
 from .files import read_agent, write_agent
+from .following import Call, Callback, callbacks_of
 from .interaction import Interaction
 from .live_config import LiveConfig
+from .logged import Logged
 from .modes import Mode, config_of
 from .workplace import Stored, Workplace
 
 OnBadInput = Literal["raise", "skip"]
 
 
-class DynLiveAgent:
+class DynLiveAgent(Logged):
     """A reinforcement-learning agent whose policy and values are dynamic-live networks.
 
     Parameters
@@ -116,8 +118,9 @@ class DynLiveAgent:
         self,
         total_timesteps: float,
         *,
-        callback: learning.Callback | None = None,
+        callback: Callback | None = None,
         log_interval: int | None = None,
+        tb_log_name: str = "DynLive",
         reset_num_timesteps: bool = True,
         progress_bar: bool | None = None,
     ) -> Self:
@@ -132,8 +135,12 @@ class DynLiveAgent:
             Environment steps, a whole number ≥ 0, counted over all environments of a vector environment.
         callback
             Called after every step with a `Report`; returning False ends learning, anything else (None, 0 …) does not.
+            Or a callback of stable-baselines3, or a list of both.
         log_interval
-            Log a line every so many episodes (logger "dynlive_rl.agents.agent", level INFO).
+            Log a line every so many episodes (logger "dynlive_rl.agents.agent", level INFO), and let `logger` write. None:
+            only the latter, every 4 episodes; 0: never.
+        tb_log_name
+            What TensorBoard calls the run.
         reset_num_timesteps
             Whether `num_timesteps` starts again at 0. What was learned stays either way.
         progress_bar
@@ -152,11 +159,13 @@ class DynLiveAgent:
             If the agent is learning already.
         """
         loop = self._workplace.loop()
-        steps, log_interval = learning.check_learn(total_timesteps, callback, log_interval)
+        steps, log_interval = learning.check_learn(total_timesteps, log_interval)
+        callbacks = callbacks_of(callback)
         check_spaces(loop.env, self.observation_space, self.action_space, "this agent")
         if reset_num_timesteps:
             self.num_timesteps = 0
-        learning.learn(self, loop, steps, callback, log_interval, progress_bar)
+        call = Call(steps, log_interval, reset_num_timesteps, tb_log_name, progress_bar)
+        learning.learn(self, loop, callbacks, call)
         return self
 
     def warm_up(self) -> None:

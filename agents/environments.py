@@ -10,11 +10,13 @@ from gymnasium.error import Error as GymnasiumError
 from gymnasium.wrappers import OrderEnforcing
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
+from .sb3.vectors import FromVecEnv, is_vec_env
+
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 
 
 def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> Environment:
-    """Return the environment itself, or make it from its id or spec.
+    """Return the environment itself, or make it from its id or spec; stable-baselines3's as one of Gymnasium's.
 
     Raises
     ------
@@ -31,8 +33,10 @@ def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> En
         except (GymnasiumError, ModuleNotFoundError, TypeError) as error:
             name = env if isinstance(env, str) else env.id
             raise ValueError(f"cannot make environment {name!r}: {_one_line(error)}") from error
+    if is_vec_env(env):
+        return FromVecEnv(env)
     if not isinstance(env, (gym.Env, gym.vector.VectorEnv)):
-        raise TypeError(f"env must be an environment id or a Gymnasium environment, not {env!r}")
+        raise TypeError(f"env must be an environment id, a Gymnasium environment or a VecEnv, not {env!r}")
     return env
 
 

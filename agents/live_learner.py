@@ -85,6 +85,11 @@ class LiveLearner:
         state = self.state
         return int(np.count_nonzero(state.cell[: CellRow.FEATURE_SUM]) + np.count_nonzero(state.strength))
 
+    def connection_ids(self) -> NDArray[np.int64]:
+        """Return a number for every connection (c,), ascending: which cell or output neuron reads what."""
+        cell, strength = self.state.cell[: CellRow.FEATURE_SUM], self.state.strength
+        return np.concatenate([np.flatnonzero(cell), cell.size + np.flatnonzero(strength)])
+
     @property
     def cells(self) -> int:
         """Number of living cells."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from time import sleep
@@ -76,6 +76,8 @@ class TrainingLoop:
         Held while it runs, see `still`.
     runner
         The process in which it runs; None while it does not.
+    latest
+        What the environment's `step` was given last, and what it returned.
     """
 
     lock: Any
@@ -90,6 +92,8 @@ class TrainingLoop:
         self._is_awaited = False  # by another thread, between two steps
         self._door = Lock()
         self._skips = 0, 0  # the step of the last one, and how many there were in a row
+        self.latest: tuple[Any, Any] = NO_ANSWER, NO_ANSWER
+        self._pause = _Pause(self)
         renewed_in_forks(self)
 
     @property
@@ -146,14 +150,9 @@ class TrainingLoop:
             while self._is_awaited:
                 sleep(1e-5)
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> AbstractContextManager[None]:
         """Let other threads in while it runs, between two steps: around a callback, which may wait for them."""
-        self.lock.release()
-        try:
-            yield
-        finally:
-            self.lock.acquire()
+        return self._pause
 
     # -- in files ----------------------------------------------------------------------------------------------------
 
@@ -211,6 +210,7 @@ class TrainingLoop:
                 except Exception as error:
                     self._skip_or_raise(error, answer)
                     continue
+                self.latest = action, answer
                 episode_return += float(reward)
                 length += 1
                 taken += 1
@@ -244,6 +244,7 @@ class TrainingLoop:
                 except Exception as error:
                     self._skip_or_raise(error, answer)
                     continue
+                self.latest = actions, answer
                 returns, lengths = returns + np.where(stepped, rewards, 0), lengths + stepped
                 finished = tuple(Episode(float(returns[i]), int(lengths[i])) for i in np.flatnonzero(done))
                 returns[done], lengths[done] = 0, 0
@@ -277,6 +278,19 @@ class TrainingLoop:
         else:
             error.add_note(f"in step {step} of learning; nothing was learned from it")
             raise error
+
+
+class _Pause(AbstractContextManager[None]):
+    """Gives the lock of a loop back for a while. A generator would take a microsecond, where a live step takes eight."""
+
+    def __init__(self, loop: TrainingLoop) -> None:
+        self._loop = loop
+
+    def __enter__(self) -> None:
+        self._loop.lock.release()
+
+    def __exit__(self, *exception: object) -> None:
+        self._loop.lock.acquire()
 
 
 def _final(observations: Any, info: dict[str, Any], done: Any, mode: AutoresetMode) -> Any:

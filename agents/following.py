@@ -1,0 +1,177 @@
+"""What follows an agent as it learns: functions of a report, callbacks of stable-baselines3, and its logger."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .sb3.infos import Step
+from .sb3.recording import LOG_INTERVAL, Recorder, recorder_if_any, recorder_of
+from .training import Episode, TrainingLoop
+
+if TYPE_CHECKING:
+    from .agent import DynLiveAgent
+
+
+class Report(NamedTuple):
+    """What one call of the environment's `step` brought.
+
+    Attributes
+    ----------
+    agent
+        The learning agent.
+    new_steps
+        Environment steps taken by this call: 1, or as many as environments stepped.
+    finished
+        Episodes that ended with it.
+    action, answer
+        What `step` was given, and what it returned.
+    """
+
+    agent: "DynLiveAgent"
+    new_steps: int
+    finished: tuple[Episode, ...]
+    action: Any
+    answer: Any
+
+
+class Call(NamedTuple):
+    """What `learn` was called with.
+
+    Attributes
+    ----------
+    steps
+        Environment steps.
+    log_interval
+        Episodes between two lines of the log; 0: there are none; None: the default.
+    reset_num_timesteps
+        Whether a run begins, and none goes on.
+    tb_log_name
+        What TensorBoard calls the run.
+    progress_bar
+        Whether to show one.
+    """
+
+    steps: int
+    log_interval: int | None
+    reset_num_timesteps: bool
+    tb_log_name: str
+    progress_bar: bool | None
+
+
+Callback = Callable[[Report], Any] | Sequence[Any] | Any
+"""A function of a report, a callback of stable-baselines3, or a list or tuple of these."""
+
+Follower = Callable[[int, tuple[Episode, ...]], Any]
+
+
+class Followers(NamedTuple):
+    """What is called as an agent learns.
+
+    Attributes
+    ----------
+    each_step
+        After every step, with the number of steps and the episodes that ended; False ends learning.
+    each_episode
+        Only when episodes have ended.
+    """
+
+    each_step: list[Follower]
+    each_episode: list[Follower]
+
+    def follow(self, new_steps: int, finished: tuple[Episode, ...]) -> bool:
+        """Call all whose turn it is, and return whether learning goes on."""
+        goes_on = True
+        for follower in self.each_step:
+            goes_on &= not _is_no(follower(new_steps, finished))
+        if finished:
+            for follower in self.each_episode:
+                goes_on &= not _is_no(follower(new_steps, finished))
+        return goes_on
+
+
+def callbacks_of(callback: Callback | None) -> list[Any]:
+    """Return all callbacks of a list of callbacks, in their order, or of one.
+
+    Raises
+    ------
+    TypeError
+        If something is none.
+    """
+    if callback is None:
+        return []
+    if isinstance(callback, (list, tuple)):
+        return [one for part in callback for one in callbacks_of(part)]
+    if not callable(callback) and not is_sb3_callback(callback):
+        raise TypeError(
+            "callback must be a function of a report, a callback of stable-baselines3 or a list of these, "
+            f"not {callback!r:.200}"
+        )
+    return [callback]
+
+
+def is_sb3_callback(callback: Any) -> bool:
+    """Tell whether something is a callback object of stable-baselines3's kind."""
+    needed = ("init_callback", "on_training_start", "on_step", "on_rollout_start")
+    return not isinstance(callback, type) and all(hasattr(callback, name) for name in needed)
+
+
+@contextmanager
+def following(
+    agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call: Call
+) -> Iterator[Followers | None]:
+    """Begin and end what follows an agent during a call of `learn`; yields whom to call, None where there is nobody."""
+    sb3 = [callback for callback in callbacks if is_sb3_callback(callback)]
+    recorder = recorder_of(agent) if sb3 else recorder_if_any(agent)
+    if recorder is not None and not sb3 and not recorder.writes:
+        recorder = None
+    if not callbacks and recorder is None:
+        yield None
+        return
+    followers = Followers([], [])
+    with ExitStack() as stack:
+        if recorder is not None:
+            recorder.begin(agent, call.reset_num_timesteps, call.tb_log_name)
+            stack.callback(recorder.end)
+        for callback in callbacks:
+            if is_sb3_callback(callback):
+                followers.each_step.append(stack.enter_context(_sb3(agent, loop, callback, call)))
+            elif getattr(callback, "only_episodes", False):
+                followers.each_episode.append(_told(agent, loop, callback))
+            else:
+                followers.each_step.append(_told(agent, loop, callback))
+        if recorder is not None:
+            followers.each_episode.append(_recording(agent, loop, recorder, call.log_interval))
+        yield followers
+
+
+def _told(agent: "DynLiveAgent", loop: TrainingLoop, callback: Callable[[Report], Any]) -> Follower:
+    return lambda new_steps, finished: callback(Report(agent, new_steps, finished, *loop.latest))
+
+
+def _sb3(agent: "DynLiveAgent", loop: TrainingLoop, callback: Any, call: Call) -> Any:
+    from .sb3 import callbacks  # needs stable-baselines3, where the callback comes from
+
+    told = call._asdict()
+    total = told.pop("steps") + agent.num_timesteps
+    return callbacks.following(agent, loop, callback, {"total_timesteps": total, **told})
+
+
+def _recording(agent: "DynLiveAgent", loop: TrainingLoop, recorder: Recorder, log_interval: int | None) -> Follower:
+    interval = LOG_INTERVAL if log_interval is None else log_interval
+    writes = interval > 0 and recorder.writes
+
+    def record(new_steps: int, finished: tuple[Episode, ...]) -> None:
+        recorder.note(finished, Step(loop.env, *loop.latest, finished).last_infos())
+        if writes and agent.episodes % interval < len(finished):
+            recorder.dump(agent)
+
+    return record
+
+
+def _is_no(answer: Any) -> bool:
+    """Tell whether a callback said False; anything else, such as None or 0, lets learning go on."""
+    if answer is None or answer is True:
+        return False
+    return isinstance(answer, (bool, np.bool_, np.ndarray)) and np.array_equal(answer, False)

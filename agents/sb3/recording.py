@@ -1,0 +1,148 @@
+"""What an agent's logger records, with the keys of stable-baselines3, and what of it goes on from one `learn` to the next."""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynlive_rl.agents.training import Episode
+
+from .logger import Logger, for_run
+
+if TYPE_CHECKING:
+    from dynlive_rl.agents.agent import DynLiveAgent
+
+LAST_EPISODES = 100  # that means are of, unless told otherwise
+LOG_INTERVAL = 4  # episodes between two lines, as of stable-baselines3's off-policy algorithms
+
+
+class Recorder:
+    """The logger of an agent, and the statistics that it writes.
+
+    Attributes
+    ----------
+    verbose
+        Whether to make a logger that prints a table, where none was given.
+    tensorboard_log
+        Folder for TensorBoard of a logger that is made; None: none.
+    logger
+        The logger.
+    episodes, successes
+        The last episodes, as dicts with return r, length l and time t in seconds since learning began; and which of those
+        that told so were a success.
+    model
+        A weak reference to the agent as stable-baselines3's tools see it, if any of them does.
+    """
+
+    def __init__(self) -> None:
+        self.verbose = 0
+        self.tensorboard_log: str | None = None
+        self.logger: Any = Logger()
+        self.model: Any = None
+        self._is_given = False
+        self.episodes: deque[dict[str, Any]] = deque(maxlen=LAST_EPISODES)
+        self.successes: deque[bool] = deque(maxlen=LAST_EPISODES)
+        self._start, self._first_step, self._dumps = time.perf_counter(), 0, 0
+        self._connections: NDArray[np.int64] | None = None
+
+    def set_logger(self, logger: Any) -> None:
+        """Take a logger, whose outputs count instead of `verbose` and `tensorboard_log`."""
+        self.logger, self._is_given = logger, True
+
+    @property
+    def writes(self) -> bool:
+        """Whether what is recorded goes anywhere."""
+        if self._is_given:
+            return bool(self.logger.output_formats)
+        return bool(self.verbose or self.tensorboard_log)
+
+    def begin(self, agent: "DynLiveAgent", is_new: bool, name: str) -> None:
+        """Prepare for a call of `learn`, a new run or one that goes on."""
+        if not self._is_given:
+            self.logger.close()
+            self.logger = for_run(self.tensorboard_log, name, self.verbose, is_new)
+        if is_new:
+            self.episodes.clear()
+            self.successes.clear()
+            self._dumps = 0
+        self._start, self._first_step = time.perf_counter(), agent.num_timesteps
+        if self.writes and self._connections is None:
+            self._connections = agent.interaction.learner.connection_ids()
+
+    def end(self) -> None:
+        """Close a logger that was made for the run."""
+        if not self._is_given:
+            self.logger.close()
+            self.logger = Logger(self.logger.get_dir())
+
+    def note(self, finished: Sequence[Episode], infos: Iterable[dict[str, Any]]) -> None:
+        """Take note of episodes that ended, with the infos of their last steps.
+
+        What `Monitor` and the like say of an episode counts more than what the agent saw: rewards may have been scaled.
+        """
+        seconds = round(time.perf_counter() - self._start, 6)
+        for episode, info in zip(finished, infos, strict=True):
+            told = info.get("episode") or {"r": episode.episode_return, "l": episode.length, "t": seconds}
+            self.episodes.append(told)
+            if info.get("is_success") is not None:
+                self.successes.append(bool(info["is_success"]))
+
+    def dump(self, agent: "DynLiveAgent") -> None:
+        """Write a line of everything, as of now."""
+        record = self.logger.record
+        elapsed = max(time.perf_counter() - self._start, 1e-9)
+        self._dumps += 1
+        if self.episodes:
+            record("rollout/ep_rew_mean", _mean(float(np.squeeze(episode["r"])) for episode in self.episodes))
+            record("rollout/ep_len_mean", _mean(float(np.squeeze(episode["l"])) for episode in self.episodes))
+        if self.successes:
+            record("rollout/success_rate", _mean(self.successes))
+        record("time/fps", int((agent.num_timesteps - self._first_step) / elapsed))
+        record("time/episodes", agent.episodes, exclude="tensorboard")
+        record("time/iterations", self._dumps, exclude="tensorboard")
+        record("time/time_elapsed", int(elapsed), exclude="tensorboard")
+        record("time/total_timesteps", agent.num_timesteps, exclude="tensorboard")
+        record("train/td_error", agent.td_error_mse)
+        self._record_network(agent)
+        self.logger.dump(step=agent.num_timesteps)
+
+    def _record_network(self, agent: "DynLiveAgent") -> None:
+        before, now = self._connections, agent.interaction.learner.connection_ids()
+        self._connections = now
+        self.logger.record("network/connections", now.size)
+        if before is not None:
+            kept = np.intersect1d(before, now, assume_unique=True).size
+            self.logger.record("network/grown", now.size - kept)
+            self.logger.record("network/pruned", before.size - kept)
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Return a mean; `np.mean` of a list takes five times as long."""
+    values = list(values)
+    return sum(values) / len(values)
+
+
+_RECORDERS: "WeakKeyDictionary[DynLiveAgent, Recorder]" = WeakKeyDictionary()
+
+
+def recorder_of(agent: "DynLiveAgent") -> Recorder:
+    """Return an agent's recorder, which is no part of it: copies and files of an agent have none."""
+    recorder = _RECORDERS.get(agent)
+    if recorder is None:
+        recorder = _RECORDERS[agent] = Recorder()
+    return recorder
+
+
+def recorder_if_any(agent: "DynLiveAgent") -> Recorder | None:
+    """Return an agent's recorder if there is one already."""
+    return _RECORDERS.get(agent)
+
+
+def log_to(agent: "DynLiveAgent", tensorboard_log: str | None, verbose: int) -> None:
+    """Let an agent write its progress: a folder for TensorBoard, or None; and whether to print a table, 0 or 1."""
+    recorder = recorder_of(agent)
+    recorder.tensorboard_log, recorder.verbose = tensorboard_log, verbose

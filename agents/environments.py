@@ -1,10 +1,13 @@
 """Making environments, from ids or like others, with errors that say what would do; and what a file keeps of them."""
 
 import json
+import sys
+from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
+from gymnasium import wrappers
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error as GymnasiumError
 from gymnasium.wrappers import OrderEnforcing
@@ -12,6 +15,7 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from .sb3.vectors import FromVecEnv, is_vec_env
 
+WATCHING = (wrappers.RecordEpisodeStatistics, wrappers.RecordVideo, wrappers.HumanRendering)
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 
 
@@ -45,6 +49,11 @@ def spaces_of(env: Environment) -> tuple[gym.Space[Any], gym.Space[Any]]:
     if isinstance(env, gym.vector.VectorEnv):
         return env.single_observation_space, env.single_action_space
     return env.observation_space, env.action_space
+
+
+def count_of(env: Environment) -> tuple[int, bool]:
+    """Return how many environments it is, and whether it is a vector environment."""
+    return (env.num_envs, True) if isinstance(env, gym.vector.VectorEnv) else (1, False)
 
 
 def spec_of(env: Environment) -> EnvSpec | None:
@@ -157,21 +166,52 @@ def check_spaces(env: Environment, observation_space: gym.Space[Any], action_spa
             raise ValueError(f"{who} was trained with {ours}, but the environment has {theirs}")
 
 
-def copies(env: Environment, count: int) -> gym.vector.VectorEnv[Any, Any, Any]:
-    """Make fresh copies of an environment, side by side in this process.
+class Recipe(NamedTuple):
+    """How environments are made that are all the same."""
 
-    Raises
-    ------
-    ValueError
-        If the environment does not know how it was made.
+    what: EnvSpec | str
+
+    def make_several(self, count: int) -> list[gym.Env[Any, Any]]:
+        """Make so many; ValueError if they cannot be made here."""
+        environments: list[Any] = []
+        try:
+            while len(environments) < count:
+                environments.append(make(self.what))
+        except ValueError:
+            for env in environments:
+                env.close()
+            raise
+        return environments
+
+
+def certain_recipe(env: Environment) -> Recipe | None:
+    """Return how to make environments that are certainly the same as this one; None where that is not certain.
+
+    It is where `gymnasium.make` made it of an id and plain arguments, or several like it, and nothing is around it but what only
+    watches: a wrapper may hold statistics, functions and resources that a copy would not have.
     """
+    while isinstance(env, _watching()):
+        env = env.env
+    parts = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
+    described = [describe(part) for part in parts or [env]]
     spec = spec_of(env)
-    if spec is None:
-        raise ValueError(f"{env} does not know how it was made, so no copies of it can be: register what it is made of")
-    try:
-        return gym.make_vec(spec, num_envs=count, vectorization_mode="sync")
-    except (GymnasiumError, ModuleNotFoundError) as error:
-        raise ValueError(f"cannot make copies of {spec.id!r}: {_one_line(error)}") from None
+    if spec is None or spec.additional_wrappers or None in described or described.count(described[0]) < len(described):
+        return None
+    return Recipe(spec)
+
+
+def _watching() -> tuple[type[Any], ...]:
+    """Return the wrappers that change nothing of what is played."""
+    monitor = getattr(sys.modules.get("stable_baselines3.common.monitor"), "Monitor", None)
+    return (*WATCHING, *([] if monitor is None else [monitor]))
+
+
+def layers(env: Any) -> Iterator[Any]:
+    """Yield an environment, what it wraps, what that wraps, and so on."""
+    while isinstance(env, (gym.Wrapper, gym.vector.VectorWrapper)):
+        yield env
+        env = env.env
+    yield env
 
 
 def _one_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .sb3.infos import Step
-from .sb3.recording import LOG_INTERVAL, Recorder, recorder_if_any, recorder_of
+from .sb3.recording import LOG_INTERVAL, Recorder, recorder_of
 from .training import Episode, TrainingLoop
 
 if TYPE_CHECKING:
@@ -123,15 +123,14 @@ def following(
 ) -> Iterator[Followers | None]:
     """Begin and end what follows an agent during a call of `learn`; yields whom to call, None where there is nobody."""
     sb3 = [callback for callback in callbacks if is_sb3_callback(callback)]
-    recorder = recorder_of(agent) if sb3 else recorder_if_any(agent)
-    if recorder is not None and not sb3 and not recorder.writes:
-        recorder = None
-    if not callbacks and recorder is None:
+    recorder = recorder_of(agent)
+    is_recorded = bool(sb3) or recorder.writes(agent)
+    if not callbacks and not is_recorded:
         yield None
         return
     followers = Followers([], [])
     with ExitStack() as stack:
-        if recorder is not None:
+        if is_recorded:
             recorder.begin(agent, call.reset_num_timesteps, call.tb_log_name)
             stack.callback(recorder.end)
         for callback in callbacks:
@@ -141,7 +140,7 @@ def following(
                 followers.each_episode.append(_told(agent, loop, callback))
             else:
                 followers.each_step.append(_told(agent, loop, callback))
-        if recorder is not None:
+        if is_recorded:
             followers.each_episode.append(_recording(agent, loop, recorder, call.log_interval))
         yield followers
 
@@ -160,7 +159,7 @@ def _sb3(agent: "DynLiveAgent", loop: TrainingLoop, callback: Any, call: Call) -
 
 def _recording(agent: "DynLiveAgent", loop: TrainingLoop, recorder: Recorder, log_interval: int | None) -> Follower:
     interval = LOG_INTERVAL if log_interval is None else log_interval
-    writes = interval > 0 and recorder.writes
+    writes = interval > 0 and recorder.writes(agent)
 
     def record(new_steps: int, finished: tuple[Episode, ...]) -> None:
         recorder.note(finished, Step(loop.env, *loop.latest, finished).last_infos())

@@ -236,6 +236,7 @@ class ActionDecoder:
         self.space = space
         self._values: NDArray[Any] | None = None  # (d, values) of a Box
         self._start = int(space.start) if isinstance(space, spaces.Discrete) else None
+        self._type: Any = space.dtype.type if isinstance(space, spaces.Discrete) else None
         self.num_actions: tuple[int, ...]
         if isinstance(space, spaces.Discrete):
             self.num_actions = (int(space.n),)
@@ -288,6 +289,12 @@ class ActionDecoder:
         if self._start is not None:
             return choices.item(0) + self._start
         return self.decode(choices.reshape(1, -1))[0]
+
+    def decode_single(self, choices: NDArray[np.int64]) -> Any:
+        """Return the environment's action for one row of choices (1, d), of the action space's type."""
+        if self._start is not None:
+            return self._type(choices.item(0) + self._start)
+        return self.decode(choices)[0]
 
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:

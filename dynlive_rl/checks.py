@@ -74,6 +74,11 @@ def optional_seed(seed: Any) -> int | None:
     return None if seed is None else natural("seed", seed)
 
 
+def drawn_seed() -> int:
+    """Return a fresh seed, short enough to be typed."""
+    return int(np.random.SeedSequence().generate_state(1)[0])
+
+
 def _below_2_to_63(name: str, value: Any) -> int:
     if value > MOST:
         raise ValueError(f"{name} must be a whole number below 2⁶³, not {value!r}")

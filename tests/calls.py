@@ -20,9 +20,11 @@ def call_retrace(experience, action_offsets, where, width, values, policy, gamma
 
 
 @njit
-def call_credit_policy(output, rows, action_offsets, advantage, log_target_policy, settings, entropy, scale, credit):
+def call_credit_policy(
+    output, rows, action_offsets, advantage, log_target_policy, forbidden, settings, entropy, scale, credit
+):
     retrace.credit_policy(
-        output, 0, rows, action_offsets, advantage, log_target_policy, settings[0], entropy, scale, credit
+        output, 0, rows, action_offsets, advantage, log_target_policy, forbidden, settings[0], entropy, scale, credit
     )
 
 

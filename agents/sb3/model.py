@@ -11,7 +11,7 @@ from typing import Any, Self
 from dynlive_rl.agents.agent import DynLiveAgent
 from dynlive_rl.agents.modes import CONFIGS, Mode, config_of
 
-from .recording import LOG_INTERVAL, log_to, recorder_of
+from .recording import LOG_INTERVAL, recorder_of
 
 File = str | PathLike[str] | BufferedIOBase
 
@@ -70,8 +70,10 @@ class DynLive:
         stats_window_size: int = 100,
         **groups: Any,
     ) -> None:
-        self._take(DynLiveAgent(env, mode=mode, seed=seed, config=_config(mode, groups)))
-        log_to(self.agent, tensorboard_log, verbose)
+        config = _config(mode, groups)
+        self._take(
+            DynLiveAgent(env, mode=mode, seed=seed, config=config, verbose=verbose, tensorboard_log=tensorboard_log)
+        )
         recorder = recorder_of(self.agent)
         recorder.episodes = deque(maxlen=stats_window_size)
         recorder.successes = deque(maxlen=stats_window_size)
@@ -161,12 +163,13 @@ class DynLive:
         device, custom_objects, print_system_info, force_reset
             Accepted and ignored.
         **settings
-            verbose and tensorboard_log as when it is made. Others must be what they were, but for the seed: the file's goes on.
+            seed, verbose and tensorboard_log as when it is made; others must be what they were.
         """
         model = object.__new__(cls)
-        model._take(DynLiveAgent.load(_with_ending(path), env=env))
-        log_to(model.agent, settings.pop("tensorboard_log", None), settings.pop("verbose", 0))
-        settings.pop("seed", None)
+        agent = DynLiveAgent.load(_with_ending(path), env=env)
+        agent.verbose, agent.tensorboard_log = settings.pop("verbose", 0), settings.pop("tensorboard_log", None)
+        model._take(agent)
+        model.set_random_seed(settings.pop("seed", None))
         mode = settings.pop("mode", model.agent.mode)
         if settings and _config(mode, settings) != model.agent.config:
             raise ValueError(f"the agent in {path} has other settings than {settings}: these cannot be changed any more")
@@ -182,12 +185,12 @@ class DynLive:
     @property
     def verbose(self) -> int:
         """0: quiet."""
-        return recorder_of(self.agent).verbose
+        return self.agent.verbose
 
     @property
     def tensorboard_log(self) -> str | None:
         """Folder for TensorBoard."""
-        return recorder_of(self.agent).tensorboard_log
+        return self.agent.tensorboard_log
 
     @property
     def logger(self) -> Any:

@@ -25,12 +25,8 @@ class Recorder:
 
     Attributes
     ----------
-    verbose
-        Whether to make a logger that prints a table, where none was given.
-    tensorboard_log
-        Folder for TensorBoard of a logger that is made; None: none.
     logger
-        The logger.
+        The logger: the one that was given, or one that `learn` makes as the agent's `verbose` and `tensorboard_log` say.
     episodes, successes
         The last episodes, as dicts with return r, length l and time t in seconds since learning began; and which of those
         that told so were a success.
@@ -39,8 +35,6 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self.verbose = 0
-        self.tensorboard_log: str | None = None
         self.logger: Any = Logger()
         self.model: Any = None
         self._is_given = False
@@ -50,27 +44,26 @@ class Recorder:
         self._connections: NDArray[np.int64] | None = None
 
     def set_logger(self, logger: Any) -> None:
-        """Take a logger, whose outputs count instead of `verbose` and `tensorboard_log`."""
+        """Take a logger."""
         self.logger, self._is_given = logger, True
 
-    @property
-    def writes(self) -> bool:
-        """Whether what is recorded goes anywhere."""
+    def writes(self, agent: "DynLiveAgent") -> bool:
+        """Tell whether what is recorded goes anywhere."""
         if self._is_given:
             return bool(self.logger.output_formats)
-        return bool(self.verbose or self.tensorboard_log)
+        return bool(agent.verbose or agent.tensorboard_log)
 
     def begin(self, agent: "DynLiveAgent", is_new: bool, name: str) -> None:
         """Prepare for a call of `learn`, a new run or one that goes on."""
         if not self._is_given:
             self.logger.close()
-            self.logger = for_run(self.tensorboard_log, name, self.verbose, is_new)
+            self.logger = for_run(agent.tensorboard_log, name, agent.verbose, is_new)
         if is_new:
             self.episodes.clear()
             self.successes.clear()
             self._dumps = 0
         self._start, self._first_step = time.perf_counter(), agent.num_timesteps
-        if self.writes and self._connections is None:
+        if self.writes(agent) and self._connections is None:
             self._connections = agent.interaction.learner.connection_ids()
 
     def end(self) -> None:
@@ -135,14 +128,3 @@ def recorder_of(agent: "DynLiveAgent") -> Recorder:
     if recorder is None:
         recorder = _RECORDERS[agent] = Recorder()
     return recorder
-
-
-def recorder_if_any(agent: "DynLiveAgent") -> Recorder | None:
-    """Return an agent's recorder if there is one already."""
-    return _RECORDERS.get(agent)
-
-
-def log_to(agent: "DynLiveAgent", tensorboard_log: str | None, verbose: int) -> None:
-    """Let an agent write its progress: a folder for TensorBoard, or None; and whether to print a table, 0 or 1."""
-    recorder = recorder_of(agent)
-    recorder.tensorboard_log, recorder.verbose = tensorboard_log, verbose

@@ -22,6 +22,7 @@ from .live_config import LiveConfig
 from .modes import Mode, config_of, memory_of
 from .player import Player
 from .sb3.recording import recorder_of
+from .sb3.vectors import VecEnvLike
 from .workplace import Stored, Workplace
 
 OnBadInput = Literal["raise", "skip"]
@@ -33,7 +34,8 @@ class DynLiveAgent(Player):
     Parameters
     ----------
     env
-        An environment id, a Gymnasium environment or vector environment. None: you call `act` and `observe` yourself.
+        An environment id, a Gymnasium environment or vector environment, a `VecEnv` of stable-baselines3. None: you call `act` and
+        `observe` yourself.
     seed
         Seed of everything random in the agent, and of the environment's first reset. None: one is drawn; the attribute `seed`
         tells which, so that every run can be repeated.
@@ -85,7 +87,7 @@ class DynLiveAgent(Player):
 
     def __init__(
         self,
-        env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | None = None,
+        env: str | Environment | VecEnvLike | None = None,
         *,
         mode: Mode = "rehearsal",
         seed: int | None = None,
@@ -248,7 +250,7 @@ class DynLiveAgent(Player):
         """Return the environment; None without one, and for a loaded agent until it is needed."""
         return self.env
 
-    def set_env(self, env: Environment | str) -> None:
+    def set_env(self, env: Environment | VecEnvLike | str) -> None:
         """Go on in another environment with the same spaces, with new episodes; in more or fewer side by side too.
 
         Raises
@@ -347,7 +349,7 @@ class DynLiveAgent(Player):
         return env, {"vector": vector, "loop": loop, "on_bad_input": self.on_bad_input, "skipped": self.skipped}
 
     @classmethod
-    def load(cls, path: Source, env: Environment | str | None = None) -> Self:
+    def load(cls, path: Source, env: Environment | VecEnvLike | str | None = None) -> Self:
         """Read an agent written by `save`, which goes on learning where that one stopped.
 
         Parameters

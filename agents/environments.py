@@ -13,13 +13,13 @@ from gymnasium.error import Error as GymnasiumError
 from gymnasium.wrappers import OrderEnforcing
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from .sb3.vectors import FromVecEnv, is_vec_env
+from .sb3.vectors import FromVecEnv, VecEnvLike, is_vec_env
 
 WATCHING = (wrappers.RecordEpisodeStatistics, wrappers.RecordVideo, wrappers.HumanRendering)
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 
 
-def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> Environment:
+def make(env: Environment | VecEnvLike | EnvSpec | str, render_mode: str | None = None) -> Environment:
     """Return the environment itself, or make it from its id or spec; stable-baselines3's as one of Gymnasium's.
 
     Raises

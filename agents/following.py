@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from .sb3.infos import Step
+from .sb3.infos import Step, is_no
 from .sb3.recording import LOG_INTERVAL, Recorder, recorder_of
 from .training import Episode, TrainingLoop
 
@@ -66,28 +64,31 @@ Callback = Callable[[Report], Any] | Sequence[Any] | Any
 Follower = Callable[[int, tuple[Episode, ...]], Any]
 
 
-class Followers(NamedTuple):
+class Followers:
     """What is called as an agent learns.
 
     Attributes
     ----------
     each_step
-        After every step, with the number of steps and the episodes that ended; False ends learning.
+        Called after every step, with the number of steps and the episodes that ended.
     each_episode
-        Only when episodes have ended.
+        Called only when episodes have ended.
     """
 
-    each_step: list[Follower]
-    each_episode: list[Follower]
+    def __init__(self) -> None:
+        self.each_step: list[Follower] = []
+        self.each_episode: list[Follower] = []
 
     def follow(self, new_steps: int, finished: tuple[Episode, ...]) -> bool:
-        """Call all whose turn it is, and return whether learning goes on."""
+        """Call all whose turn it is, and return whether learning goes on: none has returned False."""
         goes_on = True
         for follower in self.each_step:
-            goes_on &= not _is_no(follower(new_steps, finished))
+            answer = follower(new_steps, finished)
+            if answer is not True and answer is not None and is_no(answer):
+                goes_on = False
         if finished:
             for follower in self.each_episode:
-                goes_on &= not _is_no(follower(new_steps, finished))
+                goes_on &= not is_no(follower(new_steps, finished))
         return goes_on
 
 
@@ -128,18 +129,17 @@ def following(
     if not callbacks and not is_recorded:
         yield None
         return
-    followers = Followers([], [])
+    followers = Followers()
     with ExitStack() as stack:
         if is_recorded:
             recorder.begin(agent, call.reset_num_timesteps, call.tb_log_name)
             stack.callback(recorder.end)
+        if sb3:
+            followers.each_step.append(stack.enter_context(_sb3(agent, loop, sb3, call)))
         for callback in callbacks:
-            if is_sb3_callback(callback):
-                followers.each_step.append(stack.enter_context(_sb3(agent, loop, callback, call)))
-            elif getattr(callback, "only_episodes", False):
-                followers.each_episode.append(_told(agent, loop, callback))
-            else:
-                followers.each_step.append(_told(agent, loop, callback))
+            if not is_sb3_callback(callback):
+                when = followers.each_episode if getattr(callback, "only_episodes", False) else followers.each_step
+                when.append(_told(agent, loop, callback))
         if is_recorded:
             followers.each_episode.append(_recording(agent, loop, recorder, call.log_interval))
         yield followers
@@ -149,12 +149,12 @@ def _told(agent: "DynLiveAgent", loop: TrainingLoop, callback: Callable[[Report]
     return lambda new_steps, finished: callback(Report(agent, new_steps, finished, *loop.latest))
 
 
-def _sb3(agent: "DynLiveAgent", loop: TrainingLoop, callback: Any, call: Call) -> Any:
-    from .sb3 import callbacks  # needs stable-baselines3, where the callback comes from
+def _sb3(agent: "DynLiveAgent", loop: TrainingLoop, sb3: list[Any], call: Call) -> Any:
+    from .sb3 import callbacks  # needs stable-baselines3, where they come from
 
     told = call._asdict()
     total = told.pop("steps") + agent.num_timesteps
-    return callbacks.following(agent, loop, callback, {"total_timesteps": total, **told})
+    return callbacks.following(agent, loop, sb3, {"total_timesteps": total, **told})
 
 
 def _recording(agent: "DynLiveAgent", loop: TrainingLoop, recorder: Recorder, log_interval: int | None) -> Follower:
@@ -167,10 +167,3 @@ def _recording(agent: "DynLiveAgent", loop: TrainingLoop, recorder: Recorder, lo
             recorder.dump(agent)
 
     return record
-
-
-def _is_no(answer: Any) -> bool:
-    """Tell whether a callback said False; anything else, such as None or 0, lets learning go on."""
-    if answer is None or answer is True:
-        return False
-    return isinstance(answer, (bool, np.bool_, np.ndarray)) and np.array_equal(answer, False)

@@ -41,8 +41,11 @@ def learn(agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call:
                     logger.info("step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, summary)
                 if followers is None or not (finished or followers.each_step):
                     continue
-                with loop.paused():
+                loop.lock.release()  # a callback may wait for other threads
+                try:
                     goes_on = followers.follow(new_steps, finished)
+                finally:
+                    loop.lock.acquire()
                 if not goes_on:
                     break
             if not bar.disable:

@@ -96,7 +96,7 @@ class Learner(Protocol):
         """Number of connections of all its networks."""
 
     def connection_ids(self) -> NDArray[np.int64]:
-        """Return a number for every connection (c,), ascending, which stays the same as long as there is the connection."""
+        """Return a number for every connection (c,), which stays the same as long as there is the connection."""
 
     @property
     def actor(self) -> Network:

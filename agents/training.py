@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from time import sleep
@@ -95,7 +95,6 @@ class TrainingLoop:
         self._door = Lock()
         self._skips = 0, 0  # the step of the last one, and how many there were in a row
         self.latest: tuple[Any, Any] = NO_ANSWER, NO_ANSWER
-        self._pause = _Pause(self)
         renewed_in_forks(self)
 
     @property
@@ -153,13 +152,12 @@ class TrainingLoop:
             self.lock.release()
 
     def _let_in(self) -> None:
-        with self.paused():
+        self.lock.release()
+        try:
             while self._is_awaited:
                 sleep(1e-5)
-
-    def paused(self) -> AbstractContextManager[None]:
-        """Let other threads in while it runs, between two steps: around a callback, which may wait for them."""
-        return self._pause
+        finally:
+            self.lock.acquire()
 
     # -- in files ----------------------------------------------------------------------------------------------------
 
@@ -296,19 +294,6 @@ class TrainingLoop:
         else:
             error.add_note(f"in step {step} of learning; nothing was learned from it")
             raise error
-
-
-class _Pause(AbstractContextManager[None]):
-    """Gives the lock of a loop back for a while. A generator would take a microsecond, where a live step takes eight."""
-
-    def __init__(self, loop: TrainingLoop) -> None:
-        self._loop = loop
-
-    def __enter__(self) -> None:
-        self._loop.lock.release()
-
-    def __exit__(self, *exception: object) -> None:
-        self._loop.lock.acquire()
 
 
 def _final(observations: Any, info: dict[str, Any], done: Any, mode: AutoresetMode) -> Any:

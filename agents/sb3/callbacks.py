@@ -1,21 +1,20 @@
 """stable-baselines3's callbacks on `agent.learn`: they see the agent as a model, and the loop's variables by their names."""
 
-from collections import UserDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dynlive_rl.agents.training import Episode, TrainingLoop
+from dynlive_rl.agents.training import NO_ANSWER, Episode, TrainingLoop
 
-from .infos import Step
+from .infos import NAMES, Step, is_no
 from .model import DynLive
 
 if TYPE_CHECKING:
     from dynlive_rl.agents.agent import DynLiveAgent
 
 
-class LoopLocals(UserDict[str, Any]):
-    """The local variables of the training loop; those of a step are made when somebody asks for them.
+class LoopLocals(dict[str, Any]):
+    """The local variables of the training loop; each of a step's is made when somebody asks for it.
 
     Parameters
     ----------
@@ -26,48 +25,94 @@ class LoopLocals(UserDict[str, Any]):
     """
 
     def __init__(self, fixed: dict[str, Any], loop: TrainingLoop) -> None:
-        self._values, self._loop = fixed, loop
-        self._stale: Sequence[Episode] | None = None
+        super().__init__(fixed)
+        self._loop = loop
+        self._step: Step | None = None
+        self._finished: Sequence[Episode] = ()
 
     def renew(self, finished: Sequence[Episode]) -> None:
-        """Take note of a step with which episodes finished."""
-        self._stale = finished
+        """Forget the step before, and take note of one with which episodes finished."""
+        self._finished = finished
+        if self._step is not None:
+            self._step = None
+            for name in NAMES:
+                self.pop(name, None)
 
-    @property
-    def data(self) -> dict[str, Any]:  # type: ignore[override]
-        """All of them, as of now."""
-        if self._stale is not None:
-            self._values.update(Step(self._loop.env, *self._loop.latest, self._stale).locals())
-            self._stale = None
-        return self._values
+    def __missing__(self, name: str) -> Any:
+        if name not in NAMES or self._loop.latest[1] is NO_ANSWER:
+            raise KeyError(name)
+        if self._step is None:
+            self._step = Step(self._loop.env, *self._loop.latest, self._finished)
+        value = self[name] = getattr(self._step, name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (name in NAMES and self._loop.latest[1] is not NO_ANSWER)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a variable, or something else if there is none."""
+        return self[name] if name in self else default
+
+    def keys(self) -> Any:
+        """All of them."""
+        for name in NAMES:
+            if name in self:
+                self[name]
+        return super().keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def items(self) -> Any:
+        """All of them, with their names."""
+        self.keys()
+        return super().items()
+
+    def values(self) -> Any:
+        """All of them, without their names."""
+        self.keys()
+        return super().values()
 
 
 @contextmanager
 def following(
-    agent: "DynLiveAgent", loop: TrainingLoop, callback: Any, call: dict[str, Any]
-) -> Iterator[Callable[[int, Sequence[Episode]], Any]]:
-    """Begin and end a callback of stable-baselines3; yields what is to be called after every step.
+    agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call: dict[str, Any]
+) -> Iterator[Callable[[int, Sequence[Episode]], bool]]:
+    """Begin and end callbacks of stable-baselines3; yields what is to be called after every step, False if one said so.
 
     A rollout ends with a rehearsal, and in live mode, where every step is learned from at once, with an episode.
     """
     model = DynLive.of(agent)
-    variables = LoopLocals({"self": model, "env": model.get_env(), "callback": callback, **call}, loop)
-    rollouts = agent.interaction.learner.progress["rehearsals" if agent.mode == "rehearsal" else "episodes"]
-    rollout = rollouts[0]
-    callback.init_callback(model)
-    callback.on_training_start(variables, globals())
-    callback.on_rollout_start()
+    variables = LoopLocals({"self": model, "env": model.get_env(), **call}, loop)
+    rehearsals = agent.interaction.learner.progress["rehearsals"]
+    seen = rehearsals[0]
+    is_live = agent.mode == "live"
+    for callback in callbacks:
+        callback.init_callback(model)
+    for callback in callbacks:
+        callback.on_training_start(variables, globals())
+    for callback in callbacks:
+        callback.on_rollout_start()
+    each_step = [callback.on_step for callback in callbacks]
 
-    def follow(new_steps: int, finished: Sequence[Episode]) -> Any:
-        nonlocal rollout
+    def follow(new_steps: int, finished: Sequence[Episode]) -> bool:
+        nonlocal seen
         variables.renew(finished)
-        answer = callback.on_step()
-        if rollouts[0] != rollout:
-            rollout = rollouts[0]
-            callback.on_rollout_end()
-            callback.on_rollout_start()
-        return answer
+        goes_on = True
+        for on_step in each_step:
+            answer = on_step()
+            if answer is not True and is_no(answer):
+                goes_on = False
+        if finished if is_live else rehearsals[0] != seen:
+            seen = rehearsals[0]
+            for callback in callbacks:
+                callback.on_rollout_end()
+            for callback in callbacks:
+                callback.on_rollout_start()
+        return goes_on
 
     yield follow
-    callback.on_rollout_end()
-    callback.on_training_end()
+    for callback in callbacks:
+        callback.on_rollout_end()
+    for callback in callbacks:
+        callback.on_training_end()

@@ -11,6 +11,10 @@ from dynlive_rl.agents.training import Episode
 from .vectors import FromVecEnv
 
 
+NAMES = ("actions", "new_obs", "rewards", "dones", "infos")
+"""What a `Step` tells, by the names of local variables in stable-baselines3's loops."""
+
+
 class Step:
     """What one call of an environment's `step` brought, in arrays with one row for each environment.
 
@@ -32,11 +36,14 @@ class Step:
     def dones(self) -> NDArray[np.bool_]:
         """Whose episodes ended, shape (e,)."""
         _, _, terminated, truncated, _ = self._answer
-        return np.atleast_1d(np.logical_or(terminated, truncated))
+        return (
+            np.logical_or(terminated, truncated) if self._is_vector else np.array([terminated or truncated], np.bool_)
+        )
 
+    @property
     def infos(self) -> list[dict[str, Any]]:
-        """Return what each environment told; with an episode's end, its final observation, return and length."""
-        observation, _, terminated, truncated, info = self._answer
+        """What each environment told; with an episode's end, its final observation, return and length."""
+        observation, _, terminated, _, info = self._answer
         if isinstance(self._env, FromVecEnv):
             infos = [dict(one) for one in self._env.infos]
         elif self._is_vector:
@@ -44,7 +51,7 @@ class Step:
         else:
             infos = [dict(info)]
         dones = self.dones
-        cut_off = np.atleast_1d(truncated) & ~np.atleast_1d(terminated)
+        cut_off = dones & ~np.atleast_1d(terminated)
         episodes = iter(self._finished)
         for k, told in enumerate(infos):
             told.setdefault("TimeLimit.truncated", bool(cut_off[k]))
@@ -57,8 +64,10 @@ class Step:
         return infos
 
     def last_infos(self) -> list[dict[str, Any]]:
-        """Return the infos of those whose episodes ended."""
-        return [info for info, done in zip(self.infos(), self.dones, strict=True) if done]
+        """Return what those told whose episodes ended."""
+        if not self._is_vector:
+            return [self._answer[4]]
+        return [info for info, done in zip(self.infos, self.dones, strict=True) if done]
 
     def _final(self, observation: Any, info: dict[str, Any], k: int) -> Any:
         if not self._is_vector:
@@ -67,16 +76,21 @@ class Step:
             return info["final_obs"][k]
         return row_of(observation, k)
 
-    def locals(self) -> dict[str, Any]:
-        """Return the local variables of stable-baselines3's loops that callbacks read."""
-        observation, rewards, *_ = self._answer
-        return {
-            "actions": self._action if self._is_vector else batched(self._action),
-            "new_obs": observation if self._is_vector else batched(observation),
-            "rewards": np.atleast_1d(np.asarray(rewards, np.float32)),
-            "dones": self.dones,
-            "infos": self.infos(),
-        }
+    @property
+    def actions(self) -> Any:
+        """What they were given to do, a batch of e."""
+        return self._action if self._is_vector else batched(self._action)
+
+    @property
+    def new_obs(self) -> Any:
+        """What they showed then, a batch of e."""
+        return self._answer[0] if self._is_vector else batched(self._answer[0])
+
+    @property
+    def rewards(self) -> NDArray[np.float32]:
+        """Their rewards, shape (e,)."""
+        rewards = self._answer[1]
+        return np.asarray(rewards if self._is_vector else [rewards], np.float32)
 
 
 def batched(value: Any) -> Any:
@@ -111,3 +125,8 @@ def unbatched(info: dict[str, Any], count: int) -> list[dict[str, Any]]:
         for k in np.flatnonzero(mask):
             infos[k][key] = parts[k]
     return infos
+
+
+def is_no(answer: Any) -> bool:
+    """Tell whether a callback said False; anything else, such as None or 0, lets learning go on."""
+    return isinstance(answer, (bool, np.bool_, np.ndarray)) and np.array_equal(answer, False)

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TextIO
 
 import numpy as np
 
+FLUSH_S = 5  # seconds after which what was written is in the file
 KEY_WIDTH = 36  # characters of a key or a value, at most: a table fits into 80 columns
 
 
@@ -166,20 +167,26 @@ class TensorBoardWriter:
             from tensorboardX import SummaryWriter
         except ImportError:
             raise ImportError('TensorBoard needs tensorboardX: pip install "dynlive-rl[tools]"') from None
-        self.writer = SummaryWriter(folder)
+        self.writer = SummaryWriter(folder, max_queue=100, flush_secs=FLUSH_S)
 
     def write(self, key_values: Mapping[str, Any], key_excluded: Mapping[str, tuple[str, ...]], step: int = 0) -> None:
-        """Write values as of an environment step."""
+        """Write values as of an environment step; they are in the file some seconds later, or once it is closed."""
+        from tensorboardX.proto.summary_pb2 import Summary
+
+        scalars = []
         for key, value in key_values.items():
-            if "tensorboard" not in key_excluded.get(key, ()):
+            if "tensorboard" in key_excluded.get(key, ()):
+                continue
+            if isinstance(value, (bool, int, float, np.number, np.bool_)):
+                scalars.append(Summary.Value(tag=key, simple_value=float(value)))
+            else:
                 self._add(key, value, step)
-        self.writer.flush()
+        if scalars:  # in one event: each goes through a queue
+            self.writer.file_writer.add_summary(Summary(value=scalars), step)
 
     def _add(self, key: str, value: Any, step: int) -> None:
         if isinstance(value, str):
             self.writer.add_text(key, value, step)
-        elif isinstance(value, (bool, int, float, np.number, np.bool_)):
-            self.writer.add_scalar(key, float(value), step)
         elif hasattr(value, "hparam_dict"):
             self._add_hyperparameters(value)
         elif hasattr(value, "figure"):

@@ -172,7 +172,9 @@ class DynLive:
         model.set_random_seed(settings.pop("seed", None))
         mode = settings.pop("mode", model.agent.mode)
         if settings and _config(mode, settings) != model.agent.config:
-            raise ValueError(f"the agent in {path} has other settings than {settings}: these cannot be changed any more")
+            raise ValueError(
+                f"the agent in {path} has other settings than {settings}: these cannot be changed any more"
+            )
         return model
 
     # -- what it is --------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -79,7 +79,11 @@ class Recorder:
         """
         seconds = round(time.perf_counter() - self._start, 6)
         for episode, info in zip(finished, infos, strict=True):
-            told = info.get("episode") or {"r": episode.episode_return, "l": episode.length, "t": seconds}
+            told = info.get("episode")
+            if not told:
+                told = {"r": episode.episode_return, "l": episode.length, "t": seconds}
+            elif not isinstance(told["r"], float):  # Gymnasium has arrays
+                told = {key: np.asarray(value).item() for key, value in told.items()}
             self.episodes.append(told)
             if info.get("is_success") is not None:
                 self.successes.append(bool(info["is_success"]))
@@ -90,8 +94,8 @@ class Recorder:
         elapsed = max(time.perf_counter() - self._start, 1e-9)
         self._dumps += 1
         if self.episodes:
-            record("rollout/ep_rew_mean", _mean(float(np.squeeze(episode["r"])) for episode in self.episodes))
-            record("rollout/ep_len_mean", _mean(float(np.squeeze(episode["l"])) for episode in self.episodes))
+            record("rollout/ep_rew_mean", _mean([episode["r"] for episode in self.episodes]))
+            record("rollout/ep_len_mean", _mean([episode["l"] for episode in self.episodes]))
         if self.successes:
             record("rollout/success_rate", _mean(self.successes))
         record("time/fps", int((agent.num_timesteps - self._first_step) / elapsed))
@@ -108,14 +112,13 @@ class Recorder:
         self._connections = now
         self.logger.record("network/connections", now.size)
         if before is not None:
-            kept = np.intersect1d(before, now, assume_unique=True).size
+            kept = int(np.count_nonzero(np.isin(before, now, assume_unique=True)))
             self.logger.record("network/grown", now.size - kept)
             self.logger.record("network/pruned", before.size - kept)
 
 
-def _mean(values: Iterable[float]) -> float:
+def _mean(values: Collection[float]) -> float:
     """Return a mean; `np.mean` of a list takes five times as long."""
-    values = list(values)
     return sum(values) / len(values)
 
 

@@ -1,12 +1,30 @@
 """stable-baselines3's vector environments as Gymnasium's. Knows them by what they can do, and does not import them."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
+
+
+class VecEnvLike(Protocol):
+    """What a stable-baselines3 `VecEnv` can do, of what an agent needs."""
+
+    num_envs: int
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+
+    def reset(self) -> Any:
+        """Reset all environments."""
+
+    def step_async(self, actions: Any) -> None:
+        """Begin a step."""
+
+    def step_wait(self) -> Any:
+        """End a step; returns observations, rewards, dones and infos."""
+
 
 NEEDED = ("num_envs", "step_async", "step_wait", "env_is_wrapped", "env_method")
 
@@ -50,6 +68,7 @@ class FromVecEnv(gym.vector.VectorEnv[Any, Any, Any]):
         self.render_mode = getattr(venv, "render_mode", None)
         self.spec = None
         self.infos: list[dict[str, Any]] = [{}] * self.num_envs
+        self._scales_rewards = True
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments; the k-th one is seeded with seed + k, as Gymnasium does."""
@@ -75,6 +94,29 @@ class FromVecEnv(gym.vector.VectorEnv[Any, Any, Any]):
     def render(self) -> Any:
         """Return what `VecEnv.render` does."""
         return self.venv.render()
+
+    @property
+    def update_running_mean(self) -> bool:
+        """Whether a `VecNormalize` among its wrappers learns; while it is set to False, rewards are the true ones too.
+
+        The name is that of Gymnasium's normalising wrappers.
+        """
+        normalising = self._normalising()
+        return normalising is not None and bool(normalising.training)
+
+    @update_running_mean.setter
+    def update_running_mean(self, learns: bool) -> None:
+        normalising = self._normalising()
+        if not learns:
+            self._scales_rewards = normalising.norm_reward
+        normalising.training, normalising.norm_reward = learns, learns and self._scales_rewards
+
+    def _normalising(self) -> Any:
+        """Return the `VecNormalize`, None where there is none."""
+        layer = self.venv
+        while layer is not None and not hasattr(type(layer), "normalize_reward"):
+            layer = getattr(layer, "venv", None)
+        return layer
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """Return an attribute of every environment."""

@@ -53,7 +53,7 @@ class ToVecEnv(VecEnv):
         seed = next((seed for seed in self._seeds if seed is not None), None)
         observation, info = self.env.reset(seed=seed)
         self._reset_seeds()
-        self.reset_infos = Step(self.env, None, (observation, 0, False, False, info), ()).infos()
+        self.reset_infos = Step(self.env, None, (observation, 0, False, False, info), ()).infos
         return observation if self._is_vector else batched(observation)
 
     def step_async(self, actions: Any) -> None:
@@ -64,10 +64,11 @@ class ToVecEnv(VecEnv):
         """Step all environments. Single ones are reset when their episode ends; vector ones do as they do."""
         action = self._actions if self._is_vector else self._actions[0]
         answer = self.env.step(action)
-        told = Step(self.env, action, answer, ()).locals()
-        if not self._is_vector and told["dones"][0]:
-            told["new_obs"] = batched(self.env.reset()[0])
-        return told["new_obs"], told["rewards"], told["dones"], told["infos"]
+        step = Step(self.env, action, answer, ())
+        observation = step.new_obs
+        if not self._is_vector and step.dones[0]:
+            observation = batched(self.env.reset()[0])
+        return observation, step.rewards, step.dones, step.infos
 
     def close(self) -> None:
         """Close the environment."""

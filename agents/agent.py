@@ -34,8 +34,8 @@ class DynLiveAgent(Player):
     Parameters
     ----------
     env
-        An environment id, a Gymnasium environment or vector environment, a `VecEnv` of stable-baselines3. None: you call `act` and
-        `observe` yourself.
+        An environment id, a Gymnasium environment or vector environment, or a `VecEnv` of stable-baselines3. None: you call
+        `act` and `observe` yourself.
     seed
         Seed of everything random in the agent, and of the environment's first reset. None: one is drawn; the attribute `seed`
         tells which, so that every run can be repeated.

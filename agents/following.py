@@ -104,7 +104,7 @@ def callbacks_of(callback: Callback | None) -> list[Any]:
         return []
     if isinstance(callback, (list, tuple)):
         return [one for part in callback for one in callbacks_of(part)]
-    if not callable(callback) and not is_sb3_callback(callback):
+    if isinstance(callback, type) or not (callable(callback) or is_sb3_callback(callback)):
         raise TypeError(
             "callback must be a function of a report, a callback of stable-baselines3 or a list of these, "
             f"not {callback!r:.200}"

@@ -51,7 +51,10 @@ class LoopLocals(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a variable, or something else if there is none."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def keys(self) -> Any:
         """All of them."""

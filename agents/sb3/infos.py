@@ -10,7 +10,6 @@ from dynlive_rl.agents.training import Episode
 
 from .vectors import FromVecEnv
 
-
 NAMES = ("actions", "new_obs", "rewards", "dones", "infos")
 """What a `Step` tells, by the names of local variables in stable-baselines3's loops."""
 

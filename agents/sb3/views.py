@@ -8,7 +8,7 @@ import numpy as np
 from stable_baselines3.common.env_util import is_wrapped
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from .infos import Step, batched
+from .infos import Step, batched, unbatched
 from .vectors import FromVecEnv
 
 
@@ -53,7 +53,7 @@ class ToVecEnv(VecEnv):
         seed = next((seed for seed in self._seeds if seed is not None), None)
         observation, info = self.env.reset(seed=seed)
         self._reset_seeds()
-        self.reset_infos = Step(self.env, None, (observation, 0, False, False, info), ()).infos
+        self.reset_infos = unbatched(info, self.num_envs) if self._is_vector else [info]
         return observation if self._is_vector else batched(observation)
 
     def step_async(self, actions: Any) -> None:
@@ -78,9 +78,11 @@ class ToVecEnv(VecEnv):
         return [values[k] for k in self._get_indices(indices)]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """Return an attribute of some environments."""
+        """Return an attribute of some environments; all have that of one that steps them all at once."""
         if self._is_vector:
-            return self._chosen(self.env.get_attr(attr_name), indices)
+            has_parts = hasattr(self.env, "get_attr")
+            values = self.env.get_attr(attr_name) if has_parts else [getattr(self.env, attr_name)] * self.num_envs
+            return self._chosen(values, indices)
         return self._chosen([self.env.get_wrapper_attr(attr_name)], indices)
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:

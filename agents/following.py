@@ -125,7 +125,7 @@ def following(
     """Begin and end what follows an agent during a call of `learn`; yields whom to call, None where there is nobody."""
     sb3 = [callback for callback in callbacks if is_sb3_callback(callback)]
     recorder = recorder_of(agent)
-    is_recorded = bool(sb3) or recorder.writes(agent)
+    is_recorded = bool(sb3) or recorder.model is not None or recorder.writes(agent)
     if not callbacks and not is_recorded:
         yield None
         return

@@ -197,7 +197,9 @@ def test_a_callback_that_returns_nothing_goes_on():
 @pytest.mark.parametrize("callback", [7, "EvalCallback", [print, 7], ProgressBarCallback], ids=repr)
 def test_what_is_no_callback_is_refused_before_the_first_step(callback):
     agent = cart(mode="live")
-    with pytest.raises(TypeError, match=r"callback must be a function of a report, a callback of stable-baselines3 or a"):
+    with pytest.raises(
+        TypeError, match=r"callback must be a function of a report, a callback of stable-baselines3 or a"
+    ):
         agent.learn(5, callback=callback, progress_bar=False)
     assert agent.num_timesteps == 0
 

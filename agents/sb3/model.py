@@ -93,7 +93,6 @@ class DynLive:
         """Be the face of an agent."""
         self.agent = agent
         self.observation_space, self.action_space = agent.observation_space, agent.action_space
-        self.seed = agent.seed
         self.hyperparameters = {"mode": agent.mode, **asdict(agent.config)}
         self.env: Any = None
         self._seen: Any = None
@@ -183,6 +182,11 @@ class DynLive:
     def num_timesteps(self) -> int:
         """Environment steps learned from since the counter was last reset."""
         return self.agent.interaction.num_timesteps
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that was given or drawn."""
+        return self.agent.seed
 
     @property
     def verbose(self) -> int:

@@ -187,8 +187,8 @@ class Recipe(NamedTuple):
 def certain_recipe(env: Environment) -> Recipe | None:
     """Return how to make environments that are certainly the same as this one; None where that is not certain.
 
-    It is where `gymnasium.make` made it of an id and plain arguments, or several like it, and nothing is around it but what only
-    watches: a wrapper may hold statistics, functions and resources that a copy would not have.
+    It is where `gymnasium.make` made it of an id and plain arguments, or several like it, and nothing is around it but what
+    only watches: a wrapper may hold statistics, functions and resources that a copy would not have.
     """
     while isinstance(env, _watching()):
         env = env.env

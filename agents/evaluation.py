@@ -14,13 +14,14 @@ from dynlive_rl.checks import positive
 
 from .environments import Environment, Recipe, layers
 from .masks import mask_of, masks_of, merged
+from .protocols import Policy
 from .true_rewards import TrueRewards, as_evaluated
 
 UNLIMITED = 10_000  # steps of an episode, where the environment itself sets no limit
 SIDE_BY_SIDE = 16  # most copies at once
 SECONDS_UNTIL_PROGRESS = 2.0
 
-Choose = Callable[[Any, Any], Any]
+Act = Callable[[Any, Any], Any]
 """Returns the action for an observation, or actions for a batch; with a mask, rows of masks, or None."""
 
 
@@ -52,7 +53,7 @@ class Played(NamedTuple):
 
 
 def evaluate(
-    choose: Choose,
+    act: Act,
     place: Environment | Recipe,
     episodes: int,
     seed: int | None,
@@ -67,17 +68,33 @@ def evaluate(
         environments = place.make_several(min(episodes, SIDE_BY_SIDE))
         limit = max_steps or _limit(environments[0])
         try:
-            return collected(play(choose, environments, episodes, seed, limit), episodes, progress_bar)
+            return collected(play_single(act, environments, episodes, seed, limit), episodes, progress_bar)
         finally:
             for env in environments:
                 env.close()
     limit = max_steps or _limit(place)
     with as_evaluated(place) as true_rewards:
         if isinstance(place, gym.vector.VectorEnv):
-            played = play_vector(choose, place, episodes, seed, limit, true_rewards)
+            played = play_vector(act, place, episodes, seed, limit, true_rewards)
         else:
-            played = play(choose, [place], episodes, seed, limit, true_rewards)
+            played = play_single(act, [place], episodes, seed, limit, true_rewards)
         return collected(played, episodes, progress_bar)
+
+
+def play(
+    policy: Policy,
+    environments: gym.vector.VectorEnv[Any, Any, Any],
+    seed: int | None,
+    deterministic: bool,
+    max_steps: int | None = None,
+) -> Evaluation:
+    """Play the first episode of every environment of a vector environment, with anything that predicts."""
+
+    def act(observations: Any, masks: Any) -> Any:
+        return policy.predict(observations, deterministic=deterministic)[0]
+
+    count = environments.num_envs
+    return collected(play_vector(act, environments, count, seed, max_steps), count, progress_bar=False)
 
 
 def check_episodes(episodes: Any, max_steps: Any) -> tuple[int, int | None]:
@@ -111,8 +128,8 @@ def collected(played: Iterator[tuple[int, Played]], episodes: int, progress_bar:
     return Evaluation(float(returns.mean()), float(returns.std()), returns, lengths, truncated)
 
 
-def play(
-    choose: Choose,
+def play_single(
+    act: Act,
     environments: Sequence[gym.Env[Any, Any]],
     episodes: int,
     seed: int | None,
@@ -126,7 +143,7 @@ def play(
     waiting = iter(range(episodes))
     running = [one for env in environments for one in _begin(env, waiting, seed)]
     while running:
-        actions = _choose_for(choose, running)
+        actions = _actions_for(act, running)
         going = []
         for one, action in zip(running, actions, strict=True):
             env = one.env
@@ -158,20 +175,21 @@ def _begin(env: gym.Env[Any, Any], waiting: Iterator[int], seed: int | None) -> 
     return []
 
 
-def _choose_for(choose: Choose, running: list[_Running]) -> Any:
+def _actions_for(act: Act, running: list[_Running]) -> Any:
     """Return the action of every environment: of several with one call."""
     if len(running) == 1:
-        return [choose(running[0].observation, running[0].mask)]
+        return [act(running[0].observation, running[0].mask)]
     space, action_space = running[0].env.observation_space, running[0].env.action_space
     observations = [one.observation for one in running]
-    batch = concatenate(space, observations, create_empty_array(space, len(running)))
+    empty: Any = create_empty_array(space, len(running))
+    batch = concatenate(space, observations, empty)
     masks = [one.mask for one in running]
-    actions = choose(batch, None if all(mask is None for mask in masks) else masks)
+    actions = act(batch, None if all(mask is None for mask in masks) else masks)
     return iterate(gym.vector.utils.batch_space(action_space, len(running)), actions)
 
 
 def play_vector(
-    choose: Choose,
+    act: Act,
     env: gym.vector.VectorEnv[Any, Any, Any],
     episodes: int,
     seed: int | None,
@@ -197,7 +215,7 @@ def play_vector(
                 observations, info = env.reset(options={"reset_mask": resetting})
                 masks = merged(masks, masks_of(info, count), resetting)
             stepped = ~resetting if mode == AutoresetMode.NEXT_STEP else np.ones(count, np.bool_)
-            actions = choose(observations, None if masks is None else merged(masks, None, ~stepped | stuck))
+            actions = act(observations, None if masks is None else merged(masks, None, ~stepped | stuck))
             observations, rewards, terminated, truncated, info = env.step(actions)
             masks = masks_of(info, count)
             rewards = rewards if true_rewards is None else true_rewards.of_step(rewards)

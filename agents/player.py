@@ -172,11 +172,11 @@ class Player:
         seed = optional_seed(seed)
         random = None if seed is None else random_state(np.random.SeedSequence(seed))
 
-        def choose(observation: Any, mask: Any) -> Any:
+        def act(observation: Any, mask: Any) -> Any:
             return self.interaction.predict(observation, deterministic, mask, random)
 
         with self._place(env) as place:
-            return evaluation.evaluate(choose, place, episodes, seed, max_steps, progress_bar)
+            return evaluation.evaluate(act, place, episodes, seed, max_steps, progress_bar)
 
     @contextmanager
     def _place(self, env: Environment | EnvSpec | str | None) -> Iterator[Environment | Recipe]:
@@ -236,7 +236,7 @@ class Player:
 
     @property
     def actor(self) -> Network:
-        """The network whose output neurons choose actions."""
+        """The network whose output neurons policy actions."""
         return self.interaction.learner.actor
 
     @property

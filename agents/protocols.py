@@ -8,6 +8,15 @@ from numpy.typing import NDArray
 from dynlive_rl.network import Network
 
 
+class Policy(Protocol):
+    """Anything that chooses actions as stable-baselines3's models do."""
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Return actions for a batch of observations, and the next state."""
+
+
 class StepBatch(NamedTuple):
     """What a step of all environments brought besides observations; written before every `Learner.observe`.
 
@@ -41,15 +50,16 @@ class Learner(Protocol):
     forbidden
         Shape (e, a): which actions of all components are masked at the observations that the next `begin` or `observe`
         brings; none, until this is changed.
-    is_masked
-        Whether any ever were.
     """
 
     step: StepBatch
     action: NDArray[np.int64]
     progress: NDArray[np.void]
     forbidden: NDArray[Any]
-    is_masked: bool
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether any actions ever were masked."""
 
     def warm_up(self) -> None:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""

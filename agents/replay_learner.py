@@ -193,7 +193,7 @@ class ReplayLearner:
     @property
     def is_masked(self) -> bool:
         """Whether any actions ever were masked."""
-        return self.state.experience.forbidden.shape[2] > 0
+        return bool(self.state.experience.forbidden.shape[2])
 
     def reseed(self, seed: int) -> None:
         """Sample from here on as a learner with this seed would."""

@@ -63,8 +63,9 @@ class _VectorListener(gym.vector.VectorWrapper[Any, Any, Any]):
 def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
     """Let an environment be evaluated, and leave it as it was.
 
-    Running statistics (`update_running_mean` of Gymnasium's wrappers) stand still, the rewards beneath `NormalizeReward` can
-    be read, and the random generator goes on where it was. Environments in other processes are out of reach.
+    Running statistics (`update_running_mean` of Gymnasium's wrappers, `training` of stable-baselines3's `VecNormalize`) stand
+    still, the rewards beneath `NormalizeReward` can be read, and the random generator goes on where it was. Environments in
+    other processes are out of reach.
     """
     true_rewards = TrueRewards()
     undo: list[tuple[Any, str, Any]] = []
@@ -84,8 +85,14 @@ def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
             change(scaling, "env", true_rewards.listener(scaling.env))
             if hasattr(scaling, "discounted_reward"):
                 change(scaling, "discounted_reward", scaling.discounted_reward)
-        if getattr(chain.unwrapped, "_np_random", None) is not None:
-            change(chain.unwrapped, "_np_random", chain.unwrapped._np_random)
+        innermost: Any = chain.unwrapped
+        if isinstance(innermost, gym.Env) or type(innermost).np_random is gym.vector.VectorEnv.np_random:
+            undo.append((innermost, "np_random", innermost.np_random))
+        while hasattr(innermost, "venv"):  # those of stable-baselines3
+            innermost = innermost.venv
+            if hasattr(innermost, "norm_reward"):
+                change(innermost, "training", False)
+                change(innermost, "norm_reward", False)
     try:
         yield true_rewards
     finally:

@@ -209,7 +209,8 @@ def credit_policy(
     al., 2020). Masked actions have no part in the policy, are none of the n, and get nothing.
 
     Parameters: output (2, n, b); id of the first action neuron; rows (b,); action_offsets (d + 1,); advantage (a, r);
-    log_target_policy (a, r); forbidden (r, a), the masks; settings record; entropy weight; advantage_scale; credit (2, n, b), changed in place.
+    log_target_policy (a, r); forbidden (r, a), the masks; settings record; entropy weight; advantage_scale; credit (2, n, b),
+    changed in place.
     """
     num_actions = action_offsets[-1]
     logits = np.empty(num_actions, np.float32)

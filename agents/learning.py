@@ -31,6 +31,7 @@ def learn(agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call:
         closing(loop.run(call.steps)) as run,
         following(agent, loop, callbacks, call) as followers,
     ):
+        each_step = followers is not None and bool(followers.each_step)
         try:
             for new_steps, finished in run:
                 bar.update(new_steps)
@@ -39,7 +40,7 @@ def learn(agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call:
                 if call.log_interval and agent.episodes % call.log_interval < len(finished):
                     summary = _summary(agent, finished)
                     logger.info("step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, summary)
-                if followers is None or not (finished or followers.each_step):
+                if followers is None or not (finished or each_step):
                     continue
                 loop.lock.release()  # a callback may wait for other threads
                 try:

@@ -22,28 +22,33 @@ class LoopLocals(dict[str, Any]):
         Those that stay.
     loop
         The loop.
+
+    Attributes
+    ----------
+    step
+        The step that some have been made of; None: none.
+    finished
+        The episodes that finished with the last step.
     """
 
     def __init__(self, fixed: dict[str, Any], loop: TrainingLoop) -> None:
         super().__init__(fixed)
         self._loop = loop
-        self._step: Step | None = None
-        self._finished: Sequence[Episode] = ()
+        self.step: Step | None = None
+        self.finished: Sequence[Episode] = ()
 
-    def renew(self, finished: Sequence[Episode]) -> None:
-        """Forget the step before, and take note of one with which episodes finished."""
-        self._finished = finished
-        if self._step is not None:
-            self._step = None
-            for name in NAMES:
-                self.pop(name, None)
+    def forget(self) -> None:
+        """Forget the step before."""
+        self.step = None
+        for name in NAMES:
+            self.pop(name, None)
 
     def __missing__(self, name: str) -> Any:
         if name not in NAMES or self._loop.latest[1] is NO_ANSWER:
             raise KeyError(name)
-        if self._step is None:
-            self._step = Step(self._loop.env, *self._loop.latest, self._finished)
-        value = self[name] = getattr(self._step, name)
+        if self.step is None:
+            self.step = Step(self._loop.env, *self._loop.latest, self.finished)
+        value = self[name] = getattr(self.step, name)
         return value
 
     def __contains__(self, name: object) -> bool:
@@ -100,7 +105,9 @@ def following(
 
     def follow(new_steps: int, finished: Sequence[Episode]) -> bool:
         nonlocal seen
-        variables.renew(finished)
+        variables.finished = finished
+        if variables.step is not None:
+            variables.forget()
         goes_on = True
         for on_step in each_step:
             answer = on_step()

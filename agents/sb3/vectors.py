@@ -68,7 +68,6 @@ class FromVecEnv(gym.vector.VectorEnv[Any, Any, Any]):
         self.render_mode = getattr(venv, "render_mode", None)
         self.spec = None
         self.infos: list[dict[str, Any]] = [{}] * self.num_envs
-        self._scales_rewards = True
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments; the k-th one is seeded with seed + k, as Gymnasium does."""
@@ -94,29 +93,6 @@ class FromVecEnv(gym.vector.VectorEnv[Any, Any, Any]):
     def render(self) -> Any:
         """Return what `VecEnv.render` does."""
         return self.venv.render()
-
-    @property
-    def update_running_mean(self) -> bool:
-        """Whether a `VecNormalize` among its wrappers learns; while it is set to False, rewards are the true ones too.
-
-        The name is that of Gymnasium's normalising wrappers.
-        """
-        normalising = self._normalising()
-        return normalising is not None and bool(normalising.training)
-
-    @update_running_mean.setter
-    def update_running_mean(self, learns: bool) -> None:
-        normalising = self._normalising()
-        if not learns:
-            self._scales_rewards = normalising.norm_reward
-        normalising.training, normalising.norm_reward = learns, learns and self._scales_rewards
-
-    def _normalising(self) -> Any:
-        """Return the `VecNormalize`, None where there is none."""
-        layer = self.venv
-        while layer is not None and not hasattr(type(layer), "normalize_reward"):
-            layer = getattr(layer, "venv", None)
-        return layer
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """Return an attribute of every environment."""

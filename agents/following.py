@@ -61,7 +61,8 @@ class Call(NamedTuple):
 Callback = Callable[[Report], Any] | Sequence[Any] | Any
 """A function of a report, a callback of stable-baselines3, or a list or tuple of these."""
 
-Follower = Callable[[int, tuple[Episode, ...]], Any]
+Follower = Callable[[int, tuple[Episode, ...]], bool]
+"""Takes the number of steps and the episodes that ended; returns whether learning goes on."""
 
 
 class Followers:
@@ -70,7 +71,7 @@ class Followers:
     Attributes
     ----------
     each_step
-        Called after every step, with the number of steps and the episodes that ended.
+        Called after every step.
     each_episode
         Called only when episodes have ended.
     """
@@ -80,15 +81,15 @@ class Followers:
         self.each_episode: list[Follower] = []
 
     def follow(self, new_steps: int, finished: tuple[Episode, ...]) -> bool:
-        """Call all whose turn it is, and return whether learning goes on: none has returned False."""
+        """Call all whose turn it is, and return whether learning goes on."""
         goes_on = True
         for follower in self.each_step:
-            answer = follower(new_steps, finished)
-            if answer is not True and answer is not None and is_no(answer):
+            if not follower(new_steps, finished):
                 goes_on = False
         if finished:
             for follower in self.each_episode:
-                goes_on &= not is_no(follower(new_steps, finished))
+                if not follower(new_steps, finished):
+                    goes_on = False
         return goes_on
 
 
@@ -146,7 +147,11 @@ def following(
 
 
 def _told(agent: "DynLiveAgent", loop: TrainingLoop, callback: Callable[[Report], Any]) -> Follower:
-    return lambda new_steps, finished: callback(Report(agent, new_steps, finished, *loop.latest))
+    def tell(new_steps: int, finished: tuple[Episode, ...]) -> bool:
+        answer = callback(Report(agent, new_steps, finished, *loop.latest))
+        return answer is None or not is_no(answer)
+
+    return tell
 
 
 def _sb3(agent: "DynLiveAgent", loop: TrainingLoop, sb3: list[Any], call: Call) -> Any:
@@ -161,9 +166,10 @@ def _recording(agent: "DynLiveAgent", loop: TrainingLoop, recorder: Recorder, lo
     interval = LOG_INTERVAL if log_interval is None else log_interval
     writes = interval > 0 and recorder.writes(agent)
 
-    def record(new_steps: int, finished: tuple[Episode, ...]) -> None:
+    def record(new_steps: int, finished: tuple[Episode, ...]) -> bool:
         recorder.note(finished, Step(loop.env, *loop.latest, finished).last_infos())
         if writes and agent.episodes % interval < len(finished):
             recorder.dump(agent)
+        return True
 
     return record

@@ -28,8 +28,8 @@ def learn(agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call:
     with (
         _alone(loop),
         bar,
-        closing(loop.run(call.steps)) as run,
         following(agent, loop, callbacks, call) as followers,
+        closing(loop.run(call.steps)) as run,
     ):
         each_step = followers is not None and bool(followers.each_step)
         try:

@@ -172,14 +172,13 @@ class TensorBoardWriter:
     def write(self, key_values: Mapping[str, Any], key_excluded: Mapping[str, tuple[str, ...]], step: int = 0) -> None:
         """Write values as of an environment step; they are in the file some seconds later, or once it is closed."""
         from tensorboardX.proto.summary_pb2 import Summary
-        from tensorboardX.summary import scalar
 
         scalars: list[Any] = []
         for key, value in key_values.items():
             if "tensorboard" in key_excluded.get(key, ()):
                 continue
             if isinstance(value, (bool, int, float, np.number, np.bool_)):
-                scalars += scalar(key, float(value)).value
+                scalars.append(Summary.Value(**{"tag": key, "simple_value": float(value)}))
             else:
                 self._add(key, value, step)
         if scalars:  # in one event: each goes through a queue

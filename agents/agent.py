@@ -247,8 +247,8 @@ class DynLiveAgent(Player):
     # -- its environment and its seed --------------------------------------------------------------------------------
 
     def get_env(self) -> Environment | None:
-        """Return the environment; None without one, and for a loaded agent until it is needed."""
-        return self.env
+        """Return the environment, made if the agent's file says how; None without one."""
+        return self._workplace.made()
 
     def set_env(self, env: Environment | VecEnvLike | str) -> None:
         """Go on in another environment with the same spaces, with new episodes; in more or fewer side by side too.

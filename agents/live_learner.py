@@ -112,6 +112,10 @@ class LiveLearner:
         """There are no networks to be active."""
         _no_network()
 
+    def activities(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """There are no networks to be active."""
+        _no_network()
+
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
         if not live.begin(self._buffer, starting, observations):

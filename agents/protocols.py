@@ -120,6 +120,9 @@ class Learner(Protocol):
     def activity(self) -> NDArray[np.float32]:
         """Outputs (n,) of the actor's neurons for the first observation that was predicted last."""
 
+    def activities(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the outputs (n,) of the actor's and the critic's neurons for the first observation of (b, f)."""
+
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""
 

@@ -213,9 +213,20 @@ class ReplayLearner:
         self, observations: NDArray[np.float32], deterministic: bool, random: NDArray[np.uint64] | None = None
     ) -> NDArray[np.int64]:
         """Return the target policy's actions (b, d) for observations (b, f), the most likely ones or sampled."""
-        actions = np.empty((observations.shape[0], self.action.shape[1]), np.int64)
-        random = self._predict_random if random is None else random
-        acting.predict(*self._policy_arguments(observations), deterministic, random, actions)
+        count, state = observations.shape[0], self.state
+        actions = np.empty((count, self.action.shape[1]), np.int64)
+        acting.predict(
+            state.actor,
+            self._predict_batch if count == self._predict_batch.drive.shape[2] else self._batch_of(count),
+            state.rule,
+            state.scaler,
+            state.action_offsets,
+            self._policy_gain,
+            observations,
+            deterministic,
+            self._predict_random if random is None else random,
+            actions,
+        )
         return actions
 
     def policies(
@@ -228,15 +239,12 @@ class ReplayLearner:
         """Return the target policy (b, a) at observations, and actions; see `Learner`."""
         count = observations.shape[0]
         policy, actions = np.empty((count, self.forbidden.shape[1])), np.empty((count, self.action.shape[1]), np.int64)
-        random = self._predict_random if random is None else random
-        arguments = self._policy_arguments(observations)
-        acting.policies(*arguments, forbidden, deterministic, random, policy, actions)
+        random, state = self._predict_random if random is None else random, self.state
+        acting.policies(
+            state.actor, self._batch_of(count), state.rule, state.scaler, state.action_offsets, self._policy_gain,
+            observations, forbidden, deterministic, random, policy, actions,
+        )  # fmt: skip
         return policy, actions
-
-    def _policy_arguments(self, observations: NDArray[np.float32]) -> tuple[Any, ...]:
-        state = self.state
-        batch = self._batch_of(observations.shape[0])
-        return state.actor, batch, state.rule, state.scaler, state.action_offsets, self._policy_gain, observations
 
     def _batch_of(self, count: int) -> Batch:
         if count != self._predict_batch.drive.shape[2]:
@@ -247,18 +255,28 @@ class ReplayLearner:
         self, observations: NDArray[np.float32], forbidden: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the values (b,) of observations under the target policy, and of the actions (b, a) there."""
-        count = observations.shape[0]
-        values = np.empty((self.forbidden.shape[1], count), np.float32)
-        batch = new_batch(self.critic.arrays, 1, count)
-        valuing.action_values(self.state, self._settings, batch, observations, values)
+        values, _ = self._action_values(observations)
         policy, _ = self.policies(observations, forbidden)
         of_actions = values.T.astype(np.float64)
         return (policy * of_actions).sum(axis=1) / len(self._num_actions), of_actions
+
+    def _action_values(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the values of actions (a, b), and the outputs (2, n, b) of the critic's neurons."""
+        values = np.empty((self.forbidden.shape[1], observations.shape[0]), np.float32)
+        batch = new_batch(self.critic.arrays, 1, observations.shape[0])
+        valuing.action_values(self.state, self._settings, batch, observations, values)
+        return values, batch.output
 
     @property
     def activity(self) -> NDArray[np.float32]:
         """Outputs (n,) of the target policy's neurons for the first observation that was predicted last."""
         return self._predict_batch.output[1, :, 0].copy()
+
+    def activities(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the outputs (n,) of the actor's and the critic's neurons for the first observation of (b, f)."""
+        self.predict(observations, deterministic=True)
+        _, output = self._action_values(observations)
+        return self.activity, output[1, :, 0].copy()
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""

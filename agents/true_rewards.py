@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -98,3 +99,12 @@ def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
     finally:
         for holder, name, value in reversed(undo):
             setattr(holder, name, value)
+
+
+def take_statistics(env: Environment, copy: Environment) -> None:
+    """Let a copy made by the same wrappers scale observations and rewards as an environment does, and go on so."""
+    for own, other in zip(layers(env), layers(copy), strict=False):
+        for name in ("obs_rms", "return_rms"):
+            if type(own) is type(other) and hasattr(own, name):
+                setattr(other, name, deepcopy(getattr(own, name)))
+                other.update_running_mean = False

@@ -94,6 +94,11 @@ class Workplace:
             raise ValueError("this agent has no environment to be evaluated in: pass env=")
         return self.loop().env
 
+    def made(self) -> Environment | None:
+        """Return the environment, making it if need be; None if there is none."""
+        is_known = self.env is not None or (self._stored is not None and self._stored.env is not None)
+        return self.loop().env if is_known else None
+
     def take(self, saved: SavedAgent, path: str) -> None:
         """Go on where a file's agent was; in another number of environments with new episodes."""
         interaction, before = self.interaction, saved.environments

@@ -123,20 +123,49 @@ def sample_action(
 
 
 @jit_inline
-def policies_at(
-    actor, batch, rule, scaler, action_offsets, gain, observations, forbidden, deterministic, random, policy, actions
-):
-    """Write the target policy (b, a) at every observation (b, f), and actions (b, d), the most likely or sampled ones.
-
-    Parameters: actor; batch of b sequences of one cycle; rule; scaler (4, f); action_offsets (d + 1,); policy gain;
-    observations; forbidden (b, a), a mask for each of them, or empty; deterministic; random state (4,); policy; actions.
-    """
+def forward_target(actor, batch, rule, scaler, observations):
+    """Let the target policy's network read observations (b, f), in a batch of b sequences of one cycle."""
     code = np.empty(observations.shape, np.float32)
     for b in range(observations.shape[0]):
         encode(scaler, observations[b], code[b])
     write_inputs(actor.inputs, code.T, batch.output[1], False)
     strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
     forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
+
+
+@jit_inline
+def take(policy, start, stop, deterministic, random):
+    """Return the most likely action of a component with the probabilities policy[start:stop], or a sampled one."""
+    if deterministic:
+        return np.argmax(policy[start:stop])
+    return sample_categorical(policy, start, stop, random_uniform(random)) - start
+
+
+@jit_entry
+def predict(actor, batch, rule, scaler, action_offsets, gain, observations, deterministic, random, actions):
+    """Write the target policy's actions (b, d), the most likely or sampled ones, for every observation (b, f).
+
+    Parameters: actor; batch of b sequences of one cycle; rule; scaler (4, f); action_offsets (d + 1,); policy gain;
+    observations; deterministic; random state (4,); actions.
+    """
+    forward_target(actor, batch, rule, scaler, observations)
+    output = np.empty(action_offsets[-1], np.float32)
+    policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
+    for b in range(observations.shape[0]):
+        for k in range(output.size):
+            output[k] = batch.output[1, actor.outputs[k], b]
+        for d in range(action_offsets.size - 1):
+            start, stop = action_offsets[d], action_offsets[d + 1]
+            log_softmax(output, start, stop, gain, policy, log_policy)
+            actions[b, d] = take(policy, start, stop, deterministic, random)
+
+
+@jit_entry
+def policies(
+    actor, batch, rule, scaler, action_offsets, gain, observations, forbidden, deterministic, random, policy, actions
+):
+    """As `predict`, with masks: forbidden (b, a), or empty; and write the policy (b, a) too."""
+    forward_target(actor, batch, rule, scaler, observations)
     output, log_policy = np.empty(action_offsets[-1], np.float32), np.empty(action_offsets[-1])
     for b in range(observations.shape[0]):
         for k in range(output.size):
@@ -145,48 +174,4 @@ def policies_at(
         for d in range(action_offsets.size - 1):
             start, stop = action_offsets[d], action_offsets[d + 1]
             log_softmax(output, start, stop, gain, policy[b], log_policy)
-            if deterministic:
-                actions[b, d] = np.argmax(policy[b, start:stop])
-            else:
-                actions[b, d] = sample_categorical(policy[b], start, stop, random_uniform(random)) - start
-
-
-@jit_entry
-def predict(actor, batch, rule, scaler, action_offsets, gain, observations, deterministic, random, actions):
-    """Write actions (b, d) for observations (b, f), see `policies_at`: the two arguments less are quicker to hand over."""
-    policy, forbidden = np.empty((actions.shape[0], action_offsets[-1])), np.empty((0, 0), np.bool_)
-    policies_at(
-        actor,
-        batch,
-        rule,
-        scaler,
-        action_offsets,
-        gain,
-        observations,
-        forbidden,
-        deterministic,
-        random,
-        policy,
-        actions,
-    )
-
-
-@jit_entry
-def policies(
-    actor, batch, rule, scaler, action_offsets, gain, observations, forbidden, deterministic, random, policy, actions
-):
-    """As `policies_at`."""
-    policies_at(
-        actor,
-        batch,
-        rule,
-        scaler,
-        action_offsets,
-        gain,
-        observations,
-        forbidden,
-        deterministic,
-        random,
-        policy,
-        actions,
-    )
+            actions[b, d] = take(policy[b], start, stop, deterministic, random)

@@ -12,7 +12,7 @@ from dynlive_rl.kernels.jit import jit_entry, jit_inline, jit_internal, jit_redu
 from dynlive_rl.kernels.numerics import total
 from dynlive_rl.kernels.rng import random_uniform
 
-from .acting import MASKED, log_softmax, sample_categorical
+from .acting import MASKED, log_softmax, sample_categorical, take
 from .experience import RowKind, all_moderate
 from .live_cells import encode_features, fire_and_recruit, fire_cells, observe_and_encode
 from .live_layout import TraceRow, unfolded
@@ -290,12 +290,28 @@ def observe(buffer, observations):
     return True
 
 
-@jit_inline
-def policies_at(buffer, observations, forbidden, deterministic, random, policy, actions):
-    """Write the policy (b, a) at every observation (b, f), and actions (b, d), the most likely or sampled ones.
+@jit_entry
+def predict(buffer, observations, deterministic, random, actions):
+    """Write the policy's actions (b, d), the most likely or sampled ones, for every observation (b, f)."""
+    agent = unfolded(buffer)
+    settings, action_offsets = agent.settings[0], agent.action_offsets
+    spread = agent.scalars[0].feature_spread
+    sources = np.empty(agent.feature_mean.size, np.float32)
+    cells = np.empty(agent.cell.shape[1], np.float32)
+    policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
+    no_mask = policy[:0]
+    for b in range(observations.shape[0]):
+        encode_features(agent.scaler, observations[b], sources)
+        fire_cells(agent.cell, agent.num_cells, settings.radius, spread, sources, cells)
+        policy_range = settings.policy_range
+        policy_of(agent.strength, agent.num_cells, action_offsets, policy_range, cells, no_mask, policy, log_policy)
+        for d in range(action_offsets.size - 1):
+            actions[b, d] = take(policy, action_offsets[d], action_offsets[d + 1], deterministic, random)
 
-    The masks are forbidden (b, a), or empty.
-    """
+
+@jit_entry
+def policies(buffer, observations, forbidden, deterministic, random, policy, actions):
+    """As `predict`, with masks: forbidden (b, a), or empty; and write the policy (b, a) too."""
     agent = unfolded(buffer)
     settings, action_offsets = agent.settings[0], agent.action_offsets
     spread = agent.scalars[0].feature_spread
@@ -309,24 +325,7 @@ def policies_at(buffer, observations, forbidden, deterministic, random, policy, 
         policy_range = settings.policy_range
         policy_of(agent.strength, agent.num_cells, action_offsets, policy_range, cells, mask, policy[b], log_policy)
         for d in range(action_offsets.size - 1):
-            start, stop = action_offsets[d], action_offsets[d + 1]
-            if deterministic:
-                actions[b, d] = np.argmax(policy[b, start:stop])
-            else:
-                actions[b, d] = sample_categorical(policy[b], start, stop, random_uniform(random)) - start
-
-
-@jit_entry
-def predict(buffer, observations, deterministic, random, actions):
-    """Write actions (b, d) for observations (b, f), see `policies_at`: the two arguments less are quicker to hand over."""
-    policy = np.empty((actions.shape[0], unfolded(buffer).action_offsets[-1]))
-    policies_at(buffer, observations, np.empty((0, 0), np.bool_), deterministic, random, policy, actions)
-
-
-@jit_entry
-def policies(buffer, observations, forbidden, deterministic, random, policy, actions):
-    """As `policies_at`."""
-    policies_at(buffer, observations, forbidden, deterministic, random, policy, actions)
+            actions[b, d] = take(policy[b], action_offsets[d], action_offsets[d + 1], deterministic, random)
 
 
 @jit_entry

@@ -99,7 +99,9 @@ def test_spaces_and_environment_go_together():
     refused(message, DynLiveAgent, observation_space=Discrete(2))
     with pytest.raises(ValueError, match="env brings its own spaces"):
         DynLiveAgent("CartPole-v1", observation_space=Discrete(2))
-    refused("env must be an environment id, a Gymnasium environment or a VecEnv, not 3", DynLiveAgent, 3, error=TypeError)
+    refused(
+        "env must be an environment id, a Gymnasium environment or a VecEnv, not 3", DynLiveAgent, 3, error=TypeError
+    )
 
 
 # -- interrupted -----------------------------------------------------------------------------------------------------

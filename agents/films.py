@@ -114,7 +114,7 @@ def _film(
         left = figure.subplots()
     else:
         picture = NetworkPicture(agent.actor, *names(agent))
-        picture.size = (5.5, 4.2)
+        picture.size, picture.with_numbers = (5.5, 4.2), False
         figure = plt.figure(figsize=(10, 4.4), dpi=64, layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(5, 5))
     left.axis("off")

@@ -141,7 +141,7 @@ class LearningRecord:
         now = {name: getattr(net, name).copy() for name in self._looks[0][1]}
         figure = plt.figure(figsize=(11, 5), dpi=70, layout="constrained")
         picture = NetworkPicture(self.agent.actor, inputs, outputs)  # everything stays where the last look has it
-        picture.size = (6.6, 5.0)
+        picture.size, picture.with_numbers = (6.6, 5.0), False
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         most = max(step for step, _, _ in self._looks)
 
@@ -216,9 +216,9 @@ def draw_episode(
     inputs, outputs = names_of(agent, names)
     _draw_neurons(figure, top, agent, np.array(activity), inputs)
     top.set_title(f"{len(rewards)} steps, return {sum(rewards):.4g}")
-    choices = _choices(agent)
+    choices, size = _choices(agent), float(np.clip(600 / len(rewards), 1.5, 9))
     for k, ids in enumerate(choices):
-        middle.plot(np.argmax(np.array(activity)[:, ids], axis=1), ".", ms=3, label=f"component {k}")
+        middle.plot(np.argmax(np.array(activity)[:, ids], axis=1), ".", ms=size, label=f"component {k}")
     if len(choices) == 1 and len(outputs) <= 8:
         middle.set_yticks(range(len(outputs)), outputs, fontsize=8)
         middle.set_ylim(-0.5, len(outputs) - 0.5)
@@ -227,6 +227,7 @@ def draw_episode(
     middle.set(ylabel="action")
     bottom.step(range(len(rewards)), rewards, where="mid", color="tab:orange", lw=0.9)
     low, high = min(*rewards, 0.0), max(*rewards, 0.0)
+    bottom.xaxis.get_major_locator().set_params(integer=True)
     bottom.set(xlabel="step", ylabel="reward", ylim=(low - 0.1 * (high - low or 1), high + 0.1 * (high - low or 1)))
     figure.savefig(path, dpi=100)
     plt.close(figure)

@@ -97,6 +97,8 @@ class NetworkPicture:
         Width and height that suit it, in inches.
     cells
         What was drawn and carries the colours, one per layer.
+    with_numbers
+        Whether neurons bear their numbers where there is room.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class NetworkPicture:
         tallest = max(len(set(self.row[ids])) for ids in self._layers)
         self.size = (2.6 * len(self._layers) + 2.2, float(np.clip(0.26 * tallest + 1.4, 3.5, 9.5)))
         self.cells: list[Any] = []
+        self.with_numbers = True
 
     def _arrange(self, depth: int) -> NDArray[np.int64]:
         """Give every neuron of a layer a row; returns the ids from top to bottom."""
@@ -197,7 +200,7 @@ class NetworkPicture:
             rows.setdefault(int(self.row[j]), []).append(j)
         for row, members in rows.items():
             left, right, y = self.place[row]
-            if radius > 5:
+            if self.with_numbers and radius > 5:
                 axes.annotate(
                     str(members[0]), (left, y), ha="center", va="center", zorder=4, fontsize=min(8.0, 0.95 * radius),
                     color="white", path_effects=[withStroke(linewidth=1.5, foreground="black")],
@@ -340,21 +343,22 @@ def draw_learning_curve(
 ) -> None:
     """Draw the return of every episode and their running mean over the last five, against environment steps."""
     plt = require_pyplot()
-    figure, axes = plt.subplots(figsize=(7, 4))
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     curve(axes, steps, returns)
-    axes.set_title(title)
-    figure.savefig(path, dpi=100, bbox_inches="tight")
+    axes.set_title(title, loc="left", fontsize=11)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
 def curve(axes: "Axes", steps: Sequence[int], returns: Sequence[float]) -> None:
     """Draw a learning curve into a picture."""
-    axes.plot(steps, returns, ".", color="tab:blue", alpha=0.4, label="episode")
+    axes.plot(steps, returns, ".", color=on_ground(DIRECT), alpha=0.5, label="episode")
     if returns:
         mean = [float(np.mean(returns[max(0, i - 4) : i + 1])) for i in range(len(returns))]
         axes.plot(steps, mean, color="tab:orange", label="mean of the last 5")
     axes.set(xlabel="environment steps", ylabel="return")
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderpad=0.1, fontsize=9)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
 
 

@@ -21,6 +21,7 @@ from worlds import Counting
 
 pytest.importorskip("stable_baselines3")
 pytest.importorskip("tensorboardX")
+pytest.importorskip("tensorboard")
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure, HParam, Image, configure
 from stable_baselines3.common.monitor import Monitor, load_results

@@ -21,6 +21,7 @@ from .interaction import Interaction
 from .live_config import LiveConfig
 from .modes import Mode, config_of, memory_of
 from .player import Player
+from .progress_bar import ProgressBar
 from .sb3.recording import recorder_of
 from .sb3.vectors import VecEnvLike
 from .workplace import Stored, Workplace
@@ -138,7 +139,7 @@ class DynLiveAgent(Player):
         log_interval: int | None = None,
         tb_log_name: str = "DynLive",
         reset_num_timesteps: bool = True,
-        progress_bar: bool | None = None,
+        progress_bar: bool | ProgressBar | None = None,
     ) -> Self:
         """Act in the environment and learn for a number of steps.
 
@@ -160,7 +161,8 @@ class DynLiveAgent(Player):
         reset_num_timesteps
             Whether `num_timesteps` starts again at 0. What was learned stays either way.
         progress_bar
-            Whether to show one. None: only on a terminal.
+            Whether to show one, with the mean return of the last episodes, and a line with that and the seed at its end.
+            None: only on a terminal and in a notebook.
 
         Returns
         -------

@@ -4,34 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .progress_bar import ProgressBar
+from .reports import EventCallback, Report
 from .sb3.infos import Step, is_no
 from .sb3.recording import LOG_INTERVAL, Recorder, recorder_of
 from .training import Episode, TrainingLoop
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
-
-
-class Report(NamedTuple):
-    """What one call of the environment's `step` brought.
-
-    Attributes
-    ----------
-    agent
-        The learning agent.
-    new_steps
-        Environment steps taken by this call: 1, or as many as environments stepped.
-    finished
-        Episodes that ended with it.
-    action, answer
-        What `step` was given, and what it returned.
-    """
-
-    agent: "DynLiveAgent"
-    new_steps: int
-    finished: tuple[Episode, ...]
-    action: Any
-    answer: Any
 
 
 class Call(NamedTuple):
@@ -55,7 +35,7 @@ class Call(NamedTuple):
     log_interval: int | None
     reset_num_timesteps: bool
     tb_log_name: str
-    progress_bar: bool | None
+    progress_bar: bool | ProgressBar | None
 
 
 Callback = Callable[[Report], Any] | Sequence[Any] | Any
@@ -74,17 +54,32 @@ class Followers:
         Called after every step.
     each_episode
         Called only when episodes have ended.
+    events
+        Event callbacks, which are called then and from the step on that they name.
     """
 
     def __init__(self) -> None:
         self.each_step: list[Follower] = []
         self.each_episode: list[Follower] = []
+        self.events: list[tuple[EventCallback, Follower]] = []
 
-    def follow(self, new_steps: int, finished: tuple[Episode, ...]) -> bool:
+    def is_due(self, step: int) -> bool:
+        """Tell whether any has to be called after a step with which no episode ended."""
+        if self.each_step:
+            return True
+        for event, _ in self.events:  # noqa: SIM110  any(…) would take longer than all else
+            if step >= event.next_step:
+                return True
+        return False
+
+    def follow(self, step: int, new_steps: int, finished: tuple[Episode, ...]) -> bool:
         """Call all whose turn it is, and return whether learning goes on."""
         goes_on = True
         for follower in self.each_step:
             if not follower(new_steps, finished):
+                goes_on = False
+        for event, follower in self.events:
+            if (finished or step >= event.next_step) and not follower(new_steps, finished):
                 goes_on = False
         if finished:
             for follower in self.each_episode:
@@ -138,9 +133,10 @@ def following(
         if sb3:
             followers.each_step.append(stack.enter_context(_sb3(agent, loop, sb3, call)))
         for callback in callbacks:
-            if not is_sb3_callback(callback):
-                when = followers.each_episode if getattr(callback, "only_episodes", False) else followers.each_step
-                when.append(_told(agent, loop, callback))
+            if isinstance(callback, EventCallback):
+                followers.events.append((callback, _told(agent, loop, callback)))
+            elif not is_sb3_callback(callback):
+                followers.each_step.append(_told(agent, loop, callback))
         if is_recorded:
             followers.each_episode.append(_recording(agent, loop, recorder, call.log_interval))
         yield followers

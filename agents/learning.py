@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from dynlive_rl.checks import natural
 
-from .following import Call, Report, following
+from .following import Call, following
+from .progress_bar import ProgressBar, is_shown
 from .training import Episode, TrainingLoop
 
 if TYPE_CHECKING:
@@ -18,39 +17,34 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dynlive_rl.agents.agent")
 
-__all__ = ["Report", "check_learn", "learn"]
-
 
 def learn(agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call: Call) -> None:
     """Let an agent's loop run for a number of steps; see `DynLiveAgent.learn`."""
-    hidden = None if call.progress_bar is None else not call.progress_bar
-    bar = tqdm(total=call.steps, unit="step", disable=hidden, dynamic_ncols=True)
+    step = agent.num_timesteps
     with (
         _alone(loop),
-        bar,
+        _shown(agent, call.steps, call.progress_bar) as bar,
         following(agent, loop, callbacks, call) as followers,
         closing(loop.run(call.steps)) as run,
     ):
-        each_step = followers is not None and bool(followers.each_step)
         try:
             for new_steps, finished in run:
-                bar.update(new_steps)
-                if finished and not bar.disable:
-                    bar.set_postfix(_summary(agent, finished), refresh=False)
-                if call.log_interval and agent.episodes % call.log_interval < len(finished):
-                    summary = _summary(agent, finished)
-                    logger.info("step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, summary)
-                if followers is None or not (finished or each_step):
+                if bar is not None:
+                    bar.update(new_steps, finished)
+                if finished and call.log_interval and agent.episodes % call.log_interval < len(finished):
+                    logger.info(
+                        "step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, _summary(agent, finished)
+                    )
+                step += new_steps
+                if followers is None or not (finished or followers.is_due(step)):
                     continue
                 loop.lock.release()  # a callback may wait for other threads
                 try:
-                    goes_on = followers.follow(new_steps, finished)
+                    goes_on = followers.follow(step, new_steps, finished)
                 finally:
                     loop.lock.acquire()
                 if not goes_on:
                     break
-            if not bar.disable:
-                bar.set_postfix(_summary(agent))
         except KeyboardInterrupt:
             loop.abandon_episode()
             logger.warning("interrupted after %d steps; what was learned is kept", agent.num_timesteps)
@@ -63,10 +57,24 @@ def check_learn(total_timesteps: Any, log_interval: Any) -> tuple[int, int | Non
     return steps, None if log_interval is None else natural("log_interval", log_interval)
 
 
-def _summary(agent: "DynLiveAgent", finished: tuple[Episode, ...] = ()) -> dict[str, Any]:
-    """Return what a progress bar shows: return, TD error and number of connections."""
-    values: dict[str, Any] = {"td_error": f"{agent.td_error_mse:.3f}", "connections": agent.connections}
-    return {"return": f"{finished[-1].episode_return:.1f}", **values} if finished else values
+def _summary(agent: "DynLiveAgent", finished: tuple[Episode, ...]) -> dict[str, Any]:
+    """Return what a line of the log says: return, TD error and number of connections."""
+    last = f"{finished[-1].episode_return:.1f}"
+    return {"return": last, "td_error": f"{agent.td_error_mse:.3f}", "connections": agent.connections}
+
+
+@contextmanager
+def _shown(agent: "DynLiveAgent", steps: int, progress_bar: bool | ProgressBar | None) -> Iterator[ProgressBar | None]:
+    """Show a bar, the given one or a new one; None where there is to be none."""
+    if isinstance(progress_bar, ProgressBar):
+        bar: ProgressBar | None = progress_bar
+    else:
+        bar = ProgressBar(agent, steps) if is_shown(progress_bar) else None
+    try:
+        yield bar
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 @contextmanager

@@ -283,7 +283,8 @@ class ReplayLearner:
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
         old, masks = self.state, "experience.forbidden" in state
-        stored = np.shape(state["experience.kind"])[1] if np.ndim(state.get("experience.kind", 0)) == 2 else 0
+        kinds = state.get("experience.kind")
+        stored = kinds.shape[1] if isinstance(kinds, np.ndarray) and kinds.ndim == 2 else 0
         if 0 < stored != old.experience.kind.shape[1] or masks != self.is_masked:
             need(stored <= self._capacity, f"there must be at most {self._capacity} rows of experience, not {stored}")
             self._set_experience(max(stored, 1), masks)

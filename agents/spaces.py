@@ -45,7 +45,7 @@ class ObservationEncoder:
         self.space = space
         self._parts: list[_Part] = []
         scaled: list[int] = []
-        for path, inner in _leaves(space):
+        for path, inner in leaves(space):
             part = _Part(path, inner, len(scaled))
             self._parts.append(part)
             scaled += [int(isinstance(inner, spaces.Box))] * part.size
@@ -177,11 +177,11 @@ def _index(index: tuple[int, ...]) -> str:
     return "[" + ",".join(map(str, index)) + "]" if index else ""
 
 
-def _leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[Any]]]:
+def leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[Any]]]:
     """Yield the path and the space of everything in a space that is no Dict or Tuple."""
     if isinstance(space, (spaces.Dict, spaces.Tuple)):
         for key, inner in space.items() if isinstance(space, spaces.Dict) else enumerate(space):
-            for path, leaf in _leaves(inner):
+            for path, leaf in leaves(inner):
                 yield (key, *path), leaf
     elif isinstance(space, (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)):
         yield (), space

@@ -1,5 +1,6 @@
 """What comes in from outside is checked here: one sentence with the offending value where it does not fit."""
 
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -75,8 +76,8 @@ def optional_seed(seed: Any) -> int | None:
 
 
 def drawn_seed() -> int:
-    """Return a fresh seed, short enough to be typed."""
-    return int(np.random.SeedSequence().generate_state(1)[0])
+    """Return a seed drawn by chance, short enough to be typed again."""
+    return secrets.randbits(31)
 
 
 def _below_2_to_63(name: str, value: Any) -> int:

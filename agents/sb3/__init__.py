@@ -7,19 +7,23 @@ stable-baselines3's own classes these.
 from typing import TYPE_CHECKING, Any
 
 from .logger import Logger, TableWriter, TensorBoardWriter
-from .monitor import MonitorFile
 from .vectors import FromVecEnv
 
 if TYPE_CHECKING:
     from .model import DynLive
+    from .monitor import MonitorFile
 
 __all__ = ["DynLive", "FromVecEnv", "Logger", "MonitorFile", "TableWriter", "TensorBoardWriter"]
 
 
 def __getattr__(name: str) -> Any:
-    # The model is made of the agent, which loads parts of this package.
+    # These are made of the agent, which loads parts of this package.
     if name == "DynLive":
         from .model import DynLive
 
         return DynLive
+    if name == "MonitorFile":
+        from .monitor import MonitorFile
+
+        return MonitorFile
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

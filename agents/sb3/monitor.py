@@ -5,15 +5,14 @@ import json
 import time
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
-if TYPE_CHECKING:
-    from dynlive_rl.agents.learning import Report
+from dynlive_rl.agents.reports import EventCallback, Report
 
 ENDING = "monitor.csv"
 
 
-class MonitorFile:
+class MonitorFile(EventCallback):
     """A callback of `learn` that writes a row with return, length and seconds of every episode, as `Monitor` does.
 
     Use it as a context manager, or call `close` at the end.
@@ -39,8 +38,6 @@ class MonitorFile:
     True
     """
 
-    only_episodes = True
-
     def __init__(self, path: str | PathLike[str], *, env_id: str | None = None, append: bool = False) -> None:
         path = Path(path)
         if not path.name.endswith(ENDING):
@@ -55,7 +52,7 @@ class MonitorFile:
             self._rows.writerow(["r", "l", "t"])
             self._file.flush()
 
-    def __call__(self, report: "Report") -> None:
+    def __call__(self, report: Report) -> None:
         """Write the episodes that ended."""
         for episode in report.finished:
             seconds = round(time.time() - self._start, 6)

@@ -5,13 +5,26 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from .common import Commands, add_command, add_json, add_seed, environment, load_environments
+from .common import (
+    Commands,
+    add_command,
+    add_environment,
+    add_json,
+    add_seed,
+    agent_file,
+    environment,
+    load_environments,
+)
+
+EXAMPLES = ("dynlive draw runs/pole", "dynlive draw runs/pole --kind episode --seed 1 --out episode.png")
 
 
 def add_parser(commands: Commands) -> None:
     """Say what `dynlive draw` takes."""
-    parser = add_command(commands, "draw", "draw a saved network or agent", run)
-    parser.add_argument("file", type=Path, metavar="FILE", help="file of a network or an agent")
+    parser = add_command(commands, "draw", "FILE [options]", "draw a saved network or agent", run, EXAMPLES)
+    parser.add_argument(
+        "file", type=agent_file, metavar="FILE", help="file of a network or an agent, or the folder of a run"
+    )
     parser.add_argument(
         "--kind",
         choices=("network", "critic", "strengths", "episode"),
@@ -22,7 +35,6 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="PNG", help="picture to write (default: FILE's name and the kind: agent-critic.png)"
     )
-    parser.add_argument("--env", metavar="ENV_ID", help="environment of the episode (default: the one trained in)")
     parser.add_argument(
         "--names",
         metavar="NAME,…",
@@ -32,7 +44,8 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--action-names", metavar="NAME,…", type=_split, help="names of the actions, or of the outputs")
     parser.add_argument("--dark", action="store_true", help="draw on a dark ground")
-    add_seed(parser, "seed of the episode")
+    add_seed(parser, "seed of the episode (default: one is drawn)")
+    add_environment(parser)
     add_json(parser)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
-from dynlive_rl.agents.learning import EventCallback, Report
 from dynlive_rl.agents.progress_bar import LAST_EPISODES
+from dynlive_rl.agents.reports import EventCallback, Report
 
 from .runs import RunFolder, Table
 

@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 
 from dynlive_rl._version import __version__
 
-from . import draw, evaluate, learn, train, watch
+from . import draw, evaluate, learn, live, train, watch
 
 __all__ = ["main"]
 
-COMMANDS = (train, evaluate, draw, watch, learn)
+COMMANDS = (train, evaluate, draw, watch, learn, live)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

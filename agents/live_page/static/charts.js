@@ -2,6 +2,7 @@
 
 import { fitted, ink, number, palette } from "./dom.js";
 
+const LEAST = 1e-6; // that is drawn on a logarithmic axis
 const MARGIN = { left: 44, right: 10, top: 16, bottom: 20 };
 
 function niceTicks(low, high, count) {
@@ -20,6 +21,9 @@ const short = (value) => {
   return number(value, 3);
 };
 
+const decades = (low, high) => Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, k) => Math.ceil(low) + k);
+const power = (exponent) => `10${[...String(exponent)].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]).join("")}`;
+
 // The running mean of the last points.
 function smoothed(values, span) {
   const mean = new Float32Array(values.length);
@@ -33,8 +37,8 @@ function smoothed(values, span) {
 }
 
 export class Chart {
-  constructor(canvas, { title, dots = false, fromZero = false }) {
-    Object.assign(this, { canvas, title, dots, fromZero });
+  constructor(canvas, { title, dots = false, fromZero = false, logarithmic = false }) {
+    Object.assign(this, { canvas, title, dots, fromZero, logarithmic });
     this.xs = this.ys = new Float32Array(0);
     this.interventions = [];
     this.goal = null;
@@ -52,11 +56,16 @@ export class Chart {
   }
 
   set(xs, ys, interventions, goal = null) {
+    if (this.logarithmic) ys = ys.map((value) => Math.log10(Math.max(value, LEAST)));
     Object.assign(this, { xs, ys, interventions, goal });
     this.mean = this.dots ? smoothed(ys, 10) : ys;
-    const latest = ys.length ? `${number(this.mean[ys.length - 1])} at step ${number(xs[xs.length - 1])}` : "nothing yet";
+    const latest = ys.length ? `${this.said(this.mean[ys.length - 1])} at step ${number(xs[xs.length - 1])}` : "nothing yet";
     this.canvas.setAttribute("aria-label", `${this.title}: ${latest}`);
     this.draw();
+  }
+
+  said(value) {
+    return number(this.logarithmic ? 10 ** value : value);
   }
 
   retheme() {
@@ -96,14 +105,14 @@ export class Chart {
     context.lineWidth = 1;
     context.textBaseline = "middle";
     context.textAlign = "right";
-    for (const tick of niceTicks(low, high, 4)) {
+    for (const tick of this.logarithmic ? decades(low, high) : niceTicks(low, high, 4)) {
       context.strokeStyle = colours.rule;
       context.beginPath();
       context.moveTo(MARGIN.left, Math.round(y(tick)) + 0.5);
       context.lineTo(width - MARGIN.right, Math.round(y(tick)) + 0.5);
       context.stroke();
       context.fillStyle = colours.muted;
-      context.fillText(short(tick), MARGIN.left - 6, y(tick));
+      context.fillText(this.logarithmic ? power(tick) : short(tick), MARGIN.left - 6, y(tick));
     }
     context.textAlign = "center";
     context.textBaseline = "alphabetic";
@@ -160,7 +169,7 @@ export class Chart {
     let nearest = 0;
     for (let k = 1; k < xs.length; k++) if (Math.abs(x(xs[k]) - this.pointer) < Math.abs(x(xs[nearest]) - this.pointer)) nearest = k;
     const done = this.interventions.find(({ step }) => Math.abs(x(step) - this.pointer) < 6);
-    const text = done ? `${done.label}, step ${number(done.step)}` : `${number(ys[nearest])} at step ${number(xs[nearest])}`;
+    const text = done ? `${done.label}, step ${number(done.step)}` : `${this.said(ys[nearest])} at step ${number(xs[nearest])}`;
     context.strokeStyle = colours.muted;
     context.lineWidth = 1;
     context.beginPath();

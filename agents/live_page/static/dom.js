@@ -21,7 +21,7 @@ export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (size >= 1000) return Math.round(value).toLocaleString("en").replace(/,/g, "\u202f").replace("-", "−");
-  if (size >= 100) return value.toFixed(0).replace("-", "−");
+  if (size >= 100) return value.toFixed(Math.max(0, digits - 3)).replace("-", "−");
   if (size !== 0 && size < 0.001) return value.toExponential(1).replace("-", "−");
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }

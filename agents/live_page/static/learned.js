@@ -30,10 +30,10 @@ export class Learned {
     this.rows?.forEach(({ row, fill, share, worth }, k) => {
       fill.style.transform = `scaleX(${policy[k] ?? 0})`;
       setText(share, percent(policy[k] ?? 0));
-      setText(worth, perAction ? `worth ${number(values[k])}` : "");
+      setText(worth, perAction ? `worth ${number(values[k], 4)}` : "");
       row.classList.toggle("best", policy[k] === best);
     });
-    if (this.value) setText(this.value, perAction ? "" : `This moment is worth ${number(values[0])}.`);
+    if (this.value) setText(this.value, perAction ? "" : `This moment is worth ${number(values[0], 4)}.`);
   }
 }
 

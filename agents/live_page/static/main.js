@@ -27,7 +27,7 @@ class Page {
     this.lastPaint = 0;
     this.charts = {
       returns: new Chart(by("chart-returns"), { title: "Return of the last episodes", dots: true }),
-      td: new Chart(by("chart-td"), { title: "Mean square TD error", fromZero: true }),
+      td: new Chart(by("chart-td"), { title: "Mean square TD error", logarithmic: true }),
       connections: new Chart(by("chart-connections"), { title: "Connections", fromZero: true }),
       rate: new Chart(by("chart-rate"), { title: "Steps per second", fromZero: true }),
     };
@@ -37,7 +37,7 @@ class Page {
     this.view = new NetworkView(by("net"), by("tip"), {
       onCut: (c) => this.state?.can_hurt && cut(this.view.net.source[c], this.view.net.target[c]),
       onKill: kill,
-      onSelect: (id) => { this.inspector.select(id); notice(); },
+      onSelect: (id) => { this.inspector.select(id); if (id >= 0) notice(); },
       onHover: (id) => this.view.net.kind[id] === 2 && notice(),
     });
     for (const input of document.getElementsByName("tool")) input.addEventListener("change", () => (this.view.tool = input.value));

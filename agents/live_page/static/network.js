@@ -3,7 +3,8 @@
 import { calm, fitted, ink, mix, number, palette } from "./dom.js";
 import { connectionNear, neuronNear, places } from "./places.js";
 
-const BORN_MS = 1100, DIED_MS = 1100, MOST_EFFECTS = 300;
+const BORN_MS = 700, DIED_MS = 1000, MOST_EFFECTS = 120;
+const MOST_LINES = 480; // drawn at once: more would be a haze, and slow
 const LEVELS = 6;
 
 // What the server said of the neurons and connections, and what follows from it.
@@ -117,7 +118,8 @@ export class NetworkView {
     this.hover(neuron, connection, x, y);
     if (neuron >= 0 && this.tool === "kill" && !(isFinger && isNew)) this.onKill(neuron);
     else if (neuron >= 0) this.select(neuron);
-    else if (connection >= 0 && !(isFinger && this.touched !== connection)) this.onCut(connection);
+    else if (connection < 0) this.select(-1);
+    else if (!(isFinger && this.touched !== connection)) this.onCut(connection);
     this.touched = connection;
   }
 
@@ -211,19 +213,21 @@ export class NetworkView {
       if (this.strengths[c] > 0) alive.add(this.net.source[c]).add(this.net.target[c]);
     }
     this.dead = new Set(this.net.ids.filter((id) => !alive.has(id)));
+    if (this.dead.has(this.selected)) this.selected = -1;
   }
 
   paintLines(context, colours) {
     const { net, at, strengths, shown } = this;
     const focus = this.hovered.neuron >= 0 ? this.hovered.neuron : this.hovered.connection >= 0 ? -1 : this.selected;
     const buckets = new Map();
-    const crowd = Math.min(1, (260 / Math.max(1, strengths.length)) ** 0.35);
-    for (let c = 0; c < strengths.length; c++) {
-      if (!strengths[c] || c === this.hovered.connection) continue;
+    const drawn = this.strongest(focus);
+    const crowd = Math.min(1, (260 / Math.max(1, drawn.length)) ** 0.35);
+    for (const c of drawn) {
+      if (c === this.hovered.connection) continue;
       const i = net.source[c], j = net.target[c];
       const share = net.relative(c, strengths[c]);
       const isFocus = focus < 0 || i === focus || j === focus;
-      const bright = (0.1 + 0.3 * Math.min(2.2, share)) * (0.4 + 0.8 * shown[i]) * (isFocus ? (focus < 0 ? crowd : 1.5) : 0.12);
+      const bright = (0.1 + 0.3 * Math.min(2.2, share)) * (0.4 + 0.8 * shown[i]) * (isFocus ? (focus < 0 ? crowd : 1.5) : 0.25 * crowd);
       const level = Math.max(1, Math.min(LEVELS, Math.ceil(bright * LEVELS)));
       const thick = Math.max(1, Math.min(LEVELS, Math.ceil(Math.sqrt(share) * 2)));
       const key = net.kind[i] * 100 + level * 10 + thick;
@@ -242,6 +246,17 @@ export class NetworkView {
     }
     const c = this.hovered.connection;
     if (c >= 0 && strengths[c]) this.stroke(context, c, ink(colours.died), 3 + Math.min(4, net.relative(c, strengths[c])));
+  }
+
+  // The connections to draw: all there are, or the strongest; those of the neuron in focus in any case.
+  strongest(focus) {
+    const { net, strengths } = this;
+    const present = [];
+    for (let c = 0; c < strengths.length; c++) if (strengths[c]) present.push(c);
+    if (present.length <= MOST_LINES) return present;
+    const shares = Float32Array.from(present, (c) => net.relative(c, strengths[c])).sort();
+    const least = shares[shares.length - MOST_LINES];
+    return present.filter((c) => net.relative(c, strengths[c]) >= least || net.source[c] === focus || net.target[c] === focus);
   }
 
   trace(context, at, i, j) {
@@ -263,9 +278,9 @@ export class NetworkView {
     this.effects = this.effects.filter(({ after, since }) => now - since < (after ? BORN_MS : DIED_MS));
     for (const { c, after, since, was } of this.effects) {
       const age = calm.matches ? 0.3 : (now - since) / (after ? BORN_MS : DIED_MS);
-      const width = after ? 1 + 2.5 * (1 - age) : 1 + 3 * (1 - age) * Math.min(1, 0.4 + this.net.relative(c, was));
+      const width = after ? 1 + 0.8 * (1 - age) : 1 + 3 * (1 - age) * Math.min(1, 0.1 + this.net.relative(c, was));
       if (!after) context.setLineDash([6 - 3 * age, 3 + 9 * age]);
-      this.stroke(context, c, ink(after ? colours.born : colours.died, 0.85 * (1 - age) ** 1.3), width);
+      this.stroke(context, c, ink(after ? colours.born : colours.died, (after ? 0.6 : 0.85) * (1 - age) ** 1.3), width);
       context.setLineDash([]);
     }
   }

@@ -91,6 +91,7 @@ export class Tour {
   close() {
     remember("tour", "seen");
     this.light(null);
+    document.body.classList.remove("touring");
     this.at = -1;
     this.box.hidden = true;
     by("open-tour").focus({ preventScroll: true });
@@ -101,6 +102,8 @@ export class Tour {
     this.at = step;
     this.wasDone = false;
     const { title, text, card } = STEPS[step];
+    document.body.classList.add("touring");
+    this.page.view.select(-1);
     this.box.hidden = false;
     setText(by("tour-count"), `Step ${step + 1} of ${STEPS.length}`);
     setText(by("tour-heading"), title);

@@ -40,7 +40,7 @@ GALLERY = (
           ("position", "velocity"), ("push left", "coast", "push right"), -110),
     World("Pendulum-v1", "Pendulum", "Swing the pendulum up and hold it there, with as little force as possible.",
           ("cos", "sin", "turning"), ("full left", "no force", "full right"), -200),
-    World("FrozenLake-v1", "Frozen lake", "Cross slippery ice to the present without falling into a hole.",
+    World("FrozenLake-v1", "Frozen lake", "Cross slippery ice to the goal without falling into a hole.",
           _TILES, ("left", "down", "right", "up"), 0.7),
     World("DynLive/DriftCartPole-v0", "Drifting physics", "Length, gravity, force and friction wander slowly, for ever.",
           _CART, _PUSH, 475),

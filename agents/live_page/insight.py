@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from dynlive_rl.agents import DynLiveAgent, one_hot
 from dynlive_rl.agents.config import AgentConfig
 from dynlive_rl.agents.kernels.actor_critic import value_gain
+from dynlive_rl.agents.kernels.live_layout import CellRow
 from dynlive_rl.kernels.layout import ActivationCode
 from dynlive_rl.network import Network
 
 MOST_INPUTS = 64  # drawn of a layer
 MOST_HIDDEN = 160
 MOST_CONNECTIONS = 8_000  # drawn
+MOST_CELLS = 96
+CELLS_LAST = 300  # frames, until other cells may be the ones used most
 
 Floats = NDArray[np.floating]
 
@@ -142,16 +145,24 @@ class CellInsight:
         self._interaction, self._names = agent.interaction, names
         self._learner: Any = agent.interaction.learner
         self._features, self._pool = agent.interaction.encoder.size, self._learner.state.cell.shape[1]
-        self._living: tuple[int, ...] = ()
-        self.drawn = self._draw()
+        self._cells: tuple[int, ...] = ()
+        self._living, self._frames = -1, 0
+        self.refresh()
 
     def show(self, which: str) -> None:
         """Nothing: both read the same cells."""
 
     def refresh(self) -> bool:
-        """Draw the cells that have been recruited since; returns whether there were any."""
-        if self._living_cells() == self._living:
+        """Draw the cells that are used most by now; returns whether these are others than before."""
+        living = int(self._learner.state.num_cells.sum())
+        self._frames += 1
+        if living == self._living and self._frames < CELLS_LAST:
             return False
+        self._living, self._frames = living, 0
+        cells = self._most_used()
+        if cells == self._cells and self.version:
+            return False
+        self._cells = cells
         self.version += 1
         self.drawn = self._draw()
         return True
@@ -192,26 +203,26 @@ class CellInsight:
         spread = np.sqrt(np.maximum(scaler[2], 1e-12))
         return np.where(scaler[0] > 0, 1 / (1 + np.exp(np.clip(-(x - scaler[1]) / spread, -50, 50))), x)
 
-    def _living_cells(self) -> tuple[int, ...]:
-        counts = self._learner.state.num_cells
-        size = self._pool // counts.size
-        ids = [layer * size + k for layer, count in enumerate(counts) for k in range(count)]
-        kept = np.linspace(0, len(ids) - 1, min(len(ids), MOST_HIDDEN)).round().astype(int)
-        return tuple(ids[k] for k in kept)
+    def _most_used(self) -> tuple[int, ...]:
+        state = self._learner.state
+        size = self._pool // state.num_cells.size
+        ids = np.array(
+            [layer * size + k for layer, count in enumerate(state.num_cells) for k in range(count)], np.int64
+        )
+        most = ids[np.argsort(-state.cell[CellRow.USAGE, ids], kind="stable")][:MOST_CELLS]
+        return tuple(sorted(most.tolist()))
 
     def _draw(self) -> Drawn:
-        self._living = self._living_cells()
         f2 = 2 * self._features
         inputs = _spread(range(f2), MOST_INPUTS)
-        cells = tuple(f2 + k for k in self._living)
+        cells = tuple(f2 + k for k in self._cells)
         outputs = tuple(f2 + self._pool + k for k in range(1 + len(self._names.actions)))
         names = {i: f"{name} high" for i, name in enumerate(self._names.observations)}
         names |= {self._features + i: f"{name} low" for i, name in enumerate(self._names.observations)}
         names |= dict(zip(outputs, ("value", *self._names.actions), strict=True))
         pairs = [(i, c) for c in cells for i in inputs] + [(c, o) for o in outputs for c in cells]
         source, target = np.array(pairs, np.int32).reshape(-1, 2).T
-        living = int(self._learner.state.num_cells.sum())
-        layers = (("input", inputs, f2), ("hidden", cells, living), ("output", outputs, len(outputs)))
+        layers = (("input", inputs, f2), ("hidden", cells, self._living), ("output", outputs, len(outputs)))
         return Drawn(layers, names, tuple(range(self._features, f2)), source.copy(), target.copy())
 
 

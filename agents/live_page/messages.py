@@ -88,6 +88,7 @@ def _described(student: Student) -> dict[str, Any]:
         "mode": student.agent.mode,
         "seed": student.choice.seed,
         "hidden": student.hidden,
+        "has_cells": student.has_cells,
         "observations": list(student.names.observations),
         "actions": list(student.names.actions),
         "components": list(student.agent.interaction.decoder.num_actions),

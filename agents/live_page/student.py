@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
-from dynlive_rl.agents import AgentConfig, DynLiveAgent
+from dynlive_rl.agents import AgentConfig, DynLiveAgent, one_hot
 from dynlive_rl.agents.environments import make, spec_described
 from dynlive_rl.agents.files import read_agent
 
@@ -58,11 +58,17 @@ class Student:
         self.killed = self.cut = 0
 
     @property
+    def has_cells(self) -> bool:
+        """Whether the world decides how many hidden neurons there are, see `one_hot`."""
+        config = self.agent.config
+        components = self.agent.interaction.encoder.components
+        return isinstance(config, AgentConfig) and one_hot.is_applicable(components, config.network)
+
+    @property
     def hidden(self) -> int | None:
-        """Hidden neurons; None where their number is not for choosing."""
-        if self.agent.mode == "live":
-            return None
-        return sum(len(layer.ids) for layer in self.agent.actor.layers if layer.kind == "hidden")
+        """Number of hidden neurons; None where it is not for choosing."""
+        config = self.agent.config
+        return config.network.hidden if isinstance(config, AgentConfig) and not self.has_cells else None
 
     def close(self) -> None:
         """Close the environment."""

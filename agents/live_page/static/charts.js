@@ -65,7 +65,7 @@ export class Chart {
   }
 
   said(value) {
-    return number(this.logarithmic ? 10 ** value : value);
+    return number(this.logarithmic ? 10 ** value : value, this.logarithmic ? 2 : 3);
   }
 
   retheme() {
@@ -105,14 +105,16 @@ export class Chart {
     context.lineWidth = 1;
     context.textBaseline = "middle";
     context.textAlign = "right";
-    for (const tick of this.logarithmic ? decades(low, high) : niceTicks(low, high, 4)) {
+    const powers = this.logarithmic ? decades(low, high) : [];
+    const label = powers.length > 1 ? power : (tick) => (this.logarithmic ? this.said(tick) : short(tick));
+    for (const tick of powers.length > 1 ? powers : niceTicks(low, high, 4)) {
       context.strokeStyle = colours.rule;
       context.beginPath();
       context.moveTo(MARGIN.left, Math.round(y(tick)) + 0.5);
       context.lineTo(width - MARGIN.right, Math.round(y(tick)) + 0.5);
       context.stroke();
       context.fillStyle = colours.muted;
-      context.fillText(this.logarithmic ? power(tick) : short(tick), MARGIN.left - 6, y(tick));
+      context.fillText(label(tick), MARGIN.left - 6, y(tick));
     }
     context.textAlign = "center";
     context.textBaseline = "alphabetic";

@@ -19,7 +19,7 @@ export class Controls {
     by("hurt-connections").addEventListener("click", () => send({ do: "hurt", what: "connections", share: share.value / 100 }));
     by("swap").addEventListener("click", () => send({ do: "swap", on: !page.state?.swapped }));
     by("hidden-count").replaceChildren(...settings.hidden.map((count) => make("option", { value: String(count) }, String(count))));
-    by("mode").addEventListener("change", () => (by("hidden-count").disabled = by("mode").value === "live"));
+    by("mode").addEventListener("change", () => (by("hidden-count").disabled = by("mode").value === "live" || this.page.state?.has_cells));
     by("reset").addEventListener("click", () => this.reset());
     by("save").addEventListener("click", () => this.save());
     by("load").addEventListener("click", () => by("file").click());
@@ -44,7 +44,7 @@ export class Controls {
       return;
     }
     const command = { do: "reset", mode: by("mode").value, seed };
-    if (command.mode === "rehearsal" && by("hidden-count").value) command.hidden = Number(by("hidden-count").value);
+    if (command.mode === "rehearsal" && !by("hidden-count").disabled) command.hidden = Number(by("hidden-count").value);
     this.page.send(command);
   }
 
@@ -126,11 +126,8 @@ export class Controls {
     this.agentKey = key;
     by("mode").value = state.mode;
     by("seed").value = state.seed;
-    const counts = [...by("hidden-count").options].map((option) => option.value);
-    const isFree = state.mode === "live" || counts.includes(String(state.hidden));
-    by("hidden-count").disabled = state.mode === "live" || !isFree;
-    if (counts.includes(String(state.hidden))) by("hidden-count").value = String(state.hidden);
-    setText(by("hidden-label"), isFree ? "Hidden neurons" : `Hidden neurons (${state.hidden} cells)`);
+    by("hidden-count").disabled = state.hidden === null;
+    if (state.hidden !== null) by("hidden-count").value = String(state.hidden);
   }
 
   updateHandles(handles) {

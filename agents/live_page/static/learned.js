@@ -45,7 +45,7 @@ export class Followed {
 
   clear() {
     this.event = null;
-    this.box.replaceChildren(make("p", { class: "muted" }, "Cut a connection: click on a line in the network. What the agent thought before and thinks now stands here."));
+    this.box.replaceChildren(make("p", { class: "muted" }, "Do something to the agent or to its world: how it was before, and what followed, stands here."));
   }
 
   show(event, actions) {

@@ -325,9 +325,9 @@ export class NetworkView {
     for (const [ids, side] of [[inputs, "right"], [outputs, "left"]]) {
       const spacing = ids.length > 1 ? Math.abs(at.y[ids[0]] - at.y[ids.at(-1)]) / (ids.length - 1) : 99;
       if (spacing < 9.5) continue;
-      context.font = `${spacing < 13 ? 10 : 12}px ${colours.font}`;
+      context.font = `${spacing < 13 ? 10 : this.canvas.clientWidth < 520 ? 11 : 12}px ${colours.font}`;
       context.textAlign = side;
-      const room = (side === "right" ? at.left : this.canvas.clientWidth - at.right) - 22;
+      const room = (side === "right" ? at.left : this.canvas.clientWidth - at.right) - 18;
       for (const id of ids) {
         context.fillStyle = net.kind[id] === 1 ? ink(colours.complement, 0.95) : colours.ink;
         const x = at.x[id] + (side === "right" ? -1 : 1) * (at.radius[id] + 7);

@@ -11,7 +11,7 @@ function columnsFor(count, height) {
 export function places(net, width, height) {
   const last = net.layers.length - 1;
   const narrow = width < 520;
-  const left = narrow ? 74 : 112, right = width - (narrow ? 74 : 112), top = 16, bottom = height - 16;
+  const left = narrow ? 92 : 112, right = width - (narrow ? 82 : 112), top = 16, bottom = height - 16;
   const x = new Float32Array(net.size), y = new Float32Array(net.size), radius = new Float32Array(net.size);
   const step = (right - left) / Math.max(1, last);
   net.layers.forEach((layer, depth) => {

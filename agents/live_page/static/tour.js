@@ -9,7 +9,7 @@ const STEPS = [
   {
     title: "A pole that falls",
     card: "world-card",
-    text: "This agent has learned nothing yet. It is told four numbers: where the cart is, how fast it moves, the pole's angle and how fast that turns. It answers with a push to the left or to the right. Let it run, and watch it fail.",
+    text: "This agent has learned nothing yet. It is told four numbers: where the cart is, how fast it moves, the pole's angle and how fast that turns. It pushes to the left or to the right. Let it run, and watch it fail.",
     action: "Run",
     act: (page) => { page.send({ do: "speed", speed: "real" }); page.send({ do: "run" }); },
     done: (page) => page.frame && page.frame.episodes >= 1 && page.state.running,
@@ -18,7 +18,7 @@ const STEPS = [
   {
     title: "Let it learn",
     card: "returns-card",
-    text: `Now as fast as it can. Every dot in the curve is one episode: the longer the pole stayed up, the higher it stands. Wait until the mean of the last ten episodes is above ${ENOUGH}. It takes some seconds.`,
+    text: `Now as fast as it can. Every dot in the curve is one episode: the longer the pole stayed up, the higher. Wait until the mean of the last ten is above ${ENOUGH}; it takes some seconds.`,
     action: "Full speed",
     act: (page) => { page.send({ do: "speed", speed: "full" }); page.send({ do: "run" }); },
     done: (page) => (page.frame?.mean_return ?? 0) >= ENOUGH,
@@ -27,7 +27,7 @@ const STEPS = [
   {
     title: "Look inside",
     card: "network-card",
-    text: "Every disc is a neuron, and the brighter it is, the more it says. Every line is a connection, as wide as its strength: how much one neuron listens to another. What a neuron listens to always adds up to 1. Point at a neuron in the middle, or let one be chosen.",
+    text: "Every disc is a neuron; the brighter, the more it says. Every line is a connection, as wide as its strength: how much one neuron listens to another. A neuron's strengths add up to 1. Point at one in the middle.",
     action: "Choose one",
     act: (page) => page.selectAny(),
     done: (page) => page.seen.neuron,
@@ -36,7 +36,7 @@ const STEPS = [
   {
     title: "Cut a connection",
     card: "network-card",
-    text: "Point at a line and click: the connection is gone at once, and what the neuron listened to through it is shared among the others. Beside the network, under “What followed”, stands what the agent thought of this moment before, and what it thinks now.",
+    text: "Point at a line and click: it is gone, and its part is shared among the neuron's other connections. “What followed” tells what the agent thought of this moment before, and what it thinks now.",
     action: "Cut a strong one",
     act: (page) => page.cutStrongest(),
     done: (page) => page.seen.cut,
@@ -45,7 +45,7 @@ const STEPS = [
   {
     title: "Hurt it badly",
     card: "hurt-card",
-    text: "One connection is little. Kill half of the neurons, in both networks. The return may fall; watch how it comes back, because what is left goes on learning.",
+    text: "One connection is little. Kill half of the neurons. If the return falls, watch it come back: what is left goes on learning.",
     action: "Kill half of them",
     act: (page) => page.send({ do: "hurt", what: "neurons", share: 0.5 }),
     done: (page) => page.seen.hurt,
@@ -54,7 +54,7 @@ const STEPS = [
   {
     title: "Turn the world around",
     card: "change-card",
-    text: "Swap the actions: left is right now, and everything it knows is wrong. The return collapses. Soon it notices that this is another world, begins afresh, and learns again.",
+    text: "Swap the actions: left is right now, and all it knows is wrong. The return collapses. Soon the agent notices that this is another world, and learns again.",
     action: "Swap the actions",
     act: (page) => page.send({ do: "swap", on: true }),
     done: (page) => page.seen.swap,

@@ -79,12 +79,15 @@ class Student:
     def cut_connection(self, neuron: int, source: int) -> str:
         """Cut a connection of the drawn network and say which; ValueError if there is none."""
         network = self._network()
-        if neuron in network.output_ids or network.arrays.degree[neuron] > 1:
-            strength = dict(zip(network.sources(neuron).tolist(), network.strengths(neuron).tolist(), strict=True))
-            network.remove_connection(neuron, source)
-            self.cut += 1
-            return f"Cut {self.name_of(source)} → {self.name_of(neuron)} (strength {strength.get(source, 0):.2f})"
-        raise ValueError(f"{self.name_of(neuron)} has no other connection to live on: kill it instead")
+        strength = dict(zip(network.sources(neuron).tolist(), network.strengths(neuron).tolist(), strict=True))
+        connection = f"{self.name_of(source)} → {self.name_of(neuron)}"
+        if source not in strength:
+            raise ValueError(f"there is no connection {connection} any more")
+        if len(strength) == 1 and neuron not in network.output_ids:
+            raise ValueError(f"{self.name_of(neuron)} has no other connection to live on: kill it instead")
+        network.remove_connection(neuron, source)
+        self.cut += 1
+        return f"Cut {connection} (strength {strength[source]:.2f})"
 
     def kill_neuron(self, neuron: int) -> str:
         """Kill a hidden or input neuron of the drawn network and say which; ValueError if it is neither."""

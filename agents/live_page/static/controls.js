@@ -19,6 +19,7 @@ export class Controls {
     by("hurt-connections").addEventListener("click", () => send({ do: "hurt", what: "connections", share: share.value / 100 }));
     by("swap").addEventListener("click", () => send({ do: "swap", on: !page.state?.swapped }));
     by("hidden-count").replaceChildren(...settings.hidden.map((count) => make("option", { value: String(count) }, String(count))));
+    by("hidden-count").value = "32";
     by("mode").addEventListener("change", () => (by("hidden-count").disabled = by("mode").value === "live" || this.page.state?.has_cells));
     by("reset").addEventListener("click", () => this.reset());
     by("save").addEventListener("click", () => this.save());

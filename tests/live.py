@@ -1,0 +1,63 @@
+"""A live page for tests: the server in a process of its own, and a browser that looks at it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+class Address(NamedTuple):
+    """Where a page is."""
+
+    host: str
+    token: str
+
+    @property
+    def origin(self):
+        return f"http://{self.host}"
+
+    @property
+    def page(self):
+        return f"{self.origin}/{self.token}/"
+
+    @property
+    def live(self):
+        return f"ws://{self.host}/{self.token}/live"
+
+
+@contextmanager
+def live_server(*arguments):
+    """Run `dynlive live` and yield its address; it ends as by Ctrl-C, with status 0."""
+    command = [sys.executable, "-m", "dynlive_rl.cli", "live", *map(str, arguments), "--no-browser"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        told = process.stdout.readline()
+        found = re.fullmatch(r"The page is at http://([\d.]+:\d+)/([\w-]{20,})/\n", told)
+        assert found, told
+        yield Address(*found.groups())
+    finally:
+        process.send_signal(signal.SIGINT)
+        status = process.wait(timeout=20)
+    assert status == 0
+
+
+@contextmanager
+def browser():
+    """Yield a browser; the tests are skipped where there is none, but not in CI."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        assert not os.environ.get("CI"), "the browser tests need Chromium, which `make test` installs"
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    with playwright.sync_playwright() as running:
+        started = running.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()

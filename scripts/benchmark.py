@@ -110,8 +110,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10_000, help="steps per run (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="2,000 steps, 3 runs")
+    parser.add_argument("--live-page", action="store_true", help="measure the live page alone; needs Chromium")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
+    if arguments.live_page:
+        from live_page_costs import report
+
+        rows = report(arguments.quick)
+        if arguments.json:
+            print(json.dumps(rows))
+        return
     steps, repeats = (2_000, 3) if arguments.quick else (arguments.steps, arguments.repeats)
 
     start = time.perf_counter()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -19,6 +20,7 @@ class Address(NamedTuple):
 
     host: str
     token: str
+    process: int  # the server's id
 
     @property
     def origin(self):
@@ -42,11 +44,20 @@ def live_server(*arguments):
         told = process.stdout.readline()
         found = re.fullmatch(r"The page is at http://([\d.]+:\d+)/([\w-]{20,})/\n", told)
         assert found, told
-        yield Address(*found.groups())
+        yield Address(*found.groups(), process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         status = process.wait(timeout=20)
     assert status == 0
+
+
+def learner_of(address):
+    """Return the id of the learner's process."""
+    for task in Path(f"/proc/{address.process}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    raise LookupError("the server has no learner")
 
 
 @contextmanager

@@ -3,9 +3,12 @@
 import asyncio
 import http.client
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.live_page.protocol import unpack
-from live import live_server
+from live import learner_of, live_server
 
 STATIC = ("", "index.html", "main.js", "style.css", "icon.svg", "gallery.json")
 
@@ -109,8 +112,9 @@ def test_only_this_machine_can_reach_it(page):
     other = socket.gethostbyname(socket.gethostname())
     if other.startswith("127."):
         pytest.skip("this machine has no other address")
-    with pytest.raises(OSError), socket.create_connection((other, port), timeout=2):
-        pass
+    with socket.socket() as line:
+        line.settimeout(2)
+        assert line.connect_ex((other, port)) != 0
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------
@@ -233,7 +237,7 @@ def test_a_flood_of_commands_is_refused_with_a_sentence_or_obeyed(page):
     async def flood():
         async with viewer(page) as socket:
             await ready(socket)
-            for k in range(3_000):
+            for k in range(1_000):
                 await socket.send(json.dumps({"do": "turn", "name": "gravity", "value": 5 + k % 10}))
             await socket.send('{"do": "release", "name": "gravity"}')
             await messages(socket, lambda header: header["kind"] == "event")
@@ -252,7 +256,7 @@ def test_fifty_idle_connections_do_no_harm(page):
             await asyncio.to_thread(is_well, page)
         finally:
             for one in viewers:
-                await one.close()
+                one.transport.abort()
             for line in lines:
                 line.close()
 
@@ -270,15 +274,16 @@ def test_an_agent_is_saved_and_loaded(page, tmp_path):
     (tmp_path / "agent.dynlive").write_bytes(body)
     saved = DynLiveAgent.load(tmp_path / "agent.dynlive")
     assert (saved.seed, saved.config.network.hidden) == (3, 16)
-    assert ask(page, f"/{page.token}/load", "POST", body, Origin=page.origin)[0] == 204
+    status, _, told = ask(page, f"/{page.token}/load", "POST", body, Origin=page.origin)
+    assert (status, json.loads(told)) == (200, {"error": ""})
     assert is_well(page)
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"\0" * 100_000])
 def test_what_is_no_agent_is_refused_and_the_present_one_stays(page, body):
     status, _, told = ask(page, f"/{page.token}/load", "POST", body, Origin=page.origin)
-    assert status == 422
-    assert told.decode().count("\n") == 0
+    assert status == 200
+    assert "is not a DynLive checkpoint" in json.loads(told)["error"]
     assert is_well(page)
 
 
@@ -291,7 +296,6 @@ def test_a_world_that_is_not_there_gets_a_sentence_and_the_agent_stays(page):
             await ready(socket)
             await socket.send('{"do": "reset", "world": "CartPoole-v1"}')
             header, _ = await messages(socket, lambda header: header.get("event") == "error")
-            await ready(socket)
             return header["sentence"]
 
     assert "Did you mean: `CartPole`" in asyncio.run(ask_for_it())
@@ -320,12 +324,12 @@ def test_where_nobody_looks_no_frames_are_made(page):
     assert asyncio.run(look()) > 10  # it went on learning
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells a process's children")
 def test_a_learner_that_dies_is_replaced_by_another_world(page):
     async def kill_it():
         async with viewer(page) as socket:
             await ready(socket)
-            server = next(int(pid) for pid in _pids() if page.host.rpartition(":")[2] in _listening(pid))
-            subprocess.run(["pkill", "-KILL", "-P", str(server), "-f", "spawn_main"], check=True)
+            os.kill(learner_of(page), signal.SIGKILL)
             header, _ = await messages(socket, lambda header: header["kind"] == "state" and header["status"] == "gone")
             assert "process has ended" in header["sentence"]
             await socket.send('{"do": "run"}')

@@ -11,7 +11,7 @@ from dynlive_rl.agents.live_page.gallery import GALLERY, world_of
 from dynlive_rl.agents.live_page.handles import Handles
 from dynlive_rl.agents.live_page.insight import forward
 from dynlive_rl.agents.live_page.picture import Camera, encoded, mode_for
-from dynlive_rl.agents.live_page.student import Choice, loaded_student, new_student, saved_bytes
+from dynlive_rl.agents.live_page.student import Choice, last_returns, loaded_student, new_student, saved_bytes
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,19 @@ def test_large_networks_are_drawn_in_part(size):
     assert len(inputs[1]) == min(2 * size, 64)
     assert inputs[2] == 2 * size
     assert insight.strengths().size <= 8_000
+
+
+@pytest.mark.parametrize("mode", ["rehearsal", "live"])
+def test_the_last_returns_are_those_of_the_last_episodes(mode):
+    one = new_student(Choice("CartPole-v1", mode=mode, hidden=8))
+    returns = []
+    one.agent.learn(
+        300, progress_bar=False, callback=lambda report: returns.extend(e.episode_return for e in report.finished)
+    )
+    assert last_returns(one.agent, 3) == returns[-3:]
+    assert last_returns(one.agent, 1_000) == returns[-5:]
+    assert last_returns(one.agent, 0) == []
+    one.close()
 
 
 # -- damage ------------------------------------------------------------------------------------------------------------

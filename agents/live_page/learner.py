@@ -16,7 +16,7 @@ from . import messages
 from .history import History
 from .mailbox import Mailbox
 from .protocol import ANSWER, EVENT, FRAME, HISTORY, NETWORK, STATE, pack
-from .student import Choice, Student, loaded_student, new_student, saved_bytes
+from .student import Choice, Student, last_returns, loaded_student, new_student, saved_bytes
 
 FRAME_S, SAMPLE_S, REST_S = 1 / 30, 0.5, 0.25
 SLOW_STEPS, FAST_FACTOR = 4.0, 10.0
@@ -42,6 +42,7 @@ class Learner:
         self._next_frame = self._next_sample = self._next_step = 0.0
         self._sampled = 0, 0.0  # step and time of the last sample
         self._rate = 0.0
+        self._chunk = 64  # steps
         self._student: Student | None = None
         self._history = History()
 
@@ -54,8 +55,10 @@ class Learner:
                 self._announce("failed", _sentence(error))
             while True:
                 self._obey_all(wait=not self._running)
-                if self._running:
-                    self._learn(UNTIL_TOLD)
+                if self._running and not self._watched and self._speed == "full":
+                    self._learn_unseen()
+                elif self._running:
+                    self._learn(UNTIL_TOLD, self._after_step)
         except (EOFError, OSError):
             pass
         finally:
@@ -69,17 +72,31 @@ class Learner:
 
     # -- learning ----------------------------------------------------------------------------------------------------
 
-    def _learn(self, steps: int) -> None:
-        """Learn for so many steps, or until a command comes or something goes wrong."""
+    def _learn(self, steps: int, callback: Callable[[Report], bool | None] | None) -> None:
+        """Learn for so many steps, or until the callback ends it or something goes wrong."""
         agent = self._present.agent
-        self._sampled = agent.num_timesteps, time.perf_counter()
         try:
-            agent.learn(steps, callback=self._after_step, reset_num_timesteps=False, progress_bar=False)
+            agent.learn(steps, callback=callback, reset_num_timesteps=False, progress_bar=False)
         except EOFError:
             raise
         except Exception as error:
             self._running = False
             self._announce("stopped", f"Learning stopped: {type(error).__name__}: {_sentence(error)}")
+
+    def _learn_unseen(self) -> None:
+        """Learn for about a quarter of a second, without a thought for the page.
+
+        A callback would cost more than a microsecond a step; of the episodes that ended, the last few are noted.
+        """
+        agent = self._present.agent
+        episodes, start = agent.episodes, time.perf_counter()
+        self._learn(self._chunk, None)
+        now = time.perf_counter()
+        self._chunk = max(1, min(2 * self._chunk, round(self._chunk * REST_S / max(now - start, 1e-6))))
+        for one in last_returns(agent, agent.episodes - episodes):
+            self._history.add_episode(agent.num_timesteps, one)
+        if now >= self._next_sample:
+            self._sample(now)
 
     def _after_step(self, report: Report) -> bool | None:
         for episode in report.finished:
@@ -180,9 +197,9 @@ class Learner:
         self._running, self._rate = False, 0.0
         self._status, self._sentence = "ready", ""
         self._next_sample = self._next_step = 0.0
-        self._next_frame = float("inf")
         loaded = student.agent.num_timesteps > 0
-        self._learn(1)  # there must be an observation to look at
+        self._learn(1, None)  # there must be an observation to look at
+        self._sampled = student.agent.num_timesteps, time.perf_counter()
         self._next_frame = 0.0
         self._send_all()
         self._tell("begun", f"{'A saved' if loaded else 'A new'} agent in {student.world.title}")
@@ -242,6 +259,7 @@ class Learner:
     def _run(self, student: Student, command: dict[str, Any]) -> None:
         self._running = True
         self._next_frame = self._next_step = 0.0
+        self._sampled = student.agent.num_timesteps, time.perf_counter()
         self._status, self._sentence = "ready", ""
 
     def _pause(self, student: Student, command: dict[str, Any]) -> None:
@@ -250,10 +268,10 @@ class Learner:
 
     def _step(self, student: Student, command: dict[str, Any]) -> None:
         self._running = False
-        self._next_frame = float("inf")
-        speed, self._speed = self._speed, "full"
-        self._learn(1)
-        self._speed, self._next_frame = speed, 0.0
+        agent, episodes = student.agent, student.agent.episodes
+        self._learn(1, None)
+        for one in last_returns(agent, agent.episodes - episodes):
+            self._history.add_episode(agent.num_timesteps, one)
         self._send_frame()
         self._send_history()
 

@@ -89,17 +89,18 @@ class Pages:
         return self._response(parts["file"].tobytes(), headers={"Content-Disposition": disposition})
 
     async def load(self, request: Request) -> Response:
-        """Take an agent's file and go on with that agent."""
+        """Take an agent's file and go on with that agent; tells in JSON what went wrong, if anything did."""
         file = bytearray()
         async for chunk in request.stream():
             file += chunk
             if len(file) > LARGEST_FILE:
-                return self._response(f"a file may have at most {LARGEST_FILE >> 20} MiB".encode(), 413)
+                return self._response(b"", 413)
+        told = {"error": ""}
         try:
             await self._session.ask({"do": "load", "file": bytes(file)})
         except ValueError as error:
-            return self._response(str(error).encode(), 422)
-        return self._response(b"", 204)
+            told = {"error": str(error)}
+        return self._response(dumps(told).encode(), headers={"Content-Type": "application/json"})
 
     def _response(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         return Response(body, status, headers=self._headers | dict(headers or {}))

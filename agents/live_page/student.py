@@ -12,6 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 from dynlive_rl.agents import AgentConfig, DynLiveAgent, one_hot
 from dynlive_rl.agents.environments import make, spec_described
 from dynlive_rl.agents.files import read_agent
+from dynlive_rl.agents.kernels.progress import RecentRow
 
 from .gallery import World, world_of
 from .handles import Handles
@@ -185,3 +186,11 @@ def saved_bytes(agent: DynLiveAgent) -> bytes:
     out = io.BytesIO()
     agent.save(out)
     return out.getvalue()
+
+
+def last_returns(agent: DynLiveAgent, count: int) -> list[float]:
+    """Return the returns of the last episodes: as many as asked for, or as many as the learner remembers."""
+    learner: Any = agent.interaction.learner
+    returns = learner.state.recent[RecentRow.RETURN]
+    count = min(count, returns.size)
+    return [float(returns[k % returns.size]) for k in range(agent.episodes - count, agent.episodes)]

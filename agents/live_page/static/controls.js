@@ -73,7 +73,8 @@ export class Controls {
     by("load").disabled = true;
     try {
       const response = await fetch("load", { method: "POST", body: file });
-      if (!response.ok) this.page.say(await response.text());
+      const { error } = response.ok ? await response.json() : { error: "The file is too large." };
+      if (error) this.page.say(error);
     } catch {
       this.page.say("The file could not be sent.");
     } finally {

@@ -86,4 +86,4 @@ export class Followed {
   }
 }
 
-const head = (...names) => make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name || "\u00a0"))));
+const head = (...names) => make("thead", {}, make("tr", {}, ...names.map((name) => (name ? make("th", { scope: "col" }, name) : make("td")))));

@@ -82,7 +82,7 @@ class Page {
     else {
       setText(by("status-text"), tries < 2 ? "Connection lost; trying again …" : `No connection; next try in ${Math.max(1, Math.round(wait / 1000))} s`);
       by("status").dataset.kind = "lost";
-      this.showNotice(tries >= 4 ? "The page cannot reach its server. If it has ended, start “dynlive live” again and open the address it prints." : "", "bad");
+      this.showNotice(tries >= 3 ? "The page cannot reach its server. If it has ended, start “dynlive live” again and open the address it prints." : "", "bad");
     }
   }
 
@@ -163,22 +163,27 @@ class Page {
 
   // -- what is shown ------------------------------------------------------------------------------------------------
 
+  // One picture is decoded at a time, and the newest one in any case.
   async showPicture(bytes) {
-    const now = performance.now();
-    if (this.decoding || (calm.matches && now - this.pictured < SLOWLY_MS)) return;
+    this.nextPicture = bytes;
+    if (this.decoding) return;
     this.decoding = true;
-    this.pictured = now;
-    try {
-      const image = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
-      const canvas = by("picture");
-      canvas.hidden = false;
-      by("picture-text").hidden = true;
-      if (canvas.width !== image.width || canvas.height !== image.height) [canvas.width, canvas.height] = [image.width, image.height];
-      canvas.getContext("2d").drawImage(image, 0, 0);
-      image.close();
-    } finally {
-      this.decoding = false;
+    while (this.nextPicture) {
+      const picture = new Blob([this.nextPicture], { type: "image/jpeg" });
+      this.nextPicture = null;
+      this.drawPicture(await createImageBitmap(picture));
+      if (calm.matches) await new Promise((resolve) => setTimeout(resolve, SLOWLY_MS));
     }
+    this.decoding = false;
+  }
+
+  drawPicture(image) {
+    const canvas = by("picture");
+    canvas.hidden = false;
+    by("picture-text").hidden = true;
+    if (canvas.width !== image.width || canvas.height !== image.height) [canvas.width, canvas.height] = [image.width, image.height];
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    image.close();
   }
 
   showText(text) {
@@ -190,16 +195,19 @@ class Page {
   paint() {
     this.pending = null;
     const now = performance.now();
-    if (calm.matches && now - this.lastPaint < SLOWLY_MS) return;
+    if (calm.matches && now - this.lastPaint < SLOWLY_MS) {
+      this.pending = setTimeout(() => this.paint(), SLOWLY_MS);
+      return;
+    }
     this.view.draw();
-    if (this.frame !== this.painted) this.showFigures(now);
+    if (this.frame !== this.painted) this.showFigures();
     this.painted = this.frame;
     this.lastPaint = now;
     // Births and deaths fade on their own, whether or not a frame comes.
     if (this.view.isAnimated && !calm.matches) this.pending = requestAnimationFrame(() => this.paint());
   }
 
-  showFigures(now) {
+  showFigures() {
     const { frame, view } = this;
     this.frames += 1;
     document.body.dataset.frames = this.frames;
@@ -214,11 +222,11 @@ class Page {
     setText(by("figure-born"), number(view.born));
     setText(by("figure-died"), number(view.died));
     this.learned.update(frame.policy, frame.values);
-    if (now - (this.lastSlow ?? 0) > SLOWLY_MS) {
-      this.lastSlow = now;
+    this.slowly ??= setTimeout(() => {
+      this.slowly = undefined;
       this.inspector.update();
       this.tour.update();
-    }
+    }, SLOWLY_MS);
   }
 
   // -- what the tour does for who cannot, or does not want to -------------------------------------------------------

@@ -18,7 +18,8 @@ from .mailbox import Mailbox
 from .protocol import ANSWER, EVENT, FRAME, HISTORY, NETWORK, STATE, pack
 from .student import Choice, Student, last_returns, loaded_student, new_student, saved_bytes
 
-FRAME_S, SAMPLE_S, REST_S = 1 / 30, 0.5, 0.25
+FRAME_S, SAMPLE_S, REST_S, SHORTEST_S = 1 / 30, 0.5, 0.25, 0.005
+FIRST_PACE = 50.0  # steps a second, until it is known
 SLOW_STEPS, FAST_FACTOR = 4.0, 10.0
 UNTIL_TOLD = 10**9  # steps
 
@@ -42,7 +43,7 @@ class Learner:
         self._next_frame = self._next_sample = self._next_step = 0.0
         self._sampled = 0, 0.0  # step and time of the last sample
         self._rate = 0.0
-        self._chunk = 64  # steps
+        self._full_pace = FIRST_PACE
         self._student: Student | None = None
         self._history = History()
 
@@ -55,8 +56,8 @@ class Learner:
                 self._announce("failed", _sentence(error))
             while True:
                 self._obey_all(wait=not self._running)
-                if self._running and not self._watched and self._speed == "full":
-                    self._learn_unseen()
+                if self._running and self._speed == "full":
+                    self._learn_at_full_speed()
                 elif self._running:
                     self._learn(UNTIL_TOLD, self._after_step)
         except (EOFError, OSError):
@@ -83,37 +84,35 @@ class Learner:
             self._running = False
             self._announce("stopped", f"Learning stopped: {type(error).__name__}: {_sentence(error)}")
 
-    def _learn_unseen(self) -> None:
-        """Learn for about a quarter of a second, without a thought for the page.
+    def _learn_at_full_speed(self) -> None:
+        """Learn until it is time for the next frame, without a thought for the page before that.
 
-        A callback would cost more than a microsecond a step; of the episodes that ended, the last few are noted.
+        A callback would cost more than a microsecond a step. Of the episodes that ended, the last few are noted.
         """
-        agent = self._present.agent
-        episodes, start = agent.episodes, time.perf_counter()
-        self._learn(self._chunk, None)
+        agent, start = self._present.agent, time.perf_counter()
+        episodes = agent.episodes
+        steps = max(1, round(self._full_pace * max(self._next_frame - start, SHORTEST_S)))
+        self._learn(steps, None)
         now = time.perf_counter()
-        self._chunk = max(1, min(2 * self._chunk, round(self._chunk * REST_S / max(now - start, 1e-6))))
-        for one in last_returns(agent, agent.episodes - episodes):
+        self._full_pace = min(steps / max(now - start, 1e-6), 4 * self._full_pace)
+        self._note_episodes(agent.episodes - episodes)
+        if now >= self._next_frame:
+            self._show(now)
+
+    def _note_episodes(self, count: int) -> None:
+        agent = self._present.agent
+        for one in last_returns(agent, count):
             self._history.add_episode(agent.num_timesteps, one)
-        if now >= self._next_sample:
-            self._sample(now)
 
     def _after_step(self, report: Report) -> bool | None:
+        """Show how things stand if it is time for that, wait for the next step, and listen for commands."""
         for episode in report.finished:
             self._history.add_episode(report.agent.num_timesteps, episode.episode_return)
         now = time.perf_counter()
-        if self._speed == "full" and now < self._next_frame:
-            return None
-        return self._look_up(now)
-
-    def _look_up(self, now: float) -> bool | None:
-        """Show how things stand if it is time for that, wait for the next step where it is not, and listen for commands."""
         if now >= self._next_frame:
             self._show(now)
-        wait = 0.0
-        if self._speed != "full":
-            self._next_step = max(self._next_step + 1 / self._pace, now - 0.1)
-            wait = max(0.0, self._next_step - time.perf_counter())
+        self._next_step = max(self._next_step + 1 / self._pace, now - 0.1)
+        wait = max(0.0, self._next_step - time.perf_counter())
         return False if self._connection.poll(wait) else None
 
     @property
@@ -194,7 +193,7 @@ class Learner:
         if self._student is not None:
             self._student.close()
         self._student, self._history = student, History()
-        self._running, self._rate = False, 0.0
+        self._running, self._rate, self._full_pace = False, 0.0, FIRST_PACE
         self._status, self._sentence = "ready", ""
         self._next_sample = self._next_step = 0.0
         loaded = student.agent.num_timesteps > 0
@@ -270,8 +269,7 @@ class Learner:
         self._running = False
         agent, episodes = student.agent, student.agent.episodes
         self._learn(1, None)
-        for one in last_returns(agent, agent.episodes - episodes):
-            self._history.add_episode(agent.num_timesteps, one)
+        self._note_episodes(agent.episodes - episodes)
         self._send_frame()
         self._send_history()
 

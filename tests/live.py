@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -72,3 +73,41 @@ def browser():
         started = running.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield started
         started.close()
+
+
+# -- what is seen on it -----------------------------------------------------------------------------------------------
+
+COLOURS = """(id) => {
+  const canvas = document.getElementById(id);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return new Set(new Uint32Array(data.buffer)).size;
+}"""
+OVERLAP = """() => {
+  const boxes = [...document.querySelectorAll(".card")].map((card) => card.getBoundingClientRect());
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return boxes.some((a, i) => boxes.slice(0, i).some((b) => meet(a, b)));
+}"""
+
+
+def number(page, selector):
+    text = page.inner_text(selector).replace("\u202f", "").replace("−", "-")
+    return float(text) if text not in ("–", "") else 0.0
+
+
+def wait_until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def state(page, name):
+    return page.evaluate(f"window.dynlive.state.{name}")
+
+
+def violations(page):
+    """What axe finds wrong for people who cannot see, or use no mouse."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found]

@@ -1,7 +1,6 @@
 """The live page in a browser: it loads, it moves, everything on it acts, and anybody can use it."""
 
 import re
-import time
 
 import pytest
 
@@ -9,24 +8,12 @@ pytest.importorskip("starlette")
 pytest.importorskip("playwright")
 pytest.importorskip("axe_playwright_python")
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from live import browser, live_server
+from live import COLOURS, OVERLAP, browser, live_server, number, state, violations, wait_until
 
 WIDTHS = (1280, 768, 400)
 PATIENCE = 60_000  # ms, for what may take its time on a busy machine
-
-COLOURS = """(id) => {
-  const canvas = document.getElementById(id);
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return new Set(new Uint32Array(data.buffer)).size;
-}"""
-OVERLAP = """() => {
-  const boxes = [...document.querySelectorAll(".card")].map((card) => card.getBoundingClientRect());
-  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-  return boxes.some((a, i) => boxes.slice(0, i).some((b) => meet(a, b)));
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -93,22 +80,6 @@ def run(page, speed):
     if page.inner_text("#run-text") == "Run":
         page.click("#run")
     expect(page.locator("#status-text")).to_have_text("Learning")
-
-
-def number(page, selector):
-    text = page.inner_text(selector).replace("\u202f", "").replace("−", "-")
-    return float(text) if text not in ("–", "") else 0.0
-
-
-def wait_until(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def state(page, name):
-    return page.evaluate(f"window.dynlive.state.{name}")
 
 
 # -- what moves --------------------------------------------------------------------------------------------------------
@@ -360,11 +331,6 @@ def test_axe_finds_nothing(opened, scheme):
     page.click("#open-tour")
     page.wait_for_timeout(300)
     assert violations(page) == []
-
-
-def violations(page):
-    found = Axe().run(page).response["violations"]
-    return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

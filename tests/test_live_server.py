@@ -62,7 +62,7 @@ async def ready(socket):
 
 
 def viewer(page, **settings):
-    return connect(page.live, **{"origin": page.origin, "max_size": None, **settings})
+    return connect(page.live, **{"origin": page.origin, "max_size": None, "close_timeout": 0.5, **settings})
 
 
 def is_well(page):

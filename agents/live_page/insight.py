@@ -115,7 +115,8 @@ class NetworkInsight:
         n = arrays.degree.size
         key = _owners(self.network).astype(np.int64) * n + arrays.source
         order = np.argsort(key)
-        return arrays.strength[order[np.searchsorted(key, self._key, sorter=order)]]
+        strengths: Floats = arrays.strength[order[np.searchsorted(key, self._key, sorter=order)]]
+        return strengths
 
     def opinion(self) -> Opinion:
         """Return what the agent makes of the present observation."""
@@ -143,8 +144,9 @@ class CellInsight:
 
     def __init__(self, agent: DynLiveAgent, names: Names) -> None:
         self._interaction, self._names = agent.interaction, names
-        self._learner: Any = agent.interaction.learner
-        self._features, self._pool = agent.interaction.encoder.size, self._learner.state.cell.shape[1]
+        learner: Any = agent.interaction.learner
+        self._learner = learner
+        self._features, self._pool = agent.interaction.encoder.size, learner.state.cell.shape[1]
         self._cells: tuple[int, ...] = ()
         self._living, self._frames = -1, 0
         self.refresh()
@@ -201,7 +203,8 @@ class CellInsight:
     def _encoded(self) -> Floats:
         scaler, x = self._learner.state.scaler, self._interaction.observations[0]
         spread = np.sqrt(np.maximum(scaler[2], 1e-12))
-        return np.where(scaler[0] > 0, 1 / (1 + np.exp(np.clip(-(x - scaler[1]) / spread, -50, 50))), x)
+        encoded: Floats = np.where(scaler[0] > 0, 1 / (1 + np.exp(np.clip(-(x - scaler[1]) / spread, -50, 50))), x)
+        return encoded
 
     def _most_used(self) -> tuple[int, ...]:
         state = self._learner.state

@@ -114,4 +114,5 @@ def _number(value: Any) -> float | None:
 
 def _quantised(values: NDArray[np.floating], levels: int, kind: Any) -> NDArray[Any]:
     """Return values in [0, 1] as whole numbers up to `levels`; only 0 itself becomes 0."""
-    return np.ceil(np.clip(np.nan_to_num(values), 0, 1) * levels).astype(kind)
+    whole: NDArray[Any] = np.ceil(np.clip(np.nan_to_num(values), 0, 1) * levels).astype(kind)
+    return whole

@@ -112,8 +112,8 @@ class Student:
                 continue
             hidden = [j for layer in network.layers if layer.kind == "hidden" for j in layer.ids]
             alive = [j for j in hidden if network.arrays.gain[j] > 0]
-            dying = random.choice(alive, min(round(share * len(alive)), len(alive) - 1), replace=False) if alive else []
-            network.kill([int(j) for j in dying])
+            dying = random.permutation(alive)[: max(0, min(round(share * len(alive)), len(alive) - 1))].tolist()
+            network.kill(dying)
             count += len(dying)
         self.killed += count if what == "neurons" else 0
         self.cut += count if what == "connections" else 0

@@ -86,9 +86,9 @@ def _drain(connection: Any) -> None:
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Run `dynlive live` with 128 hidden neurons and yield its address."""
-    command = [sys.executable, "-m", "dynlive_rl.cli", "live", "CartPole-v1", "--hidden", "128", "--no-browser"]
+def served(*arguments: str) -> Iterator[str]:
+    """Run `dynlive live` and yield its address."""
+    command = [sys.executable, "-m", "dynlive_rl.cli", "live", "CartPole-v1", *arguments, "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -100,13 +100,17 @@ def served() -> Iterator[str]:
         process.wait(timeout=20)
 
 
+def chromium() -> str:
+    """Return where a Chromium is."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+
+
 def page_speed(repeats: int) -> dict[str, float]:
     """Seconds until the page stands and until its agent does, and updates a second with 128 hidden neurons."""
     from playwright.sync_api import expect, sync_playwright
 
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    with served() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    with served("--hidden", "128") as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         loads, agents = [], []
         for _ in range(repeats):
             page = browser.new_page(viewport={"width": 1280, "height": 800})

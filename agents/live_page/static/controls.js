@@ -3,6 +3,7 @@
 import { by, make, number, percent, setText } from "./dom.js";
 import { remember, remembered } from "./tour.js";
 
+const GRACE_MS = 1000;
 const THEMES = { auto: "automatic", light: "light", dark: "dark" };
 
 export class Controls {
@@ -11,7 +12,12 @@ export class Controls {
     const send = (command) => page.send(command);
     by("run").addEventListener("click", () => send({ do: page.state?.running ? "pause" : "run" }));
     by("step").addEventListener("click", () => send({ do: "step" }));
-    for (const input of document.getElementsByName("speed")) input.addEventListener("change", () => send({ do: "speed", speed: input.value }));
+    for (const input of document.getElementsByName("speed")) {
+      input.addEventListener("change", () => {
+        this.speedChosen = performance.now();
+        send({ do: "speed", speed: input.value });
+      });
+    }
     for (const input of document.getElementsByName("shown")) input.addEventListener("change", () => send({ do: "show", network: input.value }));
     const share = by("share-lost");
     share.addEventListener("input", () => setText(by("share-text"), percent(share.value / 100)));
@@ -108,7 +114,8 @@ export class Controls {
     for (const id of ["run", "step", "reset", "save", "share", "swap"]) by(id).disabled = !ready;
     setText(by("run-text"), state.running ? "Pause" : "Run");
     by("run-shape").setAttribute("d", state.running ? "M3.5 2.5h3.2v11H3.5zM9.3 2.5h3.2v11H9.3z" : "M4 2.5v11l9-5.5z");
-    check("speed", state.speed);
+    // What was just chosen is not taken back by news from before.
+    if (performance.now() - (this.speedChosen ?? -Infinity) > GRACE_MS) check("speed", state.speed);
     if (!state.world) return;
     setText(by("world-title"), state.world.title);
     setText(by("about"), state.world.about);
@@ -164,7 +171,7 @@ export class Controls {
     });
     slider.addEventListener("change", () => send({ do: "turn", value: Number(slider.value) }));
     this.handles.set(name, ({ value }) => {
-      if (performance.now() - held < 900) return; // a hand is on it
+      if (performance.now() - held < GRACE_MS) return; // a hand is on it
       slider.value = value;
       show(value);
     });

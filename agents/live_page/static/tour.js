@@ -13,7 +13,7 @@ const STEPS = [
     action: "Run",
     act: (page) => { page.send({ do: "speed", speed: "real" }); page.send({ do: "run" }); },
     done: (page) => page.frame && page.frame.episodes >= 1 && page.state.running,
-    progress: (page) => (page.state?.running ? "It runs. Wait for the pole to fall once." : ""),
+    progress: (page) => (page.frame?.episodes ? "It falls, as long as the agent knows nothing." : page.state?.running ? "Wait for the pole to fall." : ""),
   },
   {
     title: "Let it learn",

@@ -83,7 +83,8 @@ def main() -> None:
                 whole = scene == "story"
                 image = Image.open(io.BytesIO(page.screenshot(full_page=whole)))
                 page.close()
-            image.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+            few = image.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            few.save(folder / f"{name}.png", optimize=True)
             print(folder / f"{name}.png", f"{(folder / f'{name}.png').stat().st_size / 1e3:.0f} kB")
         browser.close()
 

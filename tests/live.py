@@ -94,7 +94,7 @@ def number(page, selector):
     return float(text) if text not in ("–", "") else 0.0
 
 
-def wait_until(condition, seconds=60.0):
+def wait_until(condition, seconds=180.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

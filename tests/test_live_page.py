@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from live import COLOURS, OVERLAP, browser, live_server, number, state, violations, wait_until
 
 WIDTHS = (1280, 768, 400)
-PATIENCE = 60_000  # ms, for what may take its time on a busy machine
+PATIENCE = 180_000  # ms, for what may take its time on a busy machine
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ class Viewer:
     def say(self, do, **fields):
         self.line.send({"do": do, **fields})
 
-    def hear(self, kind, fits=lambda header: True, seconds=180):
+    def hear(self, kind, fits=lambda header: True, seconds=600):
         while self.line.poll(seconds):
             message = self.line.recv_bytes()
             if message[:1] == kind:

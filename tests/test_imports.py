@@ -31,10 +31,12 @@ LAYERS = {
     "dynlive_rl.cli": (
         "dynlive_rl.kernels",
         "dynlive_rl",
+        *CONFIGURATION,
         "dynlive_rl.agents",
         "dynlive_rl.agents.live_page",
         "dynlive_rl.envs",
     ),
+    "dynlive_rl.__main__": ("dynlive_rl.cli",),
     "scripts": (
         "dynlive_rl.kernels",
         "dynlive_rl",

@@ -1,21 +1,24 @@
 """`dynlive live`: an agent learns on a page, while one looks."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from .common import Commands, add_command, add_json, add_seed, load_environments, whole
+from .common import Commands, add_command, add_json, add_seed, agent_file, load_environments, whole
+
+EXAMPLES = ("dynlive live", "dynlive live DynLive/SwapCartPole-v0 --seed 3", "dynlive live runs/pole --port 8000")
 
 
 def add_parser(commands: Commands) -> None:
     """Say what `dynlive live` takes."""
-    parser = add_command(commands, "live", "watch an agent learn on a page in the browser", run)
+    parser = add_command(
+        commands, "live", "[ENV | FILE] [options]", "watch an agent learn on a page in the browser", run, EXAMPLES
+    )
     parser.add_argument(
         "what",
-        metavar="ENV_ID|FILE",
+        metavar="ENV | FILE",
         nargs="?",
         default="CartPole-v1",
-        help="Gymnasium environment id, or agent.dynlive of an earlier training (default: %(default)s)",
+        help="environment id, file of an agent or folder of a run (default: %(default)s)",
     )
     parser.add_argument(
         "--mode", choices=("rehearsal", "live"), default="rehearsal", help="how it learns (default: %(default)s)"
@@ -55,11 +58,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the learner begins with; ValueError or OSError where that could not be made."""
-    if Path(options.what).is_file():
+    file = agent_file(options.what)
+    if file.is_file():
         from dynlive_rl.agents.files import read_agent
 
-        read_agent(options.what)
-        return {"file": str(options.what)}
+        read_agent(file)
+        return {"file": str(file)}
     from dynlive_rl.agents.environments import make
 
     make(options.what).close()

@@ -142,6 +142,19 @@ def structure_costs(repeats: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
     return rows
 
 
+def print_structure(structure: list[dict[str, Any]]) -> None:
+    print(
+        "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
+    )
+    print(f"{'growth':8}{'φ':>5}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
+    for row in structure:
+        print(
+            "{growth:8}{prune_fraction:5}{allowed:10,}{connected:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(
+                **row
+            )
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--env", default="CartPole-v1", help="environment id (default: %(default)s)")
@@ -193,16 +206,7 @@ def main() -> None:
     for mode, ratio in costs.items():
         print(f"{mode:12}{ratio - 1:8.1%}")
     structure = structure_costs(repeats, (768, 10_000) if arguments.quick else (768, 10_000, 100_000, 1_000_000))
-    print(
-        "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
-    )
-    print(f"{'growth':8}{'φ':>5}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
-    for row in structure:
-        print(
-            "{growth:8}{prune_fraction:5}{allowed:10,}{connected:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(
-                **row
-            )
-        )
+    print_structure(structure)
     if arguments.json:
         results = {
             "env": arguments.env,

@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 LOWEST_PYTHON ?= python3.11
 
-.PHONY: demo test test-slow test-lowest test-boundscheck lint audit bench clean
+.PHONY: demo docs test test-slow test-lowest test-boundscheck lint audit bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/python scripts/demo.py --out demo
@@ -35,6 +35,10 @@ lint: .venv/dev.stamp
 # Whether any version in constraints.txt has a known vulnerability; asks PyPI, so CI does not call it.
 audit: .venv-audit/stamp
 	.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+# The site, in build/docs/index.html: no warning is let through, and nothing is fetched.
+docs: .venv/dev.stamp
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -d build/doctrees docs build/docs
 
 bench: .venv/demo.stamp
 	$(BIN)/python scripts/benchmark.py --quick

@@ -16,14 +16,14 @@ copyright = f"{author}, MIT licence"  # Sphinx's name for it
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
+    "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     "mathml",
     "repository",
 ]
 exclude_patterns = ["README.md"]
-nitpicky = False
+default_role = "py:obj"  # docstrings write `names` so
 suppress_warnings = ["myst.strikethrough"]
 
 # -- Markdown ----------------------------------------------------------------------------------------------------------
@@ -40,10 +40,9 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "show-inheritance": False}
-napoleon_google_docstring = False
-napoleon_use_rtype = False
-napoleon_use_ivar = True
+autodoc_default_options = {"members": True}
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 add_module_names = False

@@ -38,10 +38,10 @@ class Drawing:
         self._elements: list[str] = []
         self._rules: list[str] = []
 
-    def add(self, element: str, **moved: Sequence[Any]) -> None:
+    def add(self, element: str, *, jumps: bool = False, **moved: Sequence[Any]) -> None:
         """Add an element; keywords are CSS properties with their values over time, the last of which stays.
 
-        The element's text holds `{}` where its attributes go.
+        The element's text holds `{}` where its attributes go. With `jumps` nothing is between two values.
         """
         if not moved:
             self._elements.append(element.format(""))
@@ -51,13 +51,14 @@ class Drawing:
         for prop, values in moved.items():
             last = len(values) - 1
             for number, value in enumerate(values):
-                if 0 < number < last and values[number - 1] == value == values[number + 1]:
+                if 0 < number < last and values[number - 1] == value and (jumps or value == values[number + 1]):
                     continue
                 keys.setdefault(f"{100 * HELD * number / last:.3g}%", []).append(f"{prop.replace('_', '-')}:{value}")
             keys.setdefault("to", []).append(f"{prop.replace('_', '-')}:{values[-1]}")
         frames = "".join(f"{at}{{{';'.join(rules)}}}" for at, rules in keys.items())
         final = ";".join(f"{prop.replace('_', '-')}:{values[-1]}" for prop, values in moved.items())
-        self._rules.append(f"@keyframes {name}{{{frames}}}.{name}{{{final};animation-name:{name}}}")
+        pace = ";animation-timing-function:step-end" if jumps else ""
+        self._rules.append(f"@keyframes {name}{{{frames}}}.{name}{{{final};animation-name:{name}{pace}}}")
         self._elements.append(element.format(f'class="m {name}"'))
 
     def text(self, x: float, y: float, words: str, *, anchor: str = "start", size: int = 13, fill: str = INK) -> None:
@@ -68,7 +69,7 @@ class Drawing:
         """Write lines of text one after the other at one place."""
         for number, words in enumerate(lines):
             shown = ["visible" if k == number else "hidden" for k in range(len(lines))]
-            self.add(f'<text {{}} x="{x:g}" y="{y:g}" font-size="13" fill="{INK}">{words}</text>', visibility=shown)
+            self.add(f'<text {{}} x="{x:g}" y="{y:g}" font-size="13" fill="{INK}">{words}</text>', jumps=True, visibility=shown)
 
     def save(self, path: Path) -> None:
         """Write the file."""
@@ -88,7 +89,7 @@ class Drawing:
 
 def px(values: Any) -> list[str]:
     """Return lengths as CSS writes them."""
-    return [f"{value:.3g}px" for value in values]
+    return [f"{value:.1f}px" for value in values]
 
 
 # -- runs ----------------------------------------------------------------------------------------------------------------
@@ -135,6 +136,7 @@ def neuron_film(path: Path) -> None:
     agent, seen, returns = watch_actor(AgentConfig(), steps, frames, seed=0)
     net = agent.actor
     hidden = next(layer for layer in net.layers if layer.kind == "hidden").ids
+    widest = 0.6
     moved = np.abs(np.diff(seen[:, hidden], axis=0)).sum(axis=(0, 2))
     neuron = hidden[int(np.argmax(moved * seen[-1][list(net.output_ids)][:, hidden].max(axis=0)))]
     names = input_names(net)
@@ -147,10 +149,10 @@ def neuron_film(path: Path) -> None:
         drawing.add(
             f'<rect {{}} x="120" y="{y - 9}" width="130" height="18" rx="3" fill="{colour}" '
             f'style="transform-origin:120px {y}px"/>',
-            transform=[f"scaleX({value:.3f})" for value in over_time],
+            transform=[f"scaleX({min(value / widest, 1):.3f})" for value in over_time],
         )
         drawing.add(
-            f'<path {{}} d="M250 {y}C310 {y} 320 171 376 171" fill="none" stroke="{colour}" stroke-opacity=".75"/>',
+            f'<path {{}} d="M258 {y}C310 {y} 320 171 376 171" fill="none" stroke="{colour}" stroke-opacity=".75"/>',
             stroke_width=px(14 * over_time),
         )
     drawing.add(f'<circle cx="392" cy="171" r="17" fill="#fff" stroke="{INK}" stroke-width="2"/>')
@@ -175,7 +177,7 @@ def neuron_film(path: Path) -> None:
 
 def structure_film(path: Path) -> None:
     """Show a small actor's connections form and go."""
-    steps, frames = 12_000, 60
+    steps, frames = 12_000, 48
     rule = replace(NetworkConfig().rule, prune_fraction=2.5)
     network = NetworkConfig(hidden=12, connect=0.25, rule=rule, prune_half_life=4_000.0)
     agent, seen, returns = watch_actor(AgentConfig(network=network), steps, frames, seed=4)
@@ -214,19 +216,19 @@ def structure_film(path: Path) -> None:
 
 def credit_film(path: Path) -> None:
     """Show a cycle, the way of a reward back, and the update, in a small network that is learning XOR."""
-    rule = LearningRule(step="sgd", learning_rate=0.02, credit_gain=1.0)
+    rule = LearningRule(step="adam", learning_rate=0.02, credit_gain=1.0)
     build = NetworkBuilder(seed=3, rule=rule, dual_rail=True, dtype="float64")
     inputs = build.add_inputs(2)
-    hidden = build.add_neurons(3, gain=12.0)
+    hidden = build.add_neurons(4, gain=6.0)
     out = build.add_outputs(1, "identity")
     build.allow(hidden, sources=inputs)
     build.allow(out, sources=hidden)
     net = build.build()
     examples = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
-    for epoch in range(400):
-        for x in np.random.default_rng(epoch).permutation(examples):
-            net.reinforce([float(x[0] != x[1]) - net.propagate(x)[0]])
-    net.rule = replace(rule, learning_rate=0.6)  # one step that can be seen
+    for _ in range(40):
+        net.rehearse(examples, (examples.sum(axis=1) == 1)[:, None] - net.predict(examples))
+    net.reset()
+    net.rule = replace(rule, step="sgd", learning_rate=0.6)  # one step that can be seen
     before, output = strengths_of(net), float(net.propagate([1.0, 0.0])[0])
     activity, reward = net.activity.astype(float).copy(), 1.0 - output
     net.reinforce([reward])
@@ -235,7 +237,7 @@ def credit_film(path: Path) -> None:
     order = [plain[0], complements[0], plain[1], complements[1]]
     names = dict(zip(order, ("x1 = 1", "1 − x1 = 0", "x2 = 0", "1 − x2 = 1"), strict=True))
     places = {i: (150.0, 60 + 66 * k) for k, i in enumerate(order)}
-    places |= {j: (370.0, 78 + 82 * k) for k, j in enumerate(hidden)} | {out[0]: (590.0, 160.0)}
+    places |= {j: (370.0, 48 + 74 * k) for k, j in enumerate(hidden)} | {out[0]: (590.0, 160.0)}
     shares = dict.fromkeys(places, 0.0) | {out[0]: reward}
     for j in hidden:
         shares[j] = reward * before[out[0], j]
@@ -251,7 +253,7 @@ def credit_film(path: Path) -> None:
             stroke_width=px(1 + 14 * np.array(width)),
         )
         begin = stages["reward"] if j == out[0] else stages["back"]
-        error = shares[j] * (1 if j == out[0] else 12.0 * activity[j] * (1 - activity[j]))
+        error = shares[j] * (1 if j == out[0] else 6.0 * activity[j] * (1 - activity[j]))
         radius = min(3 + 30 * abs(error * before[j, i]), 13)
         path_back = [(to_x, to_y) if k <= begin else (x, y) for k in range(frames)]
         seen = ["1" if begin <= k <= begin + 2 else "0" for k in range(frames)]
@@ -280,11 +282,13 @@ def credit_film(path: Path) -> None:
 
 def cells_film(path: Path) -> None:
     """Show live mode recruit cells on MountainCar, with the value that they add up to."""
-    steps, frames = 24_000, 48
+    steps, frames = 24_000, 40
     agent = DynLiveAgent("MountainCar-v0", mode="live", seed=3)
     images: list[Image.Image] = []
     returns: list[float] = []
     figure, axes = plt.subplots(figsize=(7.2, 3.6), dpi=100, layout="constrained")
+    scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(-100, 0), "viridis")
+    figure.colorbar(scale, ax=axes, label="value: return to come, discounted")
 
     def look(report: Report) -> None:
         returns.extend(episode.episode_return for episode in report.finished)
@@ -296,8 +300,7 @@ def cells_film(path: Path) -> None:
     agent.learn(steps, callback=look, progress_bar=False)
     plt.close(figure)
     durations = [180] * (len(images) - 1) + [2500]
-    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, quality=60, method=6)
-    images[-1].save(path.with_suffix(".png"), optimize=True)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, quality=55, method=6)
     print(f"wrote {path}, {path.stat().st_size // 1024} KB")
 
 
@@ -321,11 +324,12 @@ def draw_cells(axes: Any, agent: DynLiveAgent, title: str) -> None:
         code_born = np.clip(np.arctan2(born[:2], born[2:]) * 2 / np.pi, 1e-4, 1 - 1e-4)
         centres.append(mean[:, None] + np.sqrt(variance)[:, None] * np.log(code_born / (1 - code_born)))
     axes.clear()
-    axes.pcolormesh(position, velocity, value * float(state.scalars["value_range"][0]), cmap="viridis", shading="gouraud")
+    value *= float(state.scalars["value_range"][0])
+    axes.pcolormesh(position, velocity, value, vmin=-100, vmax=0, cmap="viridis", shading="gouraud")
     for centre, size in zip(centres, (70, 28, 9), strict=True):
         axes.scatter(*centre, s=size, facecolors="none", edgecolors="white", linewidths=1.1)
     axes.set(xlim=(-1.2, 0.6), ylim=(-0.07, 0.07), xlabel="position", ylabel="velocity")
-    axes.set_title(f"{title}: {int(state.num_cells.sum())} cells, value from low (dark) to high", fontsize=10)
+    axes.set_title(f"{title}: {int(state.num_cells.sum())} cells", fontsize=10)
 
 
 FILMS: dict[str, Callable[[Path], None]] = {

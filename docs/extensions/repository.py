@@ -6,7 +6,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"(?<!!)(\[[^\[\]]*\]\()((?:\.\./)+)([^)#\s]*)")
 logger = logging.getLogger(__name__)
 
@@ -15,11 +15,13 @@ def lead_to_repository(app: Sphinx, name: str, source: list[str]) -> None:
     """Replace `](../path` in a page's text by the address of the file."""
 
     def address(found: re.Match[str]) -> str:
-        path = ROOT / found[3]
+        path = (Path(app.srcdir) / name).parent.joinpath(found[2] + found[3]).resolve()
         if not path.exists():
             logger.warning("%s links to %s, which is not there", name, found[2] + found[3])
+        if path.is_relative_to(app.srcdir):
+            return found[0]
         kind = "tree" if path.is_dir() else "blob"
-        return f"{found[1]}{app.config.html_theme_options['source_repository']}{kind}/main/{found[3]}"
+        return f"{found[1]}{app.config.html_theme_options['source_repository']}{kind}/main/{path.relative_to(ROOT)}"
 
     source[0] = LINK.sub(address, source[0])
 

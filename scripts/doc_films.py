@@ -69,7 +69,11 @@ class Drawing:
         """Write lines of text one after the other at one place."""
         for number, words in enumerate(lines):
             shown = ["visible" if k == number else "hidden" for k in range(len(lines))]
-            self.add(f'<text {{}} x="{x:g}" y="{y:g}" font-size="13" fill="{INK}">{words}</text>', jumps=True, visibility=shown)
+            self.add(
+                f'<text {{}} x="{x:g}" y="{y:g}" font-size="13" fill="{INK}">{words}</text>',
+                jumps=True,
+                visibility=shown,
+            )
 
     def save(self, path: Path) -> None:
         """Write the file."""
@@ -140,7 +144,9 @@ def neuron_film(path: Path) -> None:
     moved = np.abs(np.diff(seen[:, hidden], axis=0)).sum(axis=(0, 2))
     neuron = hidden[int(np.argmax(moved * seen[-1][list(net.output_ids)][:, hidden].max(axis=0)))]
     names = input_names(net)
-    drawing = Drawing(760, 330, 12, "The strengths of one neuron while the agent learns, and the returns of its episodes")
+    drawing = Drawing(
+        760, 330, 12, "The strengths of one neuron while the agent learns, and the returns of its episodes"
+    )
     drawing.text(20, 26, "one hidden neuron: strengths of its eight sources", size=14)
     for place, (source, name) in enumerate(names.items()):
         y, over_time = 56 + 33 * place, seen[:, neuron, source]
@@ -207,15 +213,17 @@ def structure_film(path: Path) -> None:
     lines = []
     for k, table in enumerate(seen):
         done = [r for step, r in returns if step <= k * steps // frames][-5:]
-        lines.append(f"step {k * steps // frames:,}: {np.count_nonzero(table)} connections, return {np.mean(done or [0]):.0f}")
+        lines.append(
+            f"step {k * steps // frames:,}: {np.count_nonzero(table)} connections, return {np.mean(done or [0]):.0f}"
+        )
     drawing.counter(150, 428, lines)
-    drawing.add(f'<path d="M520 424h26" stroke="#27ae60" stroke-width="5" stroke-linecap="round"/>')
+    drawing.add('<path d="M520 424h26" stroke="#27ae60" stroke-width="5" stroke-linecap="round"/>')
     drawing.text(554, 428, "new connection")
     drawing.save(path)
 
 
-def credit_film(path: Path) -> None:
-    """Show a cycle, the way of a reward back, and the update, in a small network that is learning XOR."""
+def xor_network() -> tuple[Network, list[int], int]:
+    """Return a network that has half learned exclusive or, its hidden neurons and its output neuron."""
     rule = LearningRule(step="adam", learning_rate=0.02, credit_gain=1.0)
     build = NetworkBuilder(seed=3, rule=rule, dual_rail=True, dtype="float64")
     inputs = build.add_inputs(2)
@@ -229,6 +237,12 @@ def credit_film(path: Path) -> None:
         net.rehearse(examples, (examples.sum(axis=1) == 1)[:, None] - net.predict(examples))
     net.reset()
     net.rule = replace(rule, step="sgd", learning_rate=0.6)  # one step that can be seen
+    return net, hidden, out[0]
+
+
+def credit_film(path: Path) -> None:
+    """Show a cycle, the way of a reward back, and the update, in a small network that is learning XOR."""
+    net, hidden, out = xor_network()
     before, output = strengths_of(net), float(net.propagate([1.0, 0.0])[0])
     activity, reward = net.activity.astype(float).copy(), 1.0 - output
     net.reinforce([reward])
@@ -237,10 +251,10 @@ def credit_film(path: Path) -> None:
     order = [plain[0], complements[0], plain[1], complements[1]]
     names = dict(zip(order, ("x1 = 1", "1 − x1 = 0", "x2 = 0", "1 − x2 = 1"), strict=True))
     places = {i: (150.0, 60 + 66 * k) for k, i in enumerate(order)}
-    places |= {j: (370.0, 48 + 74 * k) for k, j in enumerate(hidden)} | {out[0]: (590.0, 160.0)}
-    shares = dict.fromkeys(places, 0.0) | {out[0]: reward}
+    places |= {j: (370.0, 48 + 74 * k) for k, j in enumerate(hidden)} | {out: (590.0, 160.0)}
+    shares = dict.fromkeys(places, 0.0) | {out: reward}
     for j in hidden:
-        shares[j] = reward * before[out[0], j]
+        shares[j] = reward * before[out, j]
     drawing = Drawing(760, 350, 10, "One cycle, the way of a reward back, and the update")
     stages = {"inputs": 0, "hidden": 2, "output": 4, "reward": 6, "back": 8, "end": 11}
     frames = stages["end"] + 1
@@ -252,8 +266,8 @@ def credit_film(path: Path) -> None:
             f'<path {{}} d="M{x:g} {y:g}L{to_x:g} {to_y:g}" stroke="{colour}" stroke-opacity=".45"/>',
             stroke_width=px(1 + 14 * np.array(width)),
         )
-        begin = stages["reward"] if j == out[0] else stages["back"]
-        error = shares[j] * (1 if j == out[0] else 6.0 * activity[j] * (1 - activity[j]))
+        begin = stages["reward"] if j == out else stages["back"]
+        error = shares[j] * (1 if j == out else 6.0 * activity[j] * (1 - activity[j]))
         radius = min(3 + 30 * abs(error * before[j, i]), 13)
         path_back = [(to_x, to_y) if k <= begin else (x, y) for k in range(frames)]
         seen = ["1" if begin <= k <= begin + 2 else "0" for k in range(frames)]
@@ -263,7 +277,7 @@ def credit_film(path: Path) -> None:
             opacity=[*seen[:-1], "0"],
         )
     for neuron, (x, y) in places.items():
-        lit = stages["inputs"] if neuron in names else stages["output"] if neuron == out[0] else stages["hidden"]
+        lit = stages["inputs"] if neuron in names else stages["output"] if neuron == out else stages["hidden"]
         grey = f"rgb({255 - 195 * activity[neuron]:.0f},{255 - 90 * activity[neuron]:.0f},255)"
         drawing.add(
             f'<circle {{}} cx="{x:g}" cy="{y:g}" r="19" stroke="{INK}" stroke-width="1.5"/>',
@@ -275,8 +289,12 @@ def credit_film(path: Path) -> None:
             drawing.text(x, y + 4, f"{activity[neuron]:.2f}", anchor="middle", size=11)
     drawing.text(616, 152, f"output {output:.2f}")
     drawing.text(616, 172, f"reward {reward:+.2f}", fill=GREEN)
-    said = ["a cycle: every layer fires"] * 6 + ["the reward goes back, by strength × slope"] * 5 + ["every neuron updates itself"]
-    drawing.counter(150, 336, said)
+    said = {
+        "a cycle: every layer fires": 6,
+        "the reward goes back, by strength × slope": 5,
+        "every neuron updates itself": 1,
+    }
+    drawing.counter(150, 336, [words for words, count in said.items() for _ in range(count)])
     drawing.save(path)
 
 

@@ -20,6 +20,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "mathml",
+    "offline",
     "repository",
 ]
 exclude_patterns = ["README.md"]

@@ -61,9 +61,9 @@ class Drawing:
         self._rules.append(f"@keyframes {name}{{{frames}}}.{name}{{{final};animation-name:{name}{pace}}}")
         self._elements.append(element.format(f'class="m {name}"'))
 
-    def text(self, x: float, y: float, words: str, *, anchor: str = "start", size: int = 13, fill: str = INK) -> None:
+    def text(self, x: float, y: float, words: str, *, align: str = "start", size: int = 13, fill: str = INK) -> None:
         """Write a line of text that stays."""
-        self.add(f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}" fill="{fill}">{words}</text>')
+        self.add(f'<text x="{x:g}" y="{y:g}" text-align="{align}" font-size="{size}" fill="{fill}">{words}</text>')
 
     def counter(self, x: float, y: float, lines: Sequence[str]) -> None:
         """Write lines of text one after the other at one place."""
@@ -151,7 +151,7 @@ def neuron_film(path: Path) -> None:
     for place, (source, name) in enumerate(names.items()):
         y, over_time = 56 + 33 * place, seen[:, neuron, source]
         colour = RED if name.startswith("1") else BLUE
-        drawing.text(110, y + 5, name, anchor="end", fill=colour)
+        drawing.text(110, y + 5, name, align="end", fill=colour)
         drawing.add(
             f'<rect {{}} x="120" y="{y - 9}" width="130" height="18" rx="3" fill="{colour}" '
             f'style="transform-origin:120px {y}px"/>',
@@ -162,7 +162,7 @@ def neuron_film(path: Path) -> None:
             stroke_width=px(14 * over_time),
         )
     drawing.add(f'<circle cx="392" cy="171" r="17" fill="#fff" stroke="{INK}" stroke-width="2"/>')
-    drawing.text(392, 176, "Σ=1", anchor="middle", size=12)
+    drawing.text(392, 176, "Σ=1", align="middle", size=12)
     at = np.linspace(0, steps, frames + 1)
     x = 470 + 270 * at / steps
     smooth = [np.mean([r for step, r in returns if step <= end][-5:] or [0]) for end in at]
@@ -170,14 +170,14 @@ def neuron_film(path: Path) -> None:
     drawing.text(470, 26, "mean return of five episodes", size=14)
     for level in (0, 250, 500):
         drawing.add(f'<path d="M470 {290 - 0.46 * level:g}H740" stroke="{GREY}" stroke-width="1"/>')
-        drawing.text(464, 294 - 0.46 * level, str(level), anchor="end", size=11)
+        drawing.text(464, 294 - 0.46 * level, str(level), align="end", size=11)
     line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     drawing.add(f'<polyline points="{line}" fill="none" stroke="{GREEN}" stroke-width="2"/>')
     drawing.add(
         f'<circle {{}} r="6" fill="{GREEN}"/>',
         transform=[f"translate({a:.1f}px,{b:.1f}px)" for a, b in zip(x, y, strict=True)],
     )
-    drawing.text(605, 314, f"{steps:,} steps of CartPole", anchor="middle", size=12)
+    drawing.text(605, 314, f"{steps:,} steps of CartPole", align="middle", size=12)
     drawing.save(path)
 
 
@@ -207,7 +207,7 @@ def structure_film(path: Path) -> None:
     for neuron, (x, y) in places.items():
         drawing.add(f'<circle cx="{x:g}" cy="{y:g}" r="9" fill="#fff" stroke="{INK}" stroke-width="1.5"/>')
         if neuron in names:
-            drawing.text(x - 16, y + 5, names[neuron], anchor="end", fill=RED if names[neuron][0] == "1" else BLUE)
+            drawing.text(x - 16, y + 5, names[neuron], align="end", fill=RED if names[neuron][0] == "1" else BLUE)
     for name, neuron in zip(("left", "right"), net.output_ids, strict=True):
         drawing.text(places[neuron][0] + 16, places[neuron][1] + 5, name)
     lines = []
@@ -284,9 +284,9 @@ def credit_film(path: Path) -> None:
             fill=["#fff" if k < lit else grey for k in range(frames)],
         )
         if neuron in names:
-            drawing.text(x - 28, y + 5, names[neuron], anchor="end")
+            drawing.text(x - 28, y + 5, names[neuron], align="end")
         else:
-            drawing.text(x, y + 4, f"{activity[neuron]:.2f}", anchor="middle", size=11)
+            drawing.text(x, y + 4, f"{activity[neuron]:.2f}", align="middle", size=11)
     drawing.text(616, 152, f"output {output:.2f}")
     drawing.text(616, 172, f"reward {reward:+.2f}", fill=GREEN)
     said = {

@@ -148,7 +148,7 @@ def opened(browser, address, **settings):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_have_no_barriers(site, browser, scheme):
-    for name in ("index", "how", "api/agent"):
+    for name in ("index", "how", "results", "api/agent"):
         page = opened(browser, (site / f"{name}.html").as_uri(), color_scheme=scheme)
         assert page.faults == []
         assert barriers(page) == [], name

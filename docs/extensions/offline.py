@@ -1,16 +1,33 @@
-"""What the theme leaves open: levels of the navigation's headings, and search without a server."""
+"""What Sphinx and the theme leave open: markup that screen readers and keyboards stumble over, and search without a server."""
 
+import re
 from typing import Any
 
 from sphinx.application import Sphinx
 
 SCRIPT = 'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;'
+SIGNATURE = re.compile(r'<dl>\n((?:<dd><em class="sig-param">.*?</dd>\n)+)</dl>', re.DOTALL)
+MENDED = {
+    "<pre>": '<pre tabindex="0">',  # what scrolls can be reached by keyboard
+    '<div class="table-wrapper ': '<div tabindex="0" class="table-wrapper ',
+    '<th class="head"><p></p></th>': "<td></td>",  # a corner is no heading
+}
+
+
+def parameters(found: re.Match[str]) -> str:
+    """Return the lines of a signature as such: Sphinx has them as descriptions of nothing."""
+    lines = found[1].replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
+    return f'<span class="sig-lines">{lines}</span>'
 
 
 def complete(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: object) -> None:
-    """Give the captions of the navigation a level, so that screen readers can tell them."""
+    """Mend the markup of a page; captions of the navigation get a level."""
     tree = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = tree.replace('role="heading">', 'role="heading" aria-level="2">')
+    if body := context.get("body"):
+        for before, after in MENDED.items():
+            body = body.replace(before, after)
+        context["body"] = SIGNATURE.sub(parameters, body)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Finds barriers on pages, for tests in a browser; where there is no npm they skip.
+AXE := 4.14.1
+
 LOWEST_PYTHON ?= python3.11
 
 .PHONY: demo docs test test-slow test-lowest test-boundscheck lint audit bench clean
@@ -56,10 +59,14 @@ clean:
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e ".[dev]"
+	@if command -v npm > /dev/null; then npm install --silent --no-audit --no-fund --prefix .venv axe-core@$(AXE); fi
 	touch $@ .venv/demo.stamp
 
 .venv-lowest/stamp: pyproject.toml constraints-lowest.txt
-	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
+	$(# Finds barriers on pages, for tests in a browser; where there is no npm they skip.
+AXE := 4.14.1
+
+LOWEST_PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[viz,test]"
 	touch $@
 

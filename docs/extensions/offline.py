@@ -7,6 +7,7 @@ from sphinx.application import Sphinx
 
 SCRIPT = 'if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;'
 SIGNATURE = re.compile(r'<dl>\n((?:<dd><em class="sig-param">.*?</dd>\n)+)</dl>', re.DOTALL)
+WIDE = {"results"}  # their tables need the room
 MENDED = {
     "<pre>": '<pre tabindex="0">',  # what scrolls can be reached by keyboard
     '<div class="table-wrapper ': '<div tabindex="0" class="table-wrapper ',
@@ -24,6 +25,8 @@ def complete(app: Sphinx, name: str, template: str, context: dict[str, Any], doc
     """Mend the markup of a page; captions of the navigation get a level."""
     tree = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = tree.replace('role="heading">', 'role="heading" aria-level="2">')
+    if name in WIDE:
+        context["furo_hide_toc"] = True
     if body := context.get("body"):
         for before, after in MENDED.items():
             body = body.replace(before, after)

@@ -63,10 +63,7 @@ clean:
 	touch $@ .venv/demo.stamp
 
 .venv-lowest/stamp: pyproject.toml constraints-lowest.txt
-	$(# Finds barriers on pages, for tests in a browser; where there is no npm they skip.
-AXE := 4.14.1
-
-LOWEST_PYTHON) -m venv --clear .venv-lowest
+	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[viz,test]"
 	touch $@
 

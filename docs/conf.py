@@ -25,7 +25,6 @@ extensions = [
 ]
 exclude_patterns = ["README.md"]
 default_role = "py:obj"  # docstrings write `names` so
-suppress_warnings = ["myst.strikethrough"]
 
 # -- Markdown ----------------------------------------------------------------------------------------------------------
 

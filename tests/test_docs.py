@@ -12,7 +12,7 @@ import dynlive_rl.envs  # noqa: F401  registers its environments once and for al
 import tables
 from sites import REPOSITORY, headings, links, local
 
-PAGES = {str(path.relative_to(tables.ROOT)): path.read_text(encoding="utf-8") for path in tables.pages()}
+PAGES = {str(path.relative_to(tables.ROOT)): path.read_text() for path in tables.pages()}
 NEEDS = {"docs/sb3.md": ("stable_baselines3", "rl_zoo3", "optuna", "tensorboard", "tensorboardX", "pandas", "seaborn")}
 BLOCKS = {name: re.findall(r"```python\n(.*?)```", page, re.DOTALL) for name, page in PAGES.items()}
 WITH_PYTHON = [name for name, blocks in BLOCKS.items() if blocks]

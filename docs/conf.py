@@ -28,7 +28,7 @@ default_role = "py:obj"  # docstrings write `names` so
 
 # -- Markdown ----------------------------------------------------------------------------------------------------------
 
-myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "html_image"]
 myst_fence_as_directive = ["math"]  # ```math, as code forges show it
 myst_heading_anchors = 4
 myst_dmath_allow_labels = False

@@ -3,9 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# Finds barriers on pages, for tests in a browser; where there is no npm they skip.
-AXE := 4.14.1
-
 LOWEST_PYTHON ?= python3.11
 
 .PHONY: demo docs test test-slow test-lowest test-boundscheck test-plain lint audit bench clean
@@ -66,7 +63,6 @@ clean:
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e ".[dev]"
-	@if command -v npm > /dev/null; then npm install --silent --no-audit --no-fund --prefix .venv axe-core@$(AXE); fi
 	touch $@ .venv/demo.stamp
 
 .venv-lowest/stamp: pyproject.toml constraints-lowest.txt

@@ -1,18 +1,15 @@
 """A real browser for tests: Debian's (or any other) Chromium, driven by Playwright; and axe-core, which finds barriers.
 
-`make test` installs both, where npm is there; a Chromium is the system's (`apt install chromium`). Tests skip without them.
+The tools are of the extra `dev`; a Chromium is the system's (`apt install chromium`). Tests skip without them.
 """
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-AXE = ROOT / ".venv" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -33,10 +30,8 @@ def chromium() -> Iterator[Any]:
 
 def barriers(page: Any, impacts: tuple[str, ...] = ("serious", "critical")) -> list[str]:
     """Return what axe-core finds on a page that is at least serious: rule, and the first place."""
-    if not AXE.exists():
-        pytest.skip("there is no axe-core: npm install --prefix .venv axe-core")
-    page.add_script_tag(path=str(AXE))
-    found = page.evaluate("axe.run({preload: false}).then(result => result.violations)")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page, options={"preload": False}).response["violations"]
     return [
         f"{one['id']} ({one['impact']}): {one['help']}; {one['nodes'][0]['html'][:200]}; {one['nodes'][0]['failureSummary']}"
         for one in found

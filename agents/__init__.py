@@ -11,7 +11,7 @@ from .config import (
     WorldChangeConfig,
 )
 from .evaluation import Evaluation
-from .learning import Report
+from .learning import EventCallback, Report
 from .live_config import CellConfig, LiveConfig, LiveExplorationConfig, LiveOptimisationConfig
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "CellConfig",
     "DynLiveAgent",
     "Evaluation",
+    "EventCallback",
     "ExplorationConfig",
     "LiveConfig",
     "LiveExplorationConfig",

@@ -14,6 +14,7 @@ from dynlive_rl.files import check_whole_numbers
 from dynlive_rl.invariants import need
 
 from .config import AgentConfig
+from .environments import MODULE
 from .format2 import from_format_2
 from .invariants import check_sizes
 from .live_config import LiveConfig
@@ -107,6 +108,9 @@ def _checked_description(env: Any) -> dict[str, Any] | None:
     limit = env["max_episode_steps"]
     is_one = isinstance(env["id"], str) and isinstance(env["kwargs"], dict)
     need(is_one and (limit is None or type(limit) is int), f"{env!r} describes no environment")
+    module = env.get("module")
+    is_name = isinstance(module, str) and MODULE.fullmatch(module) is not None
+    need(module is None or is_name, f"{module!r:.100} is no module's name")
     return dict(env)
 
 

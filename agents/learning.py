@@ -7,10 +7,10 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from dynlive_rl.checks import natural, positive
 
+from .progress_bar import ProgressBar, is_shown
 from .training import Episode, TrainingLoop
 
 if TYPE_CHECKING:
@@ -40,34 +40,49 @@ class Report(NamedTuple):
 Callback = Callable[[Report], bool | None]
 
 
+class EventCallback:
+    """A callback that is called where episodes end, and from a step on that it names: the steps between cost it nothing.
+
+    Attributes
+    ----------
+    next_step
+        It is called after every step once `agent.num_timesteps` is as large. A signal's handler may lower it.
+    """
+
+    next_step: float = float("inf")
+
+    def __call__(self, report: Report) -> bool | None:
+        """Take note of what happened; False ends learning."""
+        raise NotImplementedError
+
+
 def learn(
     agent: "DynLiveAgent",
     loop: TrainingLoop,
     steps: int,
     callback: Callback | None,
     log_interval: int | None,
-    progress_bar: bool | None,
+    progress_bar: bool | ProgressBar | None,
 ) -> None:
     """Let an agent's loop run for a number of steps; see `DynLiveAgent.learn`."""
-    hidden = None if progress_bar is None else not progress_bar
-    bar = tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True)
-    with _alone(loop), bar, closing(loop.run(steps)) as run:
+    event = callback if isinstance(callback, EventCallback) else None
+    step = agent.num_timesteps
+    with _alone(loop), _shown(agent, steps, progress_bar) as bar, closing(loop.run(steps)) as run:
         try:
             for new_steps, finished in run:
-                bar.update(new_steps)
-                if finished and not bar.disable:
-                    bar.set_postfix(_summary(agent, finished), refresh=False)
-                if log_interval and agent.episodes % log_interval < len(finished):
-                    summary = _summary(agent, finished)
-                    logger.info("step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, summary)
-                if callback is None:
+                if bar is not None:
+                    bar.update(new_steps, finished)
+                if finished and log_interval and agent.episodes % log_interval < len(finished):
+                    logger.info(
+                        "step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, _summary(agent, finished)
+                    )
+                step += new_steps
+                if callback is None or (event is not None and not finished and step < event.next_step):
                     continue
                 with loop.paused():
                     answer = callback(Report(agent, new_steps, finished))
                 if _is_no(answer):
                     break
-            if not bar.disable:
-                bar.set_postfix(_summary(agent))
         except KeyboardInterrupt:
             loop.abandon_episode()
             logger.warning("interrupted after %d steps; what was learned is kept", agent.num_timesteps)
@@ -87,10 +102,24 @@ def _is_no(answer: Any) -> bool:
     return isinstance(answer, (bool, np.bool_, np.ndarray)) and np.array_equal(answer, False)
 
 
-def _summary(agent: "DynLiveAgent", finished: tuple[Episode, ...] = ()) -> dict[str, Any]:
-    """Return what a progress bar shows: return, TD error and number of connections."""
-    values: dict[str, Any] = {"td_error": f"{agent.td_error_mse:.3f}", "connections": agent.connections}
-    return {"return": f"{finished[-1].episode_return:.1f}", **values} if finished else values
+def _summary(agent: "DynLiveAgent", finished: tuple[Episode, ...]) -> dict[str, Any]:
+    """Return what a line of the log says: return, TD error and number of connections."""
+    last = f"{finished[-1].episode_return:.1f}"
+    return {"return": last, "td_error": f"{agent.td_error_mse:.3f}", "connections": agent.connections}
+
+
+@contextmanager
+def _shown(agent: "DynLiveAgent", steps: int, progress_bar: bool | ProgressBar | None) -> Iterator[ProgressBar | None]:
+    """Show a bar, the given one or a new one; None where there is to be none."""
+    if isinstance(progress_bar, ProgressBar):
+        bar: ProgressBar | None = progress_bar
+    else:
+        bar = ProgressBar(agent, steps) if is_shown(progress_bar) else None
+    try:
+        yield bar
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 @contextmanager

@@ -161,10 +161,23 @@ def name_of(file: Source) -> str:
     return str(getattr(file, "name", "the file")) if hasattr(file, "read") else str(file)
 
 
+def header_of(file: Source) -> Header:
+    """Return the header of a checkpoint of any kind and format, as it was written.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no checkpoint, or is damaged.
+    OSError
+        If there is no such file, or it may not be read.
+    """
+    return _parse(_bytes_of(file), name_of(file))[0]
+
+
 def kind_of(file: Source) -> str:
     """Return what a checkpoint holds, "network" or "agent"; "agent" for any other file, and `read` says what is wrong."""
     try:
-        return str(_parse(_bytes_of(file), name_of(file))[0].get("kind"))
+        return str(header_of(file).get("kind"))
     except (ValueError, OSError):
         return "agent"
 

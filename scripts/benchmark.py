@@ -1,9 +1,14 @@
 """Microseconds per step: the bare environment, learning, predicting, and what structure adds, as ratios of one run."""
 
 import argparse
+import contextlib
 import json
+import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +16,9 @@ import numpy as np
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network
 from dynlive_rl.agents.modes import Mode
+from dynlive_rl.agents.progress_bar import ProgressBar
+from dynlive_rl.cli.runs import RunFolder, tables
+from dynlive_rl.cli.session import Schedule, Session
 
 
 def median_us(work: Callable[[], int], repeats: int) -> float:
@@ -38,6 +46,36 @@ def bare(env_id: str, steps: int) -> int:
 def learning(env_id: str, mode: Mode, steps: int) -> int:
     DynLiveAgent(env_id, mode=mode, seed=0).learn(steps, progress_bar=False)
     return steps
+
+
+def recorded(env_id: str, mode: Mode, steps: int, folder: Path) -> int:
+    """Learn as `dynlive train` does on a terminal: rows, ten checkpoints of which three stay, and a progress bar."""
+    agent = DynLiveAgent(env_id, mode=mode, seed=0)
+    schedule = Schedule(checkpoint_every=max(1, steps // 10), keep=3, eval_every=None, eval_episodes=1)
+    run = RunFolder(folder)
+    with tables(run, 0, with_evaluations=False) as (progress, evaluations), open(os.devnull, "w") as hidden:
+        session = Session(agent, run, schedule, progress, evaluations, gym.spec(env_id), seed=0)
+        with contextlib.redirect_stderr(hidden):
+            agent.learn(steps, callback=session, progress_bar=ProgressBar(agent, steps))
+        session.save()
+    return steps
+
+
+def recording_costs(env_id: str, steps: dict[Mode, int], repeats: int) -> dict[Mode, float]:
+    """Return what rows, checkpoints and a bar add to a run's CPU time, as a ratio: medians of runs in turns."""
+    ratios = {}
+    for mode, count in steps.items():
+        times = np.empty((2, repeats))
+        for k in range(repeats):
+            with tempfile.TemporaryDirectory() as folder:
+                for which, work in enumerate(
+                    (partial(learning, env_id), partial(recorded, env_id, folder=Path(folder)))
+                ):
+                    begin = time.process_time()
+                    work(mode=mode, steps=count)
+                    times[which, k] = time.process_time() - begin
+        ratios[mode] = float(np.median(times[1]) / np.median(times[0]))
+    return ratios
 
 
 def live_network(steps: int) -> int:
@@ -142,6 +180,10 @@ def main() -> None:
     print(f"{'':38}{'µs per step':>12}{'× environment':>15}")
     for name, us in rows.items():
         print(f"{name:38}{us:12.1f}{us / env_us:15.1f}")
+    costs = recording_costs(arguments.env, {"rehearsal": steps, "live": 10 * steps}, repeats)
+    print("\nWhat rows, ten checkpoints and a progress bar add to the CPU time of a run, as `dynlive train` has them")
+    for mode, ratio in costs.items():
+        print(f"{mode:12}{ratio - 1:8.1%}")
     structure = structure_costs(repeats, (768, 10_000) if arguments.quick else (768, 10_000, 100_000, 1_000_000))
     print(
         "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
@@ -154,7 +196,13 @@ def main() -> None:
             )
         )
     if arguments.json:
-        results = {"env": arguments.env, "steps": steps, "ready_s": round(ready, 2), "us_per_step": rows}
+        results = {
+            "env": arguments.env,
+            "steps": steps,
+            "ready_s": round(ready, 2),
+            "us_per_step": rows,
+            "recording": costs,
+        }
         print(json.dumps(results | {"structure": structure}))
 
 

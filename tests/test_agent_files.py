@@ -242,7 +242,12 @@ def test_a_vector_environment_made_by_hand_is_saved_as_what_it_is_made_of(tmp_pa
 
 def test_what_an_environment_is_registered_with_needs_no_description(tmp_path):
     agent = DynLiveAgent("dynlive_rl.envs:DynLive/ChangingCartPole-v0", seed=0)  # schedules and wrappers of its own
-    expected = {"id": "DynLive/ChangingCartPole-v0", "kwargs": {}, "max_episode_steps": 500}
+    expected = {
+        "id": "DynLive/ChangingCartPole-v0",
+        "kwargs": {},
+        "max_episode_steps": 500,
+        "module": "dynlive_rl.envs",
+    }
     assert trained_in(agent, tmp_path) == expected
     wrapped = gym.wrappers.TransformReward(agent.env, lambda reward: -reward)
     assert trained_in(DynLiveAgent(wrapped, seed=0), tmp_path) is None

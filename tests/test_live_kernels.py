@@ -25,6 +25,7 @@ def write_to_every_part(buffer):
     agent.scalars.view(np.float64)[:] = 12
     agent.progress.view(np.float64)[:] = 13
     agent.settings.view(np.float64)[:] = 15
+    agent.forbidden[:] = 17
 
 
 @given(st.tuples(*[st.integers(1, 3)] * 5), st.integers(1, 3), st.integers(1, 7))

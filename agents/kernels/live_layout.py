@@ -67,6 +67,7 @@ class LiveAgent(NamedTuple):
     random: NDArray[np.uint64]  # (4,)
     settings: NDArray[np.void]  # (1,) a LIVE_SETTINGS record
     step: NDArray[np.float64]  # (4, e) what a step brought: who stepped, rewards, who terminated, who was truncated
+    forbidden: NDArray[np.float64]  # (e, a) which actions are masked where the next one is taken
 
 
 def _words(record: np.dtype[np.void]) -> int:
@@ -82,7 +83,8 @@ def new_buffer(
 ) -> NDArray[np.float64]:
     """Return the buffer of a new agent, all 0 but for its sizes f, a, d, l, c, e, m at the start, as whole numbers."""
     wholes = SIZES + layers + components + 1 + environments * components + 4
-    doubles = environments * (3 + actions) + 2 * recent + 5 * features + RECORD_WORDS + 4 * environments
+    doubles = environments * (3 + actions) + 2 * recent + 5 * features + RECORD_WORDS
+    doubles += environments * (4 + actions)
     singles = (2 * features + 2 + 1 + actions + environments * (3 + actions)) * pool
     buffer = np.zeros(wholes + doubles + -(-singles // 2))
     buffer.view(np.int64)[:SIZES] = features, actions, components, layers, pool, environments, recent
@@ -110,12 +112,14 @@ def _unfold(take, take_record):
         settings = take_record(buffer, at + SCALARS_WORDS + PROGRESS_WORDS, LIVE_SETTINGS)
         at += RECORD_WORDS
         step, at = take(buffer, at, 4, e)
+        forbidden, at = take(buffer, at, e, a)
         cell, at = take(single, 2 * at, 2 * f + 2, c)
         strength, at = take(single, at, 1 + a, c)
         trace, at = take(single, at, e * (3 + a), c)
         return LiveAgent(
             cell, num_cells[0], strength, trace.reshape(e, 3 + a, c), running, recent, value_shift[0], policy,
             action_offsets[0], action, scaler, feature_mean[0], scalars, progress, random[0].view(np.uint64), settings, step,
+            forbidden,
         )  # fmt: skip
 
     return unfold

@@ -146,6 +146,18 @@ class ReplayLearner:
         """Number of connections in both networks."""
         return self.critic.connections + self.actor.connections
 
+    def connection_ids(self) -> NDArray[np.int64]:
+        """Return a number for every connection (c,), which stays the same as long as there is the connection."""
+        ids = []
+        for k, network in enumerate((self.critic, self.actor)):
+            arrays = network.arrays
+            rows = np.repeat(np.arange(arrays.degree.size), np.diff(arrays.first))
+            connected = np.arange(rows.size) - arrays.first[rows] < arrays.degree[rows]
+            ids.append(
+                (rows[connected] + k * arrays.degree.size) * arrays.degree.size + arrays.source[: rows.size][connected]
+            )
+        return np.concatenate(ids)
+
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
         self._make_room()
@@ -286,7 +298,8 @@ class ReplayLearner:
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
         old, masks = self.state, "experience.forbidden" in state
-        stored = np.shape(state["experience.kind"])[1] if np.ndim(state.get("experience.kind", 0)) == 2 else 0
+        kinds = state.get("experience.kind")
+        stored = kinds.shape[1] if isinstance(kinds, np.ndarray) and kinds.ndim == 2 else 0
         if 0 < stored != old.experience.kind.shape[1] or masks != self.is_masked:
             need(stored <= self._capacity, f"there must be at most {self._capacity} rows of experience, not {stored}")
             self._set_experience(max(stored, 1), masks)

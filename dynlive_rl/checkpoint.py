@@ -88,9 +88,12 @@ def write(file: Target, kind: str, header: Header, arrays: Arrays) -> None:
     chunks = with_checksum(save_arrays(plain, {"dynlive": text}))
     if hasattr(file, "write"):
         for chunk in chunks:
-            file.write(chunk)
+            try:
+                file.write(chunk)
+            except TypeError:
+                raise TypeError(f"{name_of(file)} must be open in binary mode") from None
     else:
-        write_whole(Path(file), chunks)
+        write_whole(_path_of(file), chunks)
 
 
 def with_checksum(data: bytes) -> list[bytes | memoryview]:
@@ -156,9 +159,17 @@ def unchanged(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header, arrays
 
 
-def name_of(file: Source) -> str:
+def name_of(file: Source | Target) -> str:
     """Return what to call a file in messages."""
-    return str(getattr(file, "name", "the file")) if hasattr(file, "read") else str(file)
+    is_open = hasattr(file, "read") or hasattr(file, "write")
+    return str(getattr(file, "name", "the file")) if is_open else str(file)
+
+
+def _path_of(file: Any) -> Path:
+    # A whole number would be taken for an open file of the system, and closed.
+    if not isinstance(file, (str, PathLike)):
+        raise TypeError(f"a file must be a path, or open in binary mode, not {file!r}")
+    return Path(file)
 
 
 def header_of(file: Source) -> Header:
@@ -185,11 +196,12 @@ def kind_of(file: Source) -> str:
 def _bytes_of(file: Source) -> bytes:
     if hasattr(file, "read"):
         data = file.read()
-        if not isinstance(data, (bytes, bytearray)):
+        if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"{name_of(file)} must be open in binary mode")
         return bytes(data)
+    path = _path_of(file)
     try:
-        with open(file, "rb") as opened:
+        with open(path, "rb") as opened:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
                 raise CheckpointError(f"{file} is not a DynLive checkpoint: it is no regular file")
             return opened.read()
@@ -265,14 +277,25 @@ def copy_into(current: Arrays, state: Arrays) -> None:
 
 def same_as(current: Arrays, state: Arrays) -> Arrays:
     """Return those arrays of a state that a current one has too; CheckpointError if shapes or types are others."""
+    if not isinstance(state, Mapping):
+        raise CheckpointError(
+            f"a state must be arrays by name, as get_state returns them, not {_one_line(repr(state))}"
+        )
     arrays = {}
     for name, array in current.items():
         if name not in state:
             raise CheckpointError(f"the state lacks {name!r}")
-        other = np.asarray(state[name])
+        other = _array_of(name, state[name])
         if other.shape != array.shape or other.dtype != array.dtype:
             raise CheckpointError(
                 f"{name!r} has shape {other.shape} and type {other.dtype}, but {array.shape} and {array.dtype} is needed"
             )
         arrays[name] = other
     return arrays
+
+
+def _array_of(name: str, value: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise CheckpointError(f"{name!r} must be an array, not {_one_line(repr(value))}") from None

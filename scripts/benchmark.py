@@ -78,6 +78,12 @@ def recording_costs(env_id: str, steps: dict[Mode, int], repeats: int) -> dict[M
     return ratios
 
 
+def print_recording(costs: dict[Mode, float]) -> None:
+    print("\nWhat rows, ten checkpoints and a progress bar add to the CPU time of a run, as `dynlive train` has them")
+    for mode, ratio in costs.items():
+        print(f"{mode:12}{ratio - 1:8.1%}")
+
+
 def live_network(steps: int) -> int:
     """One live step of a network alone: propagate, update_traces and apply_td_error, three compiled calls and their checks."""
     net = Network.layered(inputs=4, hidden=(64,), outputs=1, seed=0, rule=LearningRule(reserve=True))
@@ -142,14 +148,35 @@ def structure_costs(repeats: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
     return rows
 
 
+def print_structure(structure: list[dict[str, Any]]) -> None:
+    print(
+        "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
+    )
+    print(f"{'growth':8}{'φ':>5}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
+    for row in structure:
+        print(
+            "{growth:8}{prune_fraction:5}{allowed:10,}{connected:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(
+                **row
+            )
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--env", default="CartPole-v1", help="environment id (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=10_000, help="steps per run (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="2,000 steps, 3 runs")
+    parser.add_argument("--live-page", action="store_true", help="measure the live page alone; needs Chromium")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
+    if arguments.live_page:
+        from live_page_costs import report
+
+        rows = report(arguments.quick)
+        if arguments.json:
+            print(json.dumps(rows))
+        return
     steps, repeats = (2_000, 3) if arguments.quick else (arguments.steps, arguments.repeats)
 
     start = time.perf_counter()
@@ -181,20 +208,9 @@ def main() -> None:
     for name, us in rows.items():
         print(f"{name:38}{us:12.1f}{us / env_us:15.1f}")
     costs = recording_costs(arguments.env, {"rehearsal": steps, "live": 10 * steps}, repeats)
-    print("\nWhat rows, ten checkpoints and a progress bar add to the CPU time of a run, as `dynlive train` has them")
-    for mode, ratio in costs.items():
-        print(f"{mode:12}{ratio - 1:8.1%}")
+    print_recording(costs)
     structure = structure_costs(repeats, (768, 10_000) if arguments.quick else (768, 10_000, 100_000, 1_000_000))
-    print(
-        "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
-    )
-    print(f"{'growth':8}{'φ':>5}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
-    for row in structure:
-        print(
-            "{growth:8}{prune_fraction:5}{allowed:10,}{connected:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(
-                **row
-            )
-        )
+    print_structure(structure)
     if arguments.json:
         results = {
             "env": arguments.env,

@@ -230,6 +230,22 @@ def test_an_agent_that_a_state_does_not_fit_stays_as_it_is():
     helpers.assert_same_state(state, agent.get_state())
 
 
+@pytest.mark.parametrize("what", ["network", "rehearsal", "live"])
+def test_what_is_no_state_is_refused(files, what):
+    thing = files[what][0].load(io.BytesIO(files[what][1]))
+    before = thing.get_state()
+    for none in (None, 3, list(before)):
+        with pytest.raises(CheckpointError, match=r"^a state must be arrays by name, as get_state returns them, not "):
+            thing.set_state(none)
+    for name in before:
+        for wrong in (None, "x", [[1, 2], [3]]):
+            with pytest.raises(
+                CheckpointError, match=f"^{name!r} (must be an array|has shape)|'{name.split('.')[-1]}' has"
+            ):
+                thing.set_state(before | {name: wrong})
+    helpers.assert_same_state(before, thing.get_state())
+
+
 def test_what_an_agent_is_not_is_said_with_the_file(tmp_path):
     (tmp_path / "agent").write_text("{}")
     with pytest.raises(CheckpointError, match=r"agent is not a DynLive checkpoint, or it is damaged$"):

@@ -83,6 +83,12 @@ def test_a_file_of_format_3_or_4_goes_on_exactly_where_it_was(number):
     assert_allclose(live(net, 20, seed=4), json.loads((folder / "said.json").read_text())["network"], rtol=0, atol=1e-4)
 
 
+def test_the_largest_numbers_of_a_rule_are_read_again(tmp_path):
+    rule = LearningRule(mature=2**63 - 1, max_connections=2**63 - 1)
+    Network.layered(inputs=2, outputs=1, seed=0, rule=rule).save(tmp_path / "net")
+    assert Network.load(tmp_path / "net").rule == rule
+
+
 def test_no_number_of_an_activation_in_a_file_means_another_one_later(tmp_path):
     net = random_network(2)
     net.save(tmp_path / "net")

@@ -3,9 +3,10 @@
 Kernels read the numbers as the fields of one record, which is generated from these groups: see `dynlive_rl.agents.settings`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -326,9 +327,10 @@ class RecurrenceConfig:
     time_constants: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.time_constants, (str, bytes)) or not isinstance(self.time_constants, Iterable):
-            raise ValueError(f"time_constants must be numbers ≥ 1, such as (1, 4, 16), not {self.time_constants!r}")
-        constants = tuple(number("time_constants", value) for value in self.time_constants)
+        given: Any = self.time_constants  # a list, where a file says it
+        if not isinstance(given, (tuple, list)):
+            raise ValueError(f"time_constants must be numbers ≥ 1, such as (1, 4, 16), not {given!r}")
+        constants = tuple(number("time_constants", value) for value in given)
         is_ascending = all(one < other for one, other in pairwise(constants))
         if not is_ascending or not all(1 <= value <= SLOWEST for value in constants):
             raise ValueError(f"time_constants must be ascending numbers from 1 to {SLOWEST:g}, not {constants}")

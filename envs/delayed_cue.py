@@ -12,7 +12,7 @@ from dynlive_rl.checks import positive
 Row = NDArray[np.float32]
 
 
-class DelayedCue(gym.Env[Row, int]):
+class DelayedCue(gym.Env[Row, Any]):
     """A cue at the beginning says which of two actions is right `delay` steps later; in between there are distractors.
 
     An observation has three values: the cue, -1 or 1 in the first one and 0 in all others; a distractor, -1 or 1 at random

@@ -13,7 +13,7 @@ from dynlive_rl.checks import positive
 Row = NDArray[np.float32]
 
 
-class DelayedReward(gym.Env[Row, int]):
+class DelayedReward(gym.Env[Row, Any]):
     """In every step one of two actions is right, as the observation says; its reward arrives `delay` steps later.
 
     The observation x is one value, uniform in [-1, 1]; action 1 is right where x > 0, action 0 elsewhere. A right action is

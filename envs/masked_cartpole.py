@@ -35,7 +35,7 @@ class MaskedCartPole(CartPoleEnv):
         observation, info = super().reset(seed=seed, options=options)
         return observation[SEEN], info
 
-    def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Push the cart to the left (0) or to the right (1)."""
-        observation, reward, terminated, truncated, info = super().step(action)
+        observation, reward, terminated, truncated, info = super().step(action)  # type: ignore[no-untyped-call]
         return observation[SEEN], float(reward), terminated, truncated, info

@@ -12,7 +12,7 @@ from dynlive_rl.checks import positive
 Row = NDArray[np.float32]
 
 
-class MemoryXor(gym.Env[Row, int]):
+class MemoryXor(gym.Env[Row, Any]):
     """Two cues are seen at different times; whether they are equal says which action is right in the end.
 
     An observation has three values: the first cue, -1 or 1 in the first observation and 0 in all others; the second cue, the

@@ -13,7 +13,7 @@ Bits = NDArray[np.int8]
 NORTH, EAST, SOUTH, WEST = range(4)
 
 
-class TMaze(gym.Env[Bits, int]):
+class TMaze(gym.Env[Bits, Any]):
     """A corridor from west to east with a junction at its end; the goal is to the north or to the south of the junction.
 
     An observation has three bits, as in Bakker's: at the start 011 if the goal is to the north and 110 if it is to the south,

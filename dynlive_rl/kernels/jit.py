@@ -10,6 +10,8 @@ from typing import Any
 
 from numba import config, njit
 from numba.core.caching import CompileResultCacheImpl
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 
 class _Flags(set[str]):
@@ -63,12 +65,43 @@ def _warn_once() -> None:
     )
 
 
+class _NoEngine:
+    def set_env(self, name, env):
+        pass
+
+
+class _Part(JITCodeLibrary):
+    """Code that only ever becomes part of other code."""
+
+    @property
+    def codegen(self):
+        return _NoEngine()
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name):
+        self._ensure_finalized()
+        return 0
+
+
+class _PartCompiler(Compiler):
+    def define_pipelines(self):
+        state = self.state
+        state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
+        return super().define_pipelines()
+
+
 # Arithmetic is exact (IEEE): whatever the compiler does, in whichever process, gives the same bits.
 jit_entry = cached_jit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 # For functions that only other kernels call: no wrapper to call them from Python, which takes long to compile.
-jit_internal = cached_jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+jit_internal = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_PartCompiler)
 # For functions called once per neuron: as a call costs more than a short row, they become part of their callers.
-jit_inline = njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+jit_inline = njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_PartCompiler)
 # For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.
 # Always inlined: a separately compiled copy might choose another order.
 jit_reduction = njit(error_model="numpy", fastmath=_Flags({"reassoc", "contract"}), forceinline=True)

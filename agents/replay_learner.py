@@ -9,6 +9,7 @@ from dynlive_rl import checkpoint
 from dynlive_rl.builder import NetworkBuilder
 from dynlive_rl.core import owned
 from dynlive_rl.invariants import need
+from dynlive_rl.kernels.first_start import Call, prepare
 from dynlive_rl.kernels.layout import NeuronRow, new_batch, new_workspace
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
@@ -19,7 +20,7 @@ from .config import AgentConfig
 from .invariants import check_rehearsal, checked
 from .kernels import acting, actor_critic
 from .kernels.acting import RepeatColumn
-from .kernels.actor_critic import Agent
+from .kernels.actor_critic import Agent, Outcome
 from .kernels.experience import Experience, new_experience
 from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
 from .kernels.scaling import ScalerRow
@@ -106,6 +107,7 @@ class ReplayLearner:
         self.action, self.progress = self.state.action, self.state.progress
         self._predict_random = random_state(seeds[3])
         self._predict_batch = new_batch(self.actor.arrays, 1, 1)
+        self._is_warm = False
 
     def __getstate__(self) -> dict[str, Any]:
         aliases = ("action", "progress")
@@ -118,17 +120,26 @@ class ReplayLearner:
         self.step, self._predict_batch = owned(state["step"]), owned(state["_predict_batch"])
         self._settings, self._predict_random = np.array(state["_settings"]), np.array(state["_predict_random"])
         self.action, self.progress = self.state.action, self.state.progress
+        self._is_warm = False
 
     def warm_up(self) -> None:
-        """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
+        """Compile (or load) all kernels now, so that no step waits for it."""
+        if self._is_warm:
+            return
+        agent = self.state, self._settings
         environments, features = self.action.shape[0], self._scaled.size
-        twin = ReplayLearner(
-            self._scaled, self._num_actions, environments, self.config, 0, one_hot_components=self._one_hot_components
-        )
         observations = np.zeros((environments, features), np.float32)
-        twin.begin(np.ones(environments, np.bool_), observations)
-        twin.observe(observations)
-        twin.predict(observations, deterministic=True)
+        prepare(
+            [
+                Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
+                Call(actor_critic.choose, (*agent, self.step.stepped)),
+                Call(actor_critic.observe, (*agent, *self._step_arguments(observations))),
+                Call(actor_critic.prepare_rehearsal, agent),
+                Call(actor_critic.learn_batches, (*agent, actor_critic.example_lesson(), self._recruiting)),
+                Call(acting.predict, self._predict_arguments(observations, True, self.action)),
+            ]
+        )
+        self._is_warm = True
 
     @property
     def connections(self) -> int:
@@ -137,18 +148,41 @@ class ReplayLearner:
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
+        self.warm_up()
         self._make_room()
-        if not actor_critic.begin(self.state, self._settings, starting, observations):
+        if not actor_critic.begin(*self._begin_arguments(starting, observations)):
             raise_invalid(observations)
+        actor_critic.choose(self.state, self._settings, starting)
 
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Learn from what `step` brought, and where it led; the next actions of those that go on are in `action`."""
+        if not self._is_warm:
+            self.warm_up()
         self._make_room()
         task_changes = self.progress["task_changes"][0]
-        if not actor_critic.observe(self.state, self._settings, *self._step_arguments(observations)):
+        outcome = actor_critic.observe(self.state, self._settings, *self._step_arguments(observations))
+        if outcome == Outcome.REFUSED:
             raise_invalid(observations, self.step.rewards)
+        if outcome == Outcome.REHEARSAL_DUE:
+            self._rehearse()
         if self.progress["task_changes"][0] > task_changes:
             self.reset_networks()
+
+    def _rehearse(self) -> None:
+        """Rehearse, and choose the next actions of those that go on."""
+        agent, step = (self.state, self._settings), self.step
+        lesson = actor_critic.prepare_rehearsal(*agent)
+        actor_critic.learn_batches(*agent, lesson, self._recruiting)
+        actor_critic.choose(*agent, step.stepped & ~(step.terminated | step.truncated))
+
+    @property
+    def _recruiting(self) -> bool | None:
+        return self.actor.recruiting
+
+    def _begin_arguments(
+        self, starting: NDArray[np.bool_], observations: NDArray[np.float32]
+    ) -> tuple[Any, ...]:
+        return self.state.experience, self.state.scaler, self.state.running, starting, observations
 
     def _step_arguments(self, observations: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         stepped, rewards, terminated, truncated = self.step
@@ -180,20 +214,17 @@ class ReplayLearner:
         if count != self._predict_batch.drive.shape[2]:
             self._predict_batch = new_batch(self.actor.arrays, 1, count)
         actions = np.empty((count, self.action.shape[1]), np.int64)
-        state = self.state
-        acting.predict(
-            state.actor,
-            self._predict_batch,
-            state.rule,
-            state.scaler,
-            state.action_offsets,
-            self._policy_gain,
-            observations,
-            deterministic,
-            self._predict_random,
-            actions,
-        )
+        acting.predict(*self._predict_arguments(observations, deterministic, actions))
         return actions
+
+    def _predict_arguments(
+        self, observations: NDArray[np.float32], deterministic: bool, actions: NDArray[np.int64]
+    ) -> tuple[Any, ...]:
+        state = self.state
+        return (
+            state.actor, self._predict_batch, state.rule, state.scaler, state.action_offsets, self._policy_gain,
+            observations, deterministic, self._predict_random, actions,
+        )  # fmt: skip
 
     @property
     def activity(self) -> NDArray[np.float32]:

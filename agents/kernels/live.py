@@ -259,7 +259,9 @@ def observe(buffer, observations):
     for env in range(rewards.size):
         if stepped[env] != 0:
             cells, policy, action = agent.trace[env, TraceRow.NOW], agent.policy[env], agent.action[env]
-            agent.trace[env, TraceRow.BEFORE] = cells
+            before = agent.trace[env, TraceRow.BEFORE]
+            for i in range(before.size):
+                before[i] = cells[i]
             look(agent, settings, scalars, env, observations[env], sources, cells)
             progress.steps += 1
             learn(agent, env, scalars, progress, settings, rewards[env], terminated[env] != 0)

@@ -151,7 +151,7 @@ def act(agent, settings, env):
     )  # fmt: skip
 
 
-@jit_entry(seconds=1)
+@jit_entry(seconds=0.5)
 def begin(experience, scaler, running, starting, observations):
     """Start an episode in every environment e where starting[e], at observations (e, f); `choose` comes after.
 
@@ -172,7 +172,7 @@ def begin(experience, scaler, running, starting, observations):
     return True
 
 
-@jit_entry(seconds=3)
+@jit_entry(seconds=1)
 def choose(agent, settings, acting):
     """Choose the next action of every environment e where acting[e]."""
     for env in range(acting.size):
@@ -180,7 +180,7 @@ def choose(agent, settings, acting):
             act(agent, settings[0], env)
 
 
-@jit_entry(seconds=5)
+@jit_entry(seconds=3)
 def observe(agent, settings, stepped, rewards, observations, terminated, truncated):
     """Take in one step of every environment e where stepped[e], and choose the next actions of those that go on.
 
@@ -255,7 +255,7 @@ def value_gain(progress, scale, settings):
     return max(gain, settings.target_range * sqrt(progress.target_mean_square) / scale)
 
 
-@jit_entry(seconds=5)
+@jit_entry(seconds=3)
 def prepare_rehearsal(agent, settings):
     """Sample segments, compute Retrace targets and advantages, and return the `Lesson` for `learn_batches`."""
     progress, experience, action_offsets, numbers = agent.progress[0], agent.experience, agent.action_offsets, settings[0]

@@ -156,11 +156,13 @@ class DynLiveAgent:
         check_spaces(loop.env, self.observation_space, self.action_space, "this agent")
         if reset_num_timesteps:
             self.num_timesteps = 0
+        if steps:
+            self.warm_up()
         learning.learn(self, loop, steps, callback, log_interval, progress_bar)
         return self
 
     def warm_up(self) -> None:
-        """Compile, or load from the cache, everything that learning needs; otherwise the first step does."""
+        """Compile, or load from the cache, everything that learning needs; otherwise `learn` and the first `act` do."""
         self.interaction.learner.warm_up()
 
     def act(self, observation: Any) -> Any:

@@ -126,17 +126,17 @@ class ReplayLearner:
         """Compile (or load) all kernels now, so that no step waits for it."""
         if self._is_warm:
             return
-        agent = self.state, self._settings
-        environments, features = self.action.shape[0], self._scaled.size
-        observations = np.zeros((environments, features), np.float32)
+        state, agent = self.state, (self.state, self._settings)
+        observations = np.zeros((self.action.shape[0], self._scaled.size), np.float32)
+        predicting = state.actor, self._predict_batch, state.rule, state.scaler, state.action_offsets, self._policy_gain
         prepare(
             [
                 Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
                 Call(actor_critic.choose, (*agent, self.step.stepped)),
                 Call(actor_critic.observe, (*agent, *self._step_arguments(observations))),
                 Call(actor_critic.prepare_rehearsal, agent),
-                Call(actor_critic.learn_batches, (*agent, actor_critic.example_lesson(), self._recruiting)),
-                Call(acting.predict, self._predict_arguments(observations, True, self.action)),
+                Call(actor_critic.learn_batches, (*agent, actor_critic.example_lesson(), state.rule.recruiting)),
+                Call(acting.predict, (*predicting, observations, True, self._predict_random, self.action)),
             ]
         )
         self._is_warm = True
@@ -172,16 +172,10 @@ class ReplayLearner:
         """Rehearse, and choose the next actions of those that go on."""
         agent, step = (self.state, self._settings), self.step
         lesson = actor_critic.prepare_rehearsal(*agent)
-        actor_critic.learn_batches(*agent, lesson, self._recruiting)
+        actor_critic.learn_batches(*agent, lesson, self.state.rule.recruiting)
         actor_critic.choose(*agent, step.stepped & ~(step.terminated | step.truncated))
 
-    @property
-    def _recruiting(self) -> bool | None:
-        return self.actor.recruiting
-
-    def _begin_arguments(
-        self, starting: NDArray[np.bool_], observations: NDArray[np.float32]
-    ) -> tuple[Any, ...]:
+    def _begin_arguments(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> tuple[Any, ...]:
         return self.state.experience, self.state.scaler, self.state.running, starting, observations
 
     def _step_arguments(self, observations: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
@@ -214,17 +208,20 @@ class ReplayLearner:
         if count != self._predict_batch.drive.shape[2]:
             self._predict_batch = new_batch(self.actor.arrays, 1, count)
         actions = np.empty((count, self.action.shape[1]), np.int64)
-        acting.predict(*self._predict_arguments(observations, deterministic, actions))
-        return actions
-
-    def _predict_arguments(
-        self, observations: NDArray[np.float32], deterministic: bool, actions: NDArray[np.int64]
-    ) -> tuple[Any, ...]:
         state = self.state
-        return (
-            state.actor, self._predict_batch, state.rule, state.scaler, state.action_offsets, self._policy_gain,
-            observations, deterministic, self._predict_random, actions,
-        )  # fmt: skip
+        acting.predict(
+            state.actor,
+            self._predict_batch,
+            state.rule,
+            state.scaler,
+            state.action_offsets,
+            self._policy_gain,
+            observations,
+            deterministic,
+            self._predict_random,
+            actions,
+        )
+        return actions
 
     @property
     def activity(self) -> NDArray[np.float32]:

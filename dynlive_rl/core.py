@@ -101,11 +101,6 @@ class NetworkCore:
         self.numbers = rule.numbers()
 
     @property
-    def recruiting(self) -> bool | None:
-        """True where the rule recruits, else None, as kernels take it."""
-        return True if self.numbers.recruit_below > 0 else None
-
-    @property
     def input_count(self) -> int:
         """Number v of outside values per cycle."""
         return int(self.arrays.inputs.shape[1])

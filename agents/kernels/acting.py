@@ -92,7 +92,7 @@ def sample_action(
         )
 
 
-@jit_entry
+@jit_entry(seconds=1)
 def predict(actor, batch, rule, scaler, action_offsets, gain, observations, deterministic, random, actions):
     """Write the target policy's actions (b, d), the most likely or sampled ones, for every observation (b, f).
 

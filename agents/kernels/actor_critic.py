@@ -258,7 +258,12 @@ def value_gain(progress, scale, settings):
 @jit_entry(seconds=3)
 def prepare_rehearsal(agent, settings):
     """Sample segments, compute Retrace targets and advantages, and return the `Lesson` for `learn_batches`."""
-    progress, experience, action_offsets, numbers = agent.progress[0], agent.experience, agent.action_offsets, settings[0]
+    progress, experience, action_offsets, numbers = (
+        agent.progress[0],
+        agent.experience,
+        agent.action_offsets,
+        settings[0],
+    )
     scale = sqrt(progress.return_mean_square) if progress.return_mean_square > 0 else 1.0
     gain = value_gain(progress, scale, numbers)
     gamma = discount(progress, numbers.discount_low, numbers.discount_high)

@@ -219,7 +219,7 @@ def look(agent, settings, scalars, env, observation, sources, cells):
     fire_and_recruit(agent.cell, agent.num_cells, agent.strength, agent.trace, settings, spread, sources, cells)
 
 
-@jit_entry
+@jit_entry(seconds=2)
 def begin(buffer, starting, observations):
     """Start an episode in every environment e where starting[e], at observations (e, f), and choose its first action.
 
@@ -242,7 +242,7 @@ def begin(buffer, starting, observations):
     return True
 
 
-@jit_entry
+@jit_entry(seconds=4.5)
 def observe(buffer, observations):
     """Learn from one step of every environment that stepped, and choose the next actions of those that go on.
 
@@ -288,7 +288,7 @@ def observe(buffer, observations):
     return True
 
 
-@jit_entry
+@jit_entry(seconds=1)
 def predict(buffer, observations, deterministic, random, actions):
     """Write the policy's actions (b, d), the most likely or sampled ones, for every observation (b, f)."""
     agent = unfolded(buffer)

@@ -134,8 +134,7 @@ class ReplayLearner:
                 Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
                 Call(actor_critic.choose, (*agent, self.step.stepped)),
                 Call(actor_critic.observe, (*agent, *self._step_arguments(observations))),
-                Call(actor_critic.prepare_rehearsal, agent),
-                Call(actor_critic.learn_batches, (*agent, actor_critic.example_lesson(), state.rule.recruiting)),
+                Call(actor_critic.rehearse, (*agent, self.step.stepped, state.rule.recruiting)),
                 Call(acting.predict, (*predicting, observations, True, self._predict_random, self.action)),
             ]
         )
@@ -164,16 +163,11 @@ class ReplayLearner:
         if outcome == Outcome.REFUSED:
             raise_invalid(observations, self.step.rewards)
         if outcome == Outcome.REHEARSAL_DUE:
-            self._rehearse()
+            step = self.step
+            going_on = step.stepped & ~(step.terminated | step.truncated)
+            actor_critic.rehearse(self.state, self._settings, going_on, self.state.rule.recruiting)
         if self.progress["task_changes"][0] > task_changes:
             self.reset_networks()
-
-    def _rehearse(self) -> None:
-        """Rehearse, and choose the next actions of those that go on."""
-        agent, step = (self.state, self._settings), self.step
-        lesson = actor_critic.prepare_rehearsal(*agent)
-        actor_critic.learn_batches(*agent, lesson, self.state.rule.recruiting)
-        actor_critic.choose(*agent, step.stepped & ~(step.terminated | step.truncated))
 
     def _begin_arguments(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> tuple[Any, ...]:
         return self.state.experience, self.state.scaler, self.state.running, starting, observations

@@ -1,7 +1,7 @@
-"""The rehearsing Retrace actor-critic: a compiled call per environment step, and three more where a rehearsal is due.
+"""The rehearsing Retrace actor-critic: a compiled call per environment step, and another one where a rehearsal is due.
 
-`observe` takes a step in and chooses the next actions. Where it says that a rehearsal is due it leaves these to `choose`,
-which comes after `prepare_rehearsal` and `learn_batches`. Small entry points compile sooner, and side by side.
+`observe` takes a step in and chooses the next actions; where it says that a rehearsal is due, `rehearse` chooses them. Two
+entry points compile side by side.
 
 `settings` is the record of numbers that `AgentConfig.settings` makes; entry points take it as an array of shape (1,). What is
 called once is inlined: handing on an agent's hundred numbers costs 1 µs a call.
@@ -104,25 +104,6 @@ class Rates(NamedTuple):
     entropy: float  # weight of the entropy
     prune_fraction: float
     hops: int
-
-
-class Lesson(NamedTuple):
-    """What one rehearsal has to learn, and how."""
-
-    targets: Targets
-    log_target_policy: NDArray[np.float64]  # (a, r)
-    count: int  # of sampled rows
-    scale: float  # of values
-    gain: float  # G
-    rates: Rates
-
-
-def example_lesson() -> Lesson:
-    """Return a lesson of nothing, with the types that `learn_batches` takes."""
-    targets = Targets(
-        np.empty(0, np.float32), np.empty((0, 0), np.float32), np.empty((0, 0), np.int64), np.empty(0, np.int64)
-    )
-    return Lesson(targets, np.empty((0, 0)), 0, 1.0, 1.0, Rates(0.0, 0.0, 0.0, 0.0, 0.0, EVERYWHERE))
 
 
 @jit_internal
@@ -255,15 +236,14 @@ def value_gain(progress, scale, settings):
     return max(gain, settings.target_range * sqrt(progress.target_mean_square) / scale)
 
 
-@jit_entry(seconds=3)
-def prepare_rehearsal(agent, settings):
-    """Sample segments, compute Retrace targets and advantages, and return the `Lesson` for `learn_batches`."""
-    progress, experience, action_offsets, numbers = (
-        agent.progress[0],
-        agent.experience,
-        agent.action_offsets,
-        settings[0],
-    )
+@jit_entry(seconds=9)
+def rehearse(agent, settings, going_on, recruiting):
+    """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them.
+
+    Then the next action is chosen of every environment e where going_on[e]. recruiting: as in `learn`.
+    """
+    progress, experience, action_offsets = agent.progress[0], agent.experience, agent.action_offsets
+    numbers = settings[0]
     scale = sqrt(progress.return_mean_square) if progress.return_mean_square > 0 else 1.0
     gain = value_gain(progress, scale, numbers)
     gamma = discount(progress, numbers.discount_low, numbers.discount_high)
@@ -282,7 +262,10 @@ def prepare_rehearsal(agent, settings):
         targets.target, targets.advantage, targets.chosen, targets.sampled, progress,
     )  # fmt: skip
     rates = rates_now(progress, agent.rule, gain, numbers)
-    return Lesson(targets, rollout.log_target_policy, count, scale, gain, rates)
+    learn_batches(agent, numbers, targets, rollout.log_target_policy, count, scale, gain, rates, recruiting)
+    for env in range(going_on.size):
+        if going_on[env]:
+            act(agent, numbers, env)
 
 
 @jit_inline
@@ -333,60 +316,53 @@ def rates_now(progress, rule, gain, settings):
     return Rates(critic, settings.actor_rate * pace, target, entropy, prune_fraction, hops)
 
 
-@jit_entry(seconds=9)
-def learn_batches(agent, settings, lesson, recruiting):
-    """Let both networks learn from the sampled rows of a lesson, in shuffled minibatches, for some epochs.
-
-    recruiting: as in `learn`
-    """
-    sampled, size, numbers = lesson.targets.sampled, agent.minibatch.drive.shape[2], settings[0]
+@jit_inline
+def learn_batches(agent, settings, targets, log_target_policy, count, scale, gain, rates, recruiting):
+    """Let both networks learn from the first `count` sampled rows, in shuffled minibatches, for some epochs."""
+    sampled, size = targets.sampled, agent.minibatch.drive.shape[2]
     square = 0.0
     batches = 0
-    for _ in range(numbers.epochs):
-        for i in range(lesson.count - 1, 0, -1):
+    for _ in range(settings.epochs):
+        for i in range(count - 1, 0, -1):
             k = random_integer(agent.random, i + 1)
             sampled[i], sampled[k] = sampled[k], sampled[i]
-        for first in range(0, lesson.count - size + 1, size):
+        for first in range(0, count - size + 1, size):
             rows = sampled[first : first + size]
-            square += learn_values(agent, numbers, lesson, rows, recruiting)
-            learn_policy(agent, numbers, lesson, rows, recruiting)
+            gather_inputs(agent.critic.inputs, agent.rollout_batch.output, agent.minibatch.output, rows)
+            # In a loop, so that what both do is compiled once.
+            for is_actor in range(2):
+                square += learn_batch(
+                    agent, settings, targets, log_target_policy, rows, scale, gain, rates, is_actor, recruiting
+                )
+            update_target(agent.actor, rates.target)
             batches += 1
     if batches > 0:
         agent.progress[0].td_error_mse = square / batches
 
 
 @jit_inline
-def learn_values(agent, settings, lesson, rows, recruiting):
-    """Let the critic learn from some rows (b,), laid into the minibatch; returns its mean square TD error, in scales."""
-    critic, batch, rule, workspace = agent.critic, agent.minibatch, agent.rule, agent.workspace
-    targets, rates = lesson.targets, lesson.rates
-    gather_inputs(critic.inputs, agent.rollout_batch.output, batch.output, rows)
-    strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
-    forward(critic, batch, rule, strength, row_ends(critic.table), threshold)
-    start_credit(critic.outputs, workspace, rates.hops)
-    square = credit_values(
-        batch.output, critic.outputs[0], rows, targets.chosen, targets.target, lesson.scale, lesson.gain,
-        settings.error_clip, settings.neutral, workspace.credit,
-    )  # fmt: skip
+def learn_batch(agent, settings, targets, log_target_policy, rows, scale, gain, rates, is_actor, recruiting):
+    """Let one network learn from some rows (b,), laid into the minibatch; returns the critic's mean square TD error.
+
+    The error is in scales; the actor returns 0.
+    """
+    net, rate = (agent.actor, rates.actor) if is_actor else (agent.critic, rates.critic)
+    batch, rule, workspace = agent.minibatch, agent.rule, agent.workspace
+    strength, threshold, first = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD], net.outputs[0]
+    square = 0.0
+    forward(net, batch, rule, strength, row_ends(net.table), threshold)
+    start_credit(net.outputs, workspace, rates.hops)
+    if is_actor:
+        credit_policy(
+            batch.output, first, rows, agent.action_offsets, targets.advantage, log_target_policy, settings,
+            rates.entropy, agent.progress[0].advantage_scale, workspace.credit,
+        )  # fmt: skip
+    else:
+        square = credit_values(
+            batch.output, first, rows, targets.chosen, targets.target, scale, gain, settings.error_clip,
+            settings.neutral, workspace.credit,
+        )  # fmt: skip
     if settings.natural_gradient:
-        share_steps(critic, batch.output, settings.max_shared_steps, workspace.credit)
-    learn(critic, batch, workspace, rule, rates.critic, rates.hops, rates.prune_fraction, recruiting)
+        share_steps(net, batch.output, settings.max_shared_steps, workspace.credit)
+    learn(net, batch, workspace, rule, rate, rates.hops, rates.prune_fraction, recruiting)
     return square
-
-
-@jit_inline
-def learn_policy(agent, settings, lesson, rows, recruiting):
-    """Let the actor learn from the rows (b,) that `learn_values` laid into the minibatch, and its target policy follow."""
-    actor, batch, rule, workspace = agent.actor, agent.minibatch, agent.rule, agent.workspace
-    rates = lesson.rates
-    strength, threshold = actor.connection[ConnectionRow.STRENGTH], actor.neuron[NeuronRow.THRESHOLD]
-    forward(actor, batch, rule, strength, row_ends(actor.table), threshold)
-    start_credit(actor.outputs, workspace, rates.hops)
-    credit_policy(
-        batch.output, actor.outputs[0], rows, agent.action_offsets, lesson.targets.advantage, lesson.log_target_policy,
-        settings, rates.entropy, agent.progress[0].advantage_scale, workspace.credit,
-    )  # fmt: skip
-    if settings.natural_gradient:
-        share_steps(actor, batch.output, settings.max_shared_steps, workspace.credit)
-    learn(actor, batch, workspace, rule, rates.actor, rates.hops, rates.prune_fraction, recruiting)
-    update_target(actor, rates.target)

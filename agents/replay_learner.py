@@ -160,10 +160,10 @@ class ReplayLearner:
         self._make_room()
         task_changes = self.progress["task_changes"][0]
         outcome = actor_critic.observe(self.state, self._settings, *self._step_arguments(observations))
-        if outcome == Outcome.REFUSED:
-            raise_invalid(observations, self.step.rewards)
-        if outcome == Outcome.REHEARSAL_DUE:
+        if outcome != Outcome.TAKEN:
             step = self.step
+            if outcome == Outcome.REFUSED:
+                raise_invalid(observations, step.rewards)
             going_on = step.stepped & ~(step.terminated | step.truncated)
             actor_critic.rehearse(self.state, self._settings, going_on, self.state.rule.recruiting)
         if self.progress["task_changes"][0] > task_changes:

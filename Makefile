@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 LOWEST_PYTHON ?= python3.11
 
-.PHONY: demo test test-slow test-lowest test-boundscheck lint audit bench clean
+.PHONY: demo test test-slow test-lowest test-boundscheck test-plain lint audit bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/python scripts/demo.py --out demo
@@ -25,6 +25,12 @@ test-lowest: .venv-lowest/stamp
 test-boundscheck: .venv/dev.stamp
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/boundscheck $(BIN)/python -m pytest -m "not slow"
 
+# Kernels as the plain Python that they are written in, and which of their lines the tests marked for it run.
+test-plain: .venv/dev.stamp
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run --data-file build/plain.coverage \
+		--include "dynlive_rl/kernels/*,agents/kernels/*" -m pytest -m "plain and not slow"
+	$(BIN)/python -m coverage report --data-file build/plain.coverage --show-missing --fail-under 95
+
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,9 +38,10 @@ lint: .venv/dev.stamp
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p dynlive_rl
 	$(BIN)/pre-commit validate-config
 
-# Whether any version in constraints.txt has a known vulnerability; asks PyPI, so CI does not call it.
+# Whether any version in constraints.txt has a known vulnerability; asks PyPI, so CI does not call it. A package that PyPI
+# says nothing about is an error, or an audit without an answer would pass.
 audit: .venv-audit/stamp
-	.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	.venv-audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 bench: .venv/demo.stamp
 	$(BIN)/python scripts/benchmark.py --quick

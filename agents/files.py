@@ -30,7 +30,7 @@ def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header, {"progress.target_mean_square": np.zeros(1)} | arrays
 
 
-UPGRADES = {2: from_format_2, 3: from_format_3}
+UPGRADES = {2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged}
 
 
 class SavedAgent(NamedTuple):

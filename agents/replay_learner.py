@@ -74,9 +74,7 @@ class ReplayLearner:
         features = scaled.size
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic, self.actor = self._networks(seeds[:2])
-        rehearsal = config.rehearsal
-        rollout_rows = rehearsal.segments * (rehearsal.segment_length + 1)
-        self._capacity = max(2, -(-rehearsal.memory // environments))  # a step and what followed it
+        self._capacity = max(2, -(-config.rehearsal.memory // environments))  # a step and what followed it
         self._room = 0  # rows that every stream has room for before that must be looked at again
         experience = new_experience(environments, min(FIRST_ROWS, self._capacity), features, len(num_actions))
         self.state = Agent(
@@ -84,9 +82,9 @@ class ReplayLearner:
             actor=self.actor.arrays,
             rule=self.actor.numbers,
             memory=self.actor.memory,
-            rollout_batch=new_batch(self.actor.arrays, 1, rollout_rows),
-            minibatch=new_batch(self.actor.arrays, 1, rehearsal.batch),
-            workspace=new_workspace(self.actor.arrays, 1, rehearsal.batch),
+            rollout_batch=new_batch(self.actor.arrays, 1, 0),
+            minibatch=new_batch(self.actor.arrays, 1, 0),
+            workspace=new_workspace(self.actor.arrays, 1, 0),
             experience=experience,
             action_offsets=np.cumsum([0, *num_actions]),
             scaler=np.stack([scaled, np.zeros(features), np.ones(features), np.zeros(features)]).astype(float),
@@ -261,10 +259,15 @@ class ReplayLearner:
         )
 
     def _make_room(self) -> None:
-        """Double the experience when it is full and smaller than it may be; called before at most one row per stream."""
+        """Double the experience when it is full and smaller than it may be; called before at most one row per stream.
+
+        What rehearsal works on is made here too, so that an agent that only predicts does without.
+        """
         self._room -= 1
         if self._room >= 0:
             return
+        if self.state.minibatch.drive.shape[2] == 0:
+            self._make_workplace()
         experience = self.state.experience
         stored = experience.kind.shape[1]
         if stored < self._capacity and experience.rows.max() >= stored:
@@ -272,6 +275,14 @@ class ReplayLearner:
             self._set_experience(stored)
         # Once it has its full size there is nothing to look after: old rows are overwritten.
         self._room = stored - int(experience.rows.max()) - 1 if stored < self._capacity else self._capacity
+
+    def _make_workplace(self) -> None:
+        rehearsal, net = self.config.rehearsal, self.actor.arrays
+        self.state = self.state._replace(
+            rollout_batch=new_batch(net, 1, rehearsal.segments * (rehearsal.segment_length + 1)),
+            minibatch=new_batch(net, 1, rehearsal.batch),
+            workspace=new_workspace(net, 1, rehearsal.batch),
+        )
 
     def _set_experience(self, stored: int) -> None:
         old = self.state.experience

@@ -6,7 +6,8 @@ refused   CheckpointError, one sentence with the file's name
 same      loaded with the arrays of the original: unchanged, or forged in the header alone
 other     loaded with others (whole files only, whose checksum was made right again), and worked without a crash
 diverged  as other, and a step size or the like was so absurd that learning left what numbers can hold
-All else is a fault of the package: another exception, a child that died, took too long, or asked for too much memory.
+All else is a fault of the package: another exception, a child that died, took too long, or asked for more than twice the
+memory that loading the original takes.
 """
 
 import faulthandler
@@ -17,7 +18,9 @@ import resource
 import sys
 import tempfile
 import traceback
+import tracemalloc
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +34,9 @@ from networks import live
 
 BATCH = 50  # files per child
 SECONDS = 10  # of processor time per file
+ROOM = 2**26  # bytes that a child may ask for besides what it began with
+ASIDE = 2**16  # bytes that Python keeps for itself: the text of an error, a cache
+ASIDE_OUTSIDE = 2**22  # bytes of address space, which is given out in large pieces
 SPECIAL = [0, 1, -1, 2, 3, 127, 1e-30, 0.5, 1e6, 1e30, 1e300, 2**31, 2**62, 2**63 - 1, np.nan, np.inf, -np.inf]
 WRONG = [
     None, True, "a\nb", -1, 0, 1, 2, 10**9, 2**31, 2**63, 10**30, 10**400, 0.5, -0.5, 1e300, float("nan"), float("inf"), "",
@@ -238,7 +244,8 @@ def change_somewhere(value, random):
             deep = [deep]
         return deep
     if isinstance(value, int | float) and random.random() < 0.5:
-        return [value + 1, value - 1, value * 2, -value, value * 1000, float(value)][random.integers(6)]
+        real = float(max(-(10**300), min(value, 10**300)))
+        return [value + 1, value - 1, value * 2, -value, value * 1000, real][random.integers(6)]
     return WRONG[random.integers(len(WRONG))]
 
 
@@ -248,12 +255,15 @@ def with_other_entries(raw, random):
     entries = json.loads(raw[8 : 8 + size])
     metadata = entries.pop("__metadata__")
     if random.random() < 0.1:
-        metadata["dynlive"] = json.dumps(change_somewhere(json.loads(metadata["dynlive"]), random))
+        changed = change_somewhere(json.loads(metadata["dynlive"]), random)
+        if isinstance(changed, dict):  # what has no header at all has no place for a checksum
+            changed = {"sha256": "0" * 64} | changed | {"sha256": "0" * 64}
+            metadata["dynlive"] = json.dumps(changed)
     name = str(random.choice(list(entries)))
     entries[name] = change_somewhere(entries[name], random)
     head = json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":")).encode()
     whole = len(head).to_bytes(8, "little") + head + raw[8 + size :]
-    return whole[: checkpoint._BEFORE] + checkpoint.checksum(whole) + whole[checkpoint._AFTER :]
+    return b"".join(checkpoint.with_checksum(whole))
 
 
 def without_checksum(raw, number):
@@ -261,6 +271,7 @@ def without_checksum(raw, number):
     size = int.from_bytes(raw[:8], "little")
     entries = json.loads(raw[8 : 8 + size])
     header = json.loads(entries["__metadata__"]["dynlive"]) | {"format": number}
+    del header["sha256"]
     entries["__metadata__"] = {"dynlive": json.dumps(header)}
     head = json.dumps(entries).encode()
     return len(head).to_bytes(8, "little") + head + raw[8 + size :]
@@ -269,18 +280,24 @@ def without_checksum(raw, number):
 # -- what becomes of them ----------------------------------------------------------------------------------------------
 
 
-def outcome_of(thing, raw, path, random):
-    """Load a mutated file of a thing, and go on with what comes of it; returns how that ended."""
+def outcome_of(thing, raw, honest, path, random):
+    """Load a mutated file of a thing, and go on with what comes of it; returns how that ended.
+
+    `honest` is how much memory loading the original takes.
+    """
     is_forged = bool(random.integers(2))
     mutated = forged(raw, random) if is_forged else damaged(raw, random)
     path.write_bytes(mutated)
     try:
-        loaded = type(thing).load(path)
-    except CheckpointError as error:
-        if isinstance(error.__cause__, MemoryError):
-            return "too much memory"
-        is_clear = str(path) in str(error) and "\n" not in str(error) and len(str(error)) < 1500
-        return "refused" if is_clear else f"unclear: {error}"
+        with address_space_of(2 * honest + ASIDE_OUTSIDE):
+            loaded, taken = measured(lambda: loaded_or_refused(type(thing), path))
+    except MemoryError:
+        return "too much memory"
+    if taken > 2 * honest + ASIDE:
+        return f"too much memory: {taken} bytes instead of {honest}"
+    if isinstance(loaded, str):
+        is_clear = str(path) in loaded and "\n" not in loaded and len(loaded) < 1500
+        return "refused" if is_clear else f"unclear: {loaded}"
     if not is_forged:
         return "same" if mutated == raw else "loaded despite its checksum"
     state, original = loaded.get_state(), thing.get_state()
@@ -289,6 +306,39 @@ def outcome_of(thing, raw, path, random):
     if not all(np.isfinite(array).all() for array in loaded.get_state().values()):
         return "diverged"
     return "same" if is_same else "other"
+
+
+def loaded_or_refused(kind, path):
+    """Return what is in a file, or the sentence that refuses it; MemoryError if it asks for more than there may be."""
+    try:
+        return kind.load(path)
+    except CheckpointError as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise MemoryError from None
+        return str(error)
+
+
+def measured(call):
+    """Return what a call returns, and the most bytes that Python and NumPy had in use meanwhile, beyond those before."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        result = call()
+        return result, tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@contextmanager
+def address_space_of(more):
+    """Let the process ask for so many bytes more, whoever in it asks."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    usual, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (usual, hard))
 
 
 def go_on(loaded):
@@ -339,14 +389,13 @@ def work(kind, things, numbers, path, out):
     """Load files by their numbers, in a child, and write down how each ended."""
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    limit_memory(2**26)
+    limit_memory(ROOM)
     for number in numbers:
         os.write(out, f"{number}\n".encode())
         limit_seconds(SECONDS)
         random = np.random.default_rng([number, *kind.encode()])
-        thing, raw = things[number % len(things)]
         try:
-            end = outcome_of(thing, raw, path, random)
+            end = outcome_of(*things[number % len(things)], path, random)
         except BaseException:
             end = "raised: " + traceback.format_exc()[-600:]
         os.write(out, json.dumps(end).encode() + b"\n")
@@ -370,14 +419,19 @@ def run(kind, things, numbers, path):
     return ends
 
 
+def honest_memory(thing, raw, path):
+    """Return how much memory loading a file takes, after compiling all that a child will need."""
+    path.write_bytes(raw)
+    go_on(type(thing).load(path))
+    return measured(lambda: type(thing).load(path))[1]
+
+
 def main(count, kinds):
     everything = {kind: [(thing, saved(thing)) for thing in things] for kind, things in honest().items()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mutant.dynlive"
-        for things in everything.values():  # compile everything that a child will need
-            for thing, raw in things:
-                path.write_bytes(raw)
-                go_on(type(thing).load(path))
+        for kind, things in everything.items():
+            everything[kind] = [(thing, raw, honest_memory(thing, raw, path)) for thing, raw in things]
         results = {}
         for kind in kinds or everything:
             ends = {}

@@ -120,6 +120,7 @@ def test_numbers_of_any_kind_are_saved(tmp_path):
 # -- older formats ---------------------------------------------------------------------------------------------------
 
 FORMAT_3 = Path(__file__).parent / "data" / "format3"
+FORMAT_4 = FORMAT_3.parent / "format4"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -138,6 +139,18 @@ def test_a_file_of_format_3_goes_on_where_it_was(mode, tmp_path):
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_file_of_format_4_goes_on_where_it_was(mode, tmp_path):
+    """Written before there was format 5; what the agent chose in the next sixty steps was noted then."""
+    agent = DynLiveAgent.load(FORMAT_4 / f"{mode}.safetensors")
+    assert_same_state(agent.get_state(), load_file(FORMAT_4 / f"{mode}.safetensors"))
+    agent.save(tmp_path / "agent")
+    again = DynLiveAgent.load(tmp_path / "agent")
+    chosen = feed(agent, 60, seed=2)
+    assert chosen[:20] == json.loads((FORMAT_4 / "said.json").read_text())[mode][:20]
+    assert feed(again, 60, seed=2) == chosen
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_an_older_file_is_checked_like_any_other(mode, tmp_path):
     arrays = load_file(FORMAT_3 / f"{mode}.safetensors")
     with safe_open(FORMAT_3 / f"{mode}.safetensors", "numpy") as file:
@@ -148,7 +161,7 @@ def test_an_older_file_is_checked_like_any_other(mode, tmp_path):
         DynLiveAgent.load(tmp_path / "agent")
 
 
-@pytest.mark.parametrize("written", [4, "3", 3.0, True, None])
+@pytest.mark.parametrize("written", [4, 5, "3", 3.0, True, None])
 def test_only_older_files_need_no_checksum(written, tmp_path):
     arrays = load_file(FORMAT_3 / "live.safetensors")
     with safe_open(FORMAT_3 / "live.safetensors", "numpy") as file:

@@ -13,6 +13,8 @@ from dynlive_rl.agents.live_learner import LiveLearner
 from helpers import feed, own
 from naive_live import NaiveLive
 
+pytestmark = pytest.mark.plain
+
 
 @njit
 def write_to_every_part(buffer):

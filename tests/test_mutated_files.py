@@ -58,6 +58,13 @@ def files():
     return small_files()
 
 
+@pytest.fixture(scope="module")
+def older_files():
+    folder = Path(__file__).parent / "data" / "format4"
+    kinds = {"network": Network, "rehearsal": DynLiveAgent, "live": DynLiveAgent}
+    return {what: (kind, (folder / f"{what}.safetensors").read_bytes()) for what, kind in kinds.items()}
+
+
 def refused(kind, data):
     try:
         kind.load(io.BytesIO(data))
@@ -78,7 +85,21 @@ def test_flipped_bits_are_noticed(files, what):
     kind, good = files[what]
     header = 8 * (8 + int.from_bytes(good[:8], "little"))
     data = np.random.default_rng(0).integers(header, 8 * len(good), 500)
-    assert_flips_are_noticed(kind, good, [*range(0, header, 23), *data.tolist()])
+    assert_flips_are_noticed(kind, good, [*range(1600), *range(1600, header, 23), *data.tolist()])
+
+
+@pytest.mark.parametrize("what", ["network", "rehearsal", "live"])
+def test_flipped_bits_are_noticed_in_files_of_format_4(older_files, what):
+    kind, good = older_files[what]
+    assert_flips_are_noticed(kind, good, [*range(1600), *range(1600, 8 * len(good), 101)])
+
+
+@pytest.mark.parametrize("size", [0, 7, 10**5, 10**8, 2**40, 2**63, 2**64 - 1])
+def test_a_header_of_another_length_is_refused(files, size):
+    for kind, good in files.values():
+        forged = size.to_bytes(8, "little") + good[8:]
+        assert refused(kind, forged)
+        assert refused(kind, b"".join(checkpoint.with_checksum(forged)))
 
 
 @pytest.mark.slow

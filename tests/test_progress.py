@@ -33,6 +33,8 @@ from naive_progress import (
     value_gain_by_hand,
 )
 
+pytestmark = pytest.mark.plain
+
 KINDS = {"terminated": RowKind.TERMINATED, "truncated": RowKind.TRUNCATED, None: RowKind.STEP}
 MASTERIES = {"never": Mastery.NEVER, "mastered": Mastery.MASTERED, "relapsed": Mastery.RELAPSED}
 QUICK = WorldChangeConfig(

@@ -12,6 +12,8 @@ from dynlive_rl.agents import AgentConfig
 from dynlive_rl.agents.kernels.experience import Experience, RowKind
 from dynlive_rl.agents.kernels.progress import new_progress
 
+pytestmark = pytest.mark.plain
+
 LAYOUTS = {"one component": (3,), "two components": (2, 3)}
 
 

@@ -73,9 +73,10 @@ def test_a_file_of_format_2_goes_on_exactly_where_it_was(name, tolerance, tmp_pa
     assert_array_equal(live(again, 20, seed=4), said)
 
 
-def test_a_file_of_format_3_goes_on_exactly_where_it_was():
-    """Written before there was format 4, after ten cycles and a death; what the network said next was noted then."""
-    folder = FORMAT_2.parent / "format3"
+@pytest.mark.parametrize("number", [3, 4])
+def test_a_file_of_format_3_or_4_goes_on_exactly_where_it_was(number):
+    """Written before there was a newer format, after some cycles and a death; what the network said next was noted then."""
+    folder = FORMAT_2.parent / f"format{number}"
     net = Network.load(folder / "network.safetensors")
     old = load_file(folder / "network.safetensors")
     assert_same_state(net, {name: array for name, array in old.items() if name not in net.fixed_arrays()})
@@ -134,7 +135,7 @@ def test_a_file_of_another_kind_or_format_is_refused(tmp_path, monkeypatch):
     small().save(path)
     monkeypatch.undo()
     with pytest.raises(
-        ValueError, match="has checkpoint format 99, this version of DynLive reads 2 to 4: it was written by"
+        ValueError, match="has checkpoint format 99, this version of DynLive reads 2 to 5: it was written by"
     ):
         Network.load(path)
 
@@ -158,8 +159,8 @@ def test_what_reads_older_formats_is_asked_format_by_format(tmp_path, monkeypatc
     def longer(header, arrays):
         return header | {"word": header["word"] + "b"}, {name: array + 1 for name, array in arrays.items()}
 
-    header, arrays = checkpoint.read(tmp_path / "old", "thing", {1: longer, 2: longer, 3: longer})
-    assert (header["format"], header["word"], arrays["x"].tolist()) == (checkpoint.FORMAT, "abbb", [3.0])
+    header, arrays = checkpoint.read(tmp_path / "old", "thing", {k: longer for k in range(1, 5)})
+    assert (header["format"], header["word"], arrays["x"].tolist()) == (checkpoint.FORMAT, "abbbb", [4.0])
     for upgrades in (None, {2: longer}):
         with pytest.raises(ValueError, match="has checkpoint format 1, this version of DynLive reads"):
             checkpoint.read(tmp_path / "old", "thing", upgrades)

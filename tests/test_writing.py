@@ -260,7 +260,8 @@ def test_nothing_is_renamed_before_it_is_on_the_disk(tmp_path):
     assert f"<{tmp_path}>" in lines[syncs[1]]
 
 
-def test_a_file_of_thirty_megabytes_is_read_in_the_memory_it_has(tmp_path):
+def test_a_large_file_is_read_in_twice_the_memory_it_has(tmp_path):
+    """The file, and its arrays: what is remembered of it afterwards is the arrays alone."""
     checkpoint.write(tmp_path / "large", "thing", {}, {"x": np.ones(30_000_000, np.int8)})
     code = (
         "import resource, sys; from dynlive_rl import checkpoint;"
@@ -269,4 +270,4 @@ def test_a_file_of_thirty_megabytes_is_read_in_the_memory_it_has(tmp_path):
         "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "large"], capture_output=True, text=True, check=True)
-    assert float(done.stdout) * (1e-6 if sys.platform == "darwin" else 1) < 36
+    assert float(done.stdout) * (1e-6 if sys.platform == "darwin" else 1) < 63

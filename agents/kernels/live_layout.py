@@ -5,13 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 from numba.core.cgutils import pack_array
-from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
 from dynlive_rl.agents.live_config import LIVE_SETTINGS
 from dynlive_rl.kernels.codes import Code
-from dynlive_rl.kernels.jit import jit_inline
+from dynlive_rl.kernels.jit import intrinsic_or, jit_inline, record_dtype
 from dynlive_rl.kernels.layout import Integer
 
 from .progress import PROGRESS
@@ -32,7 +31,7 @@ class TraceRow(Code):
     TRACES = 2
 
 
-SCALARS = np.dtype(
+SCALARS = record_dtype(
     [
         ("value_range", np.float64),  # a value is value_range · readout of the value neuron
         ("error_mean_square", np.float64),  # running mean square of TD errors
@@ -133,7 +132,11 @@ def _take_record(buffer, start, record):
     return buffer[start : start + _words(record)].view(record)
 
 
-@intrinsic
+def _view(array, start, rows, columns):
+    return array[start : start + rows * columns].reshape(rows, columns)
+
+
+@intrinsic_or(_view)
 def borrowed(typingctx, array, start, rows, columns):
     """View (rows, columns) of a flat array from a position on, as `reshape` of a slice, for callers who hold the array.
 
@@ -159,7 +162,7 @@ def borrowed(typingctx, array, start, rows, columns):
     return result(array, types.intp, types.intp, types.intp), codegen
 
 
-@intrinsic
+@intrinsic_or(_take_record)
 def borrowed_record(typingctx, array, start, record):
     """As `_take_record`, with a view that is counted by nobody."""
     result = types.Array(record.dtype, 1, "C")

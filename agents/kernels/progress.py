@@ -6,7 +6,7 @@ A task begins with the first step, and again whenever recent returns say that wh
 import numpy as np
 
 from dynlive_rl.kernels.codes import Code
-from dynlive_rl.kernels.jit import jit_internal
+from dynlive_rl.kernels.jit import jit_internal, record_dtype
 
 from .experience import RowKind
 
@@ -42,7 +42,7 @@ class OutcomeRow(Code):
 
 
 # A record of 8-byte numbers, so that it can be a view of live mode's buffer too. Flags are 0 or 1.
-PROGRESS = np.dtype(
+PROGRESS = record_dtype(
     [
         ("steps", np.int64),  # environment steps learned from
         ("episodes", np.int64),  # finished episodes

@@ -156,8 +156,6 @@ class DynLiveAgent:
         check_spaces(loop.env, self.observation_space, self.action_space, "this agent")
         if reset_num_timesteps:
             self.num_timesteps = 0
-        if steps:
-            self.warm_up()
         learning.learn(self, loop, steps, callback, log_interval, progress_bar)
         return self
 

@@ -49,6 +49,8 @@ def learn(
     progress_bar: bool | None,
 ) -> None:
     """Let an agent's loop run for a number of steps; see `DynLiveAgent.learn`."""
+    if steps:
+        agent.warm_up()  # before the bar begins to count
     hidden = None if progress_bar is None else not progress_bar
     bar = tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True)
     with _alone(loop), bar, closing(loop.run(steps)) as run:

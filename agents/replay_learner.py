@@ -130,7 +130,7 @@ class ReplayLearner:
         prepare(
             [
                 Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
-                Call(actor_critic.choose, (*agent, self.step.stepped)),
+                Call(actor_critic.choose_actions, (*agent, self.step.stepped)),
                 Call(actor_critic.observe, (*agent, *self._step_arguments(observations))),
                 Call(actor_critic.rehearse, (*agent, self.step.stepped, state.rule.recruiting)),
                 Call(acting.predict, (*predicting, observations, True, self._predict_random, self.action)),
@@ -149,7 +149,7 @@ class ReplayLearner:
         self._make_room()
         if not actor_critic.begin(*self._begin_arguments(starting, observations)):
             raise_invalid(observations)
-        actor_critic.choose(self.state, self._settings, starting)
+        actor_critic.choose_actions(self.state, self._settings, starting)
 
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Learn from what `step` brought, and where it led; the next actions of those that go on are in `action`."""

@@ -134,7 +134,7 @@ def act(agent, settings, env):
 
 @jit_entry(seconds=0.5)
 def begin(experience, scaler, running, starting, observations):
-    """Start an episode in every environment e where starting[e], at observations (e, f); `choose` comes after.
+    """Start an episode in every environment e where starting[e], at observations (e, f); `choose_actions` comes after.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
 
@@ -154,7 +154,7 @@ def begin(experience, scaler, running, starting, observations):
 
 
 @jit_entry(seconds=1)
-def choose(agent, settings, acting):
+def choose_actions(agent, settings, acting):
     """Choose the next action of every environment e where acting[e]."""
     for env in range(acting.size):
         if acting[env]:

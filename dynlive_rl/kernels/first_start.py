@@ -7,6 +7,7 @@ level turns it off, as that of the logger `dynlive_rl` does.
 import logging
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -199,7 +200,7 @@ def help_compiling() -> None:
 def _end_with_parent() -> None:
     while os.read(0, 1):  # not through a buffer, which would have to be let go of at the end
         pass
-    os._exit(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _settings() -> dict[str, Any]:

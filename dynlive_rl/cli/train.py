@@ -51,9 +51,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     start = time.perf_counter()
     agent = DynLiveAgent(options.env, mode=options.mode, seed=options.seed)
     make_folder(options.out)
+    record = _record(agent, options.steps) if options.pictures else None
     agent.warm_up()
     compile_s = time.perf_counter() - start
-    record = _record(agent, options.steps) if options.pictures else None
     start = time.perf_counter()
     with open(options.out / "progress.csv", "w", newline="") as file:
         table = _Table(agent, file)

@@ -65,7 +65,7 @@ class _MissingError(Exception):
     """The cache does not have it."""
 
 
-class _Watch(event.Listener):  # type: ignore[misc]
+class _Watch(event.Listener):
     """Hears of everything that Numba begins to compile, after it was not found in the cache."""
 
     def on_start(self, event: Any) -> None:
@@ -167,23 +167,30 @@ def _helper(jobs: list[_Job]) -> Iterator[Callable[[], object]]:
         return
     named = [(job.entry.py_func.__module__, job.entry.py_func.__qualname__, job.types) for job in jobs]
     environment = {**os.environ, "NUMBA_CACHE_DIR": config.CACHE_DIR}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    nowhere = subprocess.DEVNULL
     try:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, env=environment, **quiet, close_fds=True
+            [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, env=environment
         )
     except OSError:  # no memory, no more processes …
         yield lambda: None
         return
-    with process:
-        try:
-            with suppress(OSError):  # it ended at once
-                for message in (sys.path, (_settings(), named)):
-                    pickle.dump(message, process.stdin)  # type: ignore[arg-type]
-                process.stdin.flush()  # type: ignore[union-attr]
-            yield process.wait
-        finally:
-            process.kill()
+    stdin: Any = process.stdin
+    try:
+        with suppress(OSError):  # it ended at once
+            _send(stdin, sys.path, (_settings(), named))
+        yield process.wait
+    finally:
+        process.kill()
+        with suppress(OSError):
+            stdin.close()
+        process.wait()
+
+
+def _send(stream: Any, *messages: Any) -> None:
+    for message in messages:
+        pickle.dump(message, stream)
+    stream.flush()
 
 
 def help_compiling() -> None:

@@ -234,7 +234,7 @@ agent.warm_up()
 before = compiled()
 agent.learn(700, progress_bar=False)
 agent.predict(env.observation_space.sample())
-assert sum(before.values()) > 5
+assert sum(before.values()) >= 3
 assert compiled() == before, set(compiled().items()) - set(before.items())
 """
 

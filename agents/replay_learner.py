@@ -9,6 +9,7 @@ from dynlive_rl import checkpoint
 from dynlive_rl.builder import NetworkBuilder
 from dynlive_rl.core import owned
 from dynlive_rl.invariants import need
+from dynlive_rl.kernels.first_start import Call, prepare
 from dynlive_rl.kernels.layout import Batch, NeuronRow, new_batch, new_workspace
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
@@ -19,7 +20,7 @@ from .config import AgentConfig
 from .invariants import check_rehearsal, checked
 from .kernels import acting, actor_critic, valuing
 from .kernels.acting import RepeatColumn
-from .kernels.actor_critic import Agent
+from .kernels.actor_critic import Agent, Outcome
 from .kernels.experience import Experience, new_experience
 from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
 from .kernels.scaling import ScalerRow
@@ -105,6 +106,7 @@ class ReplayLearner:
         self._view()
         self._predict_random = random_state(seeds[3])
         self._predict_batch = new_batch(self.actor.arrays, 1, 1)
+        self._is_warm = False
 
     def _view(self) -> None:
         self.action, self.progress, self.forbidden = self.state.action, self.state.progress, self.state.forbidden
@@ -120,17 +122,25 @@ class ReplayLearner:
         self.step, self._predict_batch = owned(state["step"]), owned(state["_predict_batch"])
         self._settings, self._predict_random = np.array(state["_settings"]), np.array(state["_predict_random"])
         self._view()
+        self._is_warm = False
 
     def warm_up(self) -> None:
-        """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
-        environments, features = self.action.shape[0], self._scaled.size
-        twin = ReplayLearner(
-            self._scaled, self._num_actions, environments, self.config, 0, one_hot_components=self._one_hot_components
+        """Compile (or load) all kernels now, so that no step waits for it."""
+        if self._is_warm:
+            return
+        state, agent = self.state, (self.state, self._settings)
+        observations = np.zeros((self.action.shape[0], self._scaled.size), np.float32)
+        predicting = state.actor, self._predict_batch, state.rule, state.scaler, state.action_offsets, self._policy_gain
+        prepare(
+            [
+                Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
+                Call(actor_critic.choose_actions, (*agent, self.step.stepped)),
+                Call(actor_critic.observe, (*agent, *self._step_arguments(observations))),
+                Call(actor_critic.rehearse, (*agent, self.step.stepped, state.rule.recruiting)),
+                Call(acting.predict, (*predicting, observations, True, self._predict_random, self.action)),
+            ]
         )
-        observations = np.zeros((environments, features), np.float32)
-        twin.begin(np.ones(environments, np.bool_), observations)
-        twin.observe(observations)
-        twin.predict(observations, deterministic=True)
+        self._is_warm = True
 
     @property
     def connections(self) -> int:
@@ -151,18 +161,31 @@ class ReplayLearner:
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
+        self.warm_up()
         self._make_room()
-        if not actor_critic.begin(self.state, self._settings, starting, observations):
+        if not actor_critic.begin(*self._begin_arguments(starting, observations)):
             raise_invalid(observations)
+        actor_critic.choose_actions(self.state, self._settings, starting)
 
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Learn from what `step` brought, and where it led; the next actions of those that go on are in `action`."""
+        if not self._is_warm:
+            self.warm_up()
         self._make_room()
         task_changes = self.progress["task_changes"][0]
-        if not actor_critic.observe(self.state, self._settings, *self._step_arguments(observations)):
-            raise_invalid(observations, self.step.rewards)
+        outcome = actor_critic.observe(self.state, self._settings, *self._step_arguments(observations))
+        if outcome != Outcome.TAKEN:
+            step = self.step
+            if outcome == Outcome.REFUSED:
+                raise_invalid(observations, step.rewards)
+            going_on = step.stepped & ~(step.terminated | step.truncated)
+            actor_critic.rehearse(self.state, self._settings, going_on, self.state.rule.recruiting)
         if self.progress["task_changes"][0] > task_changes:
             self.reset_networks()
+
+    def _begin_arguments(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> tuple[Any, ...]:
+        state = self.state
+        return state.experience, state.scaler, state.running, state.forbidden, starting, observations
 
     def _step_arguments(self, observations: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         stepped, rewards, terminated, truncated = self.step
@@ -205,7 +228,8 @@ class ReplayLearner:
 
     def choose_again(self, which: NDArray[np.bool_]) -> None:
         """Choose the next actions of some environments (e,) anew, after `forbidden` was changed."""
-        actor_critic.choose_again(self.state, self._settings, which)
+        actor_critic.write_masks(self.state.experience, self.state.forbidden, which)
+        actor_critic.choose_actions(self.state, self._settings, which)
 
     def predict(
         self, observations: NDArray[np.float32], deterministic: bool, random: NDArray[np.uint64] | None = None

@@ -1,15 +1,20 @@
-"""Microseconds per step: the bare environment, learning, predicting, and what structure adds, as ratios of one run."""
+"""Microseconds per step: the bare environment, learning, predicting, and what structure adds, as ratios of one run.
+
+And seconds until an agent is ready to learn, in a process of its own that compiles everything and in later ones.
+"""
 
 import argparse
 import contextlib
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -161,12 +166,40 @@ def print_structure(structure: list[dict[str, Any]]) -> None:
         )
 
 
+START = """
+from dynlive_rl import DynLiveAgent
+DynLiveAgent({env!r}, mode={mode!r}, seed=0).warm_up()
+"""
+
+
+def start_s(env_id: str, mode: Mode, folder: str) -> float:
+    """Seconds from a process's start until an agent is ready to learn, with compiled code kept in a folder."""
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", START.format(env=env_id, mode=mode)],
+        env={**os.environ, "NUMBA_CACHE_DIR": folder},
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return time.perf_counter() - start
+
+
+def starts(env_id: str) -> dict[str, dict[str, float]]:
+    """Seconds of the first start of each mode, with nothing compiled, and the median of the next three."""
+    seconds = {}
+    for mode in get_args(Mode):
+        with tempfile.TemporaryDirectory() as folder:
+            first, *later = [start_s(env_id, mode, folder) for _ in range(4)]
+        seconds[mode] = {"first": round(first, 2), "later": round(float(np.median(later)), 2)}
+    return seconds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--env", default="CartPole-v1", help="environment id (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=10_000, help="steps per run (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="2,000 steps, 3 runs")
+    parser.add_argument("--quick", action="store_true", help="2,000 steps, 3 runs, no first starts")
     parser.add_argument("--live-page", action="store_true", help="measure the live page alone; needs Chromium")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
@@ -179,6 +212,9 @@ def main() -> None:
         return
     steps, repeats = (2_000, 3) if arguments.quick else (arguments.steps, arguments.repeats)
 
+    begun = {} if arguments.quick else starts(arguments.env)
+    for mode, seconds in begun.items():
+        print(f"{mode}: first start {seconds['first']:.1f} s, later ones {seconds['later']:.1f} s")
     start = time.perf_counter()
     agent = DynLiveAgent(arguments.env, seed=0)
     agent.warm_up()
@@ -215,6 +251,7 @@ def main() -> None:
         results = {
             "env": arguments.env,
             "steps": steps,
+            "start_s": begun,
             "ready_s": round(ready, 2),
             "us_per_step": rows,
             "recording": costs,

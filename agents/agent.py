@@ -191,7 +191,7 @@ class DynLiveAgent(Player):
         return self
 
     def warm_up(self) -> None:
-        """Compile, or load from the cache, everything that learning needs; otherwise the first step does."""
+        """Compile, or load from the cache, everything that learning needs; otherwise `learn` and the first `act` do."""
         self.interaction.learner.warm_up()
 
     def act(self, observation: Any, *, action_mask: Any = None) -> Any:

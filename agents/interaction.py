@@ -47,7 +47,7 @@ class Interaction:
     ----------
     encoder, decoder, learner
         The parts.
-    slow
+    recurrence
         The slow neurons of a recurrent agent; None: it is none.
     observations
         Shape (e, f): the observations that the next actions are for, encoded as rows.
@@ -72,8 +72,8 @@ class Interaction:
     ) -> None:
         self.encoder = ObservationEncoder(observation_space)
         self.decoder = ActionDecoder(action_space, config.actions.values_per_component)
-        self.slow = _slow_neurons(self.encoder, self.decoder, config, environments)
-        self.learner = _learner(self.encoder, self.decoder, self.slow, config, seed, environments)
+        self.recurrence = _slow_neurons(self.encoder, self.decoder, config, environments)
+        self.learner = _learner(self.encoder, self.decoder, self.recurrence, config, seed, environments)
         self.num_timesteps = self.skipped = 0
         self.skips_bad_input = False
         self.is_vector = is_vector
@@ -97,7 +97,7 @@ class Interaction:
 
     @property
     def _row_size(self) -> int:
-        return self.encoder.size if self.slow is None else self.slow.size
+        return self.encoder.size if self.recurrence is None else self.recurrence.size
 
     @property
     def environments(self) -> int:
@@ -137,8 +137,8 @@ class Interaction:
                 starting &= stepping
             if starting.any():
                 with self.lock:
-                    if self.slow is not None:
-                        self.slow.begin(starting, self.learner.feature_means, self._rows)
+                    if self.recurrence is not None:
+                        self.recurrence.begin(starting, self.learner.feature_means, self._rows)
                     self._write_masks(starting, forbidden)
                     self.learner.begin(starting, self._rows)
                     self.observations[starting] = self._rows[starting]
@@ -192,8 +192,8 @@ class Interaction:
             if forbidden is not None or learner.is_masked:
                 self._write_masks(self._all, forbidden)
             learner.observe(rows)
-            if self.slow is not None:
-                self.slow.keep()
+            if self.recurrence is not None:
+                self.recurrence.keep()
             self._rows, self.observations = self.observations, rows
             self._latest = next_observation
             if ended:
@@ -202,11 +202,11 @@ class Interaction:
 
     def _encode_next(self, observations: Any, rows: NDArray[np.float32], stepped: NDArray[np.bool_]) -> None:
         """Write what the environments that stepped (e,) led to into rows, with what slow neurons hold then."""
-        if self.slow is None:
+        if self.recurrence is None:
             self.encoder.encode(observations, rows)
         else:
             self.encoder.encode(observations, rows[:, : self.encoder.size])
-            self.slow.write_next(self.observations, self.learner.action, stepped, rows)
+            self.recurrence.write_next(self.observations, self.learner.action, stepped, rows)
 
     def _write_ends(self, terminated: Any, truncated: Any) -> bool:
         """Write whether a single environment's episode ended, and return it."""
@@ -237,8 +237,8 @@ class Interaction:
         with self.lock:
             self._write_masks(stepped, forbidden)
             self.learner.observe(self._rows)
-            if self.slow is not None:
-                self.slow.keep()
+            if self.recurrence is not None:
+                self.recurrence.keep()
             self.observations, self._rows = self._rows, self.observations
             self._latest = next_observations
             self._ended |= stepped & np.logical_or(terminated, truncated)
@@ -272,8 +272,8 @@ class Interaction:
             forbidden = forbidden_actions(action_mask, self.decoder.num_actions, len(rows))
             with self.lock:
                 _, actions = self.learner.policies(rows, forbidden, deterministic, random)
-        if self.slow is not None:
-            state = self.slow.state_after(memory, rows, actions)
+        if self.recurrence is not None:
+            state = self.recurrence.state_after(memory, rows, actions)
         return self.decoder.decode_single(actions) if count is None else self.decoder.decode(actions), state
 
     def probabilities(self, observation: Any, action_mask: Any = None, state: Any = None) -> Any:
@@ -300,8 +300,8 @@ class Interaction:
         count, features, memory = self.encoder.batch_size(observation), self.encoder.size, None
         rows = np.empty((1 if count is None else count, self._row_size), np.float32)
         self.encoder.encode(observation, rows[:, :features])
-        if self.slow is not None:
-            memory = self.slow.recall(state, episode_start, self.learner.feature_means, rows)
+        if self.recurrence is not None:
+            memory = self.recurrence.recall(state, episode_start, self.learner.feature_means, rows)
         if not isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():  # the former in a third of the time
             raise BadInputError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
         return count, rows, memory
@@ -330,8 +330,8 @@ class Interaction:
             self._latest = None
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
-        slow = {} if self.slow is None else {"slow": self.slow.memory}
-        return {"observations": self.observations, "ended": self._ended} | slow
+        remembered = {} if self.recurrence is None else {"slow_neurons": self.recurrence.memory}
+        return {"observations": self.observations, "ended": self._ended} | remembered
 
 
 def _slow_neurons(
@@ -344,14 +344,14 @@ def _slow_neurons(
 def _learner(
     encoder: ObservationEncoder,
     decoder: ActionDecoder,
-    slow: SlowNeurons | None,
+    recurrence: SlowNeurons | None,
     config: AgentConfig | LiveConfig,
     seed: int | None,
     environments: int,
 ) -> Learner:
-    scaled = encoder.scaled if slow is None else slow.scaled
+    scaled = encoder.scaled if recurrence is None else recurrence.scaled
     if isinstance(config, LiveConfig):
         return LiveLearner(scaled, decoder.num_actions, environments, config, seed)
     examples = encoder.examples(config.network.examples, np.random.default_rng(seed), scaled.size)
-    components = encoder.components if slow is None else ()
+    components = encoder.components if recurrence is None else ()
     return ReplayLearner(scaled, decoder.num_actions, environments, config, seed, examples, components, encoder.size)

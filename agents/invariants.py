@@ -27,7 +27,7 @@ CHANCE = Span(0, 1)
 
 SPANS = {
     "observations": MODERATE,
-    "slow": MODERATE,
+    "slow_neurons": MODERATE,
     "experience.observation": MODERATE,
     "experience.reward": MODERATE,
     "experience.probability": Span(0, 1 + TOLERANCE),  # 0 where it is too small for its type
@@ -97,11 +97,11 @@ def check_sizes(
         If a size is another.
     """
     features, num_actions = _features(observation_space), _num_actions(action_space, config)
-    recent, slow = config.world_change.recent_episodes, len(config.recurrence.time_constants)
+    recent, constants = config.world_change.recent_episodes, len(config.recurrence.time_constants)
     shapes: dict[str, tuple[int, ...]] = {}
-    if slow:
-        shapes["slow"] = (environments, slow, features + sum(num_actions))
-        features += slow * shapes["slow"][2]
+    if constants:
+        shapes["slow_neurons"] = (environments, constants, features + sum(num_actions))
+        features += constants * shapes["slow_neurons"][2]
     shapes |= {
         "observations": (environments, features),
         "action": (environments, len(num_actions)),

@@ -1,11 +1,11 @@
-"""What a recurrent agent remembers of an episode: slow neurons beside the input neurons, see `kernels.slow`."""
+"""What a recurrent agent remembers of an episode: slow neurons beside the input neurons, see `kernels.slow_neurons`."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.slow import remember, write_slow
+from .kernels.slow_neurons import remember, write_slow
 
 Memory = NDArray[np.float32]
 
@@ -46,9 +46,9 @@ class SlowNeurons:
         self._offsets = np.cumsum([0, *num_actions])
         self.memory = np.zeros((environments, self._rates.size, self.inputs), np.float32)
         self._following = np.zeros_like(self.memory)
-        slow = self._rates.size * self.inputs
-        self.size = self.features + slow
-        self.scaled = np.concatenate([scaled, np.ones(slow, np.int8)])
+        count = self._rates.size * self.inputs
+        self.size = self.features + count
+        self.scaled = np.concatenate([scaled, np.ones(count, np.int8)])
 
     def begin(self, starting: NDArray[np.bool_], usual: NDArray[np.float64], rows: NDArray[np.float32]) -> None:
         """Begin episodes in some environments (e,), with what is usual (f,) in memory, and write it into the rows (e, size)."""

@@ -27,12 +27,15 @@ def recurrent(env=CUE, **settings):
 def test_they_hold_what_their_slow_twins_do():
     rng = np.random.default_rng(0)
     num_actions, environments = (2, 3), 2
-    slow = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments)
+    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments)
     usual = np.array([0.5, -1.0])
     twins = [Slow(usual, num_actions, CONSTANTS) for _ in range(environments)]
-    rows, following = np.zeros((environments, slow.size), np.float32), np.zeros((environments, slow.size), np.float32)
+    rows, following = (
+        np.zeros((environments, neurons.size), np.float32),
+        np.zeros((environments, neurons.size), np.float32),
+    )
     rows[:, :2] = rng.normal(size=(environments, 2))
-    slow.begin(np.ones(environments, np.bool_), usual, rows)
+    neurons.begin(np.ones(environments, np.bool_), usual, rows)
     for step in range(30):
         assert_allclose(
             rows, [twin.row(row[:2]) for twin, row in zip(twins, rows.astype(float), strict=True)], atol=1e-5
@@ -40,18 +43,18 @@ def test_they_hold_what_their_slow_twins_do():
         actions = np.column_stack([rng.integers(n, size=environments) for n in num_actions])
         stepped = np.array([True, step % 3 != 0])
         following[:, :2] = rng.normal(size=(environments, 2))
-        slow.write_next(rows, actions, stepped, following)
-        slow.keep()
+        neurons.write_next(rows, actions, stepped, following)
+        neurons.keep()
         for env in np.flatnonzero(stepped):
             twins[env].step(rows[env, :2].tolist(), actions[env])
         rows, following = following, rows
 
 
 def test_fast_ones_hold_what_moved_and_what_was_done():
-    slow = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1)
+    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1)
     before, after = np.array([[3.0, 0, 0, 0]], np.float32), np.array([[5.0, 0, 0, 0]], np.float32)
-    slow.begin(np.array([True]), np.zeros(1), before)
-    slow.write_next(before, np.array([[1]]), np.array([True]), after)
+    neurons.begin(np.array([True]), np.zeros(1), before)
+    neurons.write_next(before, np.array([[1]]), np.array([True]), after)
     assert_array_equal(after, [[5, 2, 0, 1]])
 
 
@@ -66,7 +69,7 @@ def test_predict_with_its_state_sees_what_act_saw(mode):
         action = agent.act(observation)
         _, rows, memory = agent.interaction._encoded(observation, state)
         assert_allclose(rows, agent.interaction.observations, atol=0.02)  # usual values move a little
-        state = agent.interaction.slow.state_after(memory, rows, np.array([[action]]))
+        state = agent.interaction.recurrence.state_after(memory, rows, np.array([[action]]))
         observation, reward, terminated, truncated, _ = env.step(action)
         agent.observe(reward, observation, terminated, truncated)
 
@@ -102,7 +105,7 @@ def test_several_components_and_dictionaries():
 
 def test_others_have_none():
     agent = DynLiveAgent("CartPole-v1", seed=0)
-    assert agent.interaction.slow is None
+    assert agent.interaction.recurrence is None
     assert agent.predict(np.zeros(4), "anything")[1] == "anything"
 
 
@@ -125,7 +128,7 @@ def test_it_goes_on_from_a_file_as_if_never_stopped(tmp_path, mode, environments
 def test_it_goes_on_in_another_number_of_environments(tmp_path):
     recurrent().learn(300, progress_bar=False).save(tmp_path / "agent.dynlive")
     loaded = DynLiveAgent.load(tmp_path / "agent.dynlive", env=gym.make_vec(CUE, 3, "sync"))
-    assert loaded.interaction.slow.memory.shape[0] == 3
+    assert loaded.interaction.recurrence.memory.shape[0] == 3
     assert loaded.learn(100, progress_bar=False).num_timesteps >= 100
 
 
@@ -155,7 +158,7 @@ def test_states_of_another_shape_are_refused(state, starts):
 
 def test_a_configuration_of_ones_own():
     config = AgentConfig(recurrence=RecurrenceConfig(time_constants=[1, 8]))
-    assert DynLiveAgent(CUE, config=config).interaction.slow.memory.shape == (1, 2, 5)
+    assert DynLiveAgent(CUE, config=config).interaction.recurrence.memory.shape == (1, 2, 5)
     assert recurrent(config=config).config == config
     plain = AgentConfig()
     assert len(recurrent(config=plain).config.recurrence.time_constants) == 6

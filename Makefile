@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 LOWEST_PYTHON ?= python3.11
 
-.PHONY: demo test test-slow test-lowest test-boundscheck test-plain browser lint audit bench clean
+.PHONY: demo docs test test-slow test-lowest test-boundscheck test-plain browser lint audit bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/python scripts/demo.py --out demo
@@ -50,6 +50,10 @@ lint: .venv/dev.stamp
 # says nothing about is an error, or an audit without an answer would pass.
 audit: .venv-audit/stamp
 	.venv-audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+
+# The site, in build/docs/index.html: no warning is let through, and nothing is fetched.
+docs: .venv/dev.stamp
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -d build/doctrees docs build/docs
 
 bench: .venv/demo.stamp
 	$(BIN)/python scripts/benchmark.py --quick

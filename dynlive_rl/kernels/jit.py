@@ -53,7 +53,8 @@ def cached_jit(**options: Any) -> Callable[[Any], Any]:
     def decorate(function: Any) -> Any:
         compiled = njit(**options)(function)
         if not config.DISABLE_JIT and _can_cache(Path(function.__code__.co_filename)):
-            compiled._cache = _Cache(function)
+            # As Numba's own `enable_caching` does, which takes no other cache than its own.
+            setattr(compiled, "_cache", _Cache(function))  # noqa: B010
         return compiled
 
     return decorate

@@ -235,9 +235,7 @@ def main() -> None:
     if arguments.live_page:
         from live_page_costs import report
 
-        rows = report(arguments.quick)
-        if arguments.json:
-            print(json.dumps(rows))
+        report(arguments.quick, arguments.json)
         return
     steps, repeats = (2_000, 3) if arguments.quick else (arguments.steps, arguments.repeats)
 

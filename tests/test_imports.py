@@ -16,7 +16,7 @@ CONFIGURATION = ("dynlive_rl.agents.settings", "dynlive_rl.agents.config", "dynl
 LAYERS = {
     "dynlive_rl.kernels": (),
     "dynlive_rl": ("dynlive_rl.kernels",),
-    **dict.fromkeys(CONFIGURATION, ("dynlive_rl", *CONFIGURATION)),
+    **dict.fromkeys(CONFIGURATION, ("dynlive_rl.kernels", "dynlive_rl", *CONFIGURATION)),
     "dynlive_rl.agents.kernels": ("dynlive_rl.kernels", "dynlive_rl", *CONFIGURATION),
     "dynlive_rl.agents": ("dynlive_rl.kernels", "dynlive_rl", *CONFIGURATION, "dynlive_rl.agents.kernels"),
     "dynlive_rl.envs": (),

@@ -11,8 +11,8 @@ from .config import (
     WorldChangeConfig,
 )
 from .evaluation import Evaluation
-from .learning import EventCallback, Report
 from .live_config import CellConfig, LiveConfig, LiveExplorationConfig, LiveOptimisationConfig
+from .reports import EventCallback, Report
 
 __all__ = [
     "ActionConfig",

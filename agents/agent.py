@@ -15,12 +15,15 @@ from .checks import BadInputError
 from .config import AgentConfig
 from .environments import Environment, check_spaces, count_of, make, spaces_of
 from .files import read_agent, write_agent
+from .following import Call, Callback, callbacks_of
 from .foreign import refuse_foreign
 from .interaction import Interaction
 from .live_config import LiveConfig
 from .modes import Mode, config_of, memory_of
 from .player import Player
 from .progress_bar import ProgressBar
+from .sb3.recording import recorder_of
+from .sb3.vectors import VecEnvLike
 from .workplace import Stored, Workplace
 
 OnBadInput = Literal["raise", "skip"]
@@ -32,7 +35,8 @@ class DynLiveAgent(Player):
     Parameters
     ----------
     env
-        An environment id, a Gymnasium environment or vector environment. None: you call `act` and `observe` yourself.
+        An environment id, a Gymnasium environment or vector environment, or a `VecEnv` of stable-baselines3. None: you call
+        `act` and `observe` yourself.
     seed
         Seed of everything random in the agent, and of the environment's first reset. None: one is drawn; the attribute `seed`
         tells which, so that every run can be repeated.
@@ -84,7 +88,7 @@ class DynLiveAgent(Player):
 
     def __init__(
         self,
-        env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | None = None,
+        env: str | Environment | VecEnvLike | None = None,
         *,
         mode: Mode = "rehearsal",
         seed: int | None = None,
@@ -131,8 +135,9 @@ class DynLiveAgent(Player):
         self,
         total_timesteps: float,
         *,
-        callback: learning.Callback | None = None,
+        callback: Callback | None = None,
         log_interval: int | None = None,
+        tb_log_name: str = "DynLive",
         reset_num_timesteps: bool = True,
         progress_bar: bool | ProgressBar | None = None,
     ) -> Self:
@@ -147,8 +152,12 @@ class DynLiveAgent(Player):
             Environment steps, a whole number ≥ 0, counted over all environments of a vector environment.
         callback
             Called after every step with a `Report`; returning False ends learning, anything else (None, 0 …) does not.
+            Or a callback of stable-baselines3, or a list of both.
         log_interval
-            Log a line every so many episodes (logger "dynlive_rl.agents.agent", level INFO).
+            Log a line every so many episodes (logger "dynlive_rl.agents.agent", level INFO), and let `logger` write. None:
+            only the latter, every 4 episodes; 0: never.
+        tb_log_name
+            What TensorBoard calls the run.
         reset_num_timesteps
             Whether `num_timesteps` starts again at 0. What was learned stays either way.
         progress_bar
@@ -168,11 +177,13 @@ class DynLiveAgent(Player):
             If the agent is learning already.
         """
         loop = self._workplace.loop()
-        steps, log_interval = learning.check_learn(total_timesteps, callback, log_interval)
+        steps, log_interval = learning.check_learn(total_timesteps, log_interval)
+        callbacks = callbacks_of(callback)
         check_spaces(loop.env, self.observation_space, self.action_space, "this agent")
         if reset_num_timesteps:
             self.num_timesteps = 0
-        learning.learn(self, loop, steps, callback, log_interval, progress_bar)
+        call = Call(steps, log_interval, reset_num_timesteps, tb_log_name, progress_bar)
+        learning.learn(self, loop, callbacks, call)
         return self
 
     def warm_up(self) -> None:
@@ -241,7 +252,7 @@ class DynLiveAgent(Player):
         """Return the environment, made if the agent's file says how; None without one."""
         return self._workplace.made()
 
-    def set_env(self, env: Environment | str) -> None:
+    def set_env(self, env: Environment | VecEnvLike | str) -> None:
         """Go on in another environment with the same spaces, with new episodes; in more or fewer side by side too.
 
         Raises
@@ -283,6 +294,17 @@ class DynLiveAgent(Player):
         with self.interaction.lock:
             self.interaction.learner.reseed(self.seed)
         self._workplace.reseed(self.seed)
+
+    # -- its logger --------------------------------------------------------------------------------------------------
+
+    @property
+    def logger(self) -> Any:
+        """What `learn` records values with: a `dynlive_rl.agents.sb3.Logger`, or what `set_logger` was given."""
+        return recorder_of(self).logger
+
+    def set_logger(self, logger: Any) -> None:
+        """Take a logger of stable-baselines3, or one like it; then `verbose` and `tensorboard_log` do not count."""
+        recorder_of(self).set_logger(logger)
 
     # -- keeping it --------------------------------------------------------------------------------------------------
 
@@ -329,7 +351,7 @@ class DynLiveAgent(Player):
         return env, {"vector": vector, "loop": loop, "on_bad_input": self.on_bad_input, "skipped": self.skipped}
 
     @classmethod
-    def load(cls, path: Source, env: Environment | str | None = None) -> Self:
+    def load(cls, path: Source, env: Environment | VecEnvLike | str | None = None) -> Self:
         """Read an agent written by `save`, which goes on learning where that one stopped.
 
         Parameters

@@ -15,6 +15,8 @@ from gymnasium.error import Error as GymnasiumError
 from gymnasium.wrappers import OrderEnforcing
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
+from .sb3.vectors import FromVecEnv, VecEnvLike, is_vec_env
+
 WATCHING = (wrappers.RecordEpisodeStatistics, wrappers.RecordVideo, wrappers.HumanRendering)
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 
@@ -24,8 +26,10 @@ MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")  # names that can be imported
 _registered_by: dict[str, str] = {}  # the module, by the id, of environments that were made as "module:id"
 
 
-def make(env: Environment | EnvSpec | str, render_mode: str | None = None, **kwargs: Any) -> Environment:
+def make(env: Environment | VecEnvLike | EnvSpec | str, render_mode: str | None = None, **kwargs: Any) -> Environment:
     """Return the environment itself, or make it from its id ("module:id" imports the module first) or spec, with arguments.
+
+    An environment of stable-baselines3 becomes one of Gymnasium's.
 
     Raises
     ------
@@ -45,8 +49,10 @@ def make(env: Environment | EnvSpec | str, render_mode: str | None = None, **kwa
         if isinstance(env, str) and ":" in env and made.spec is not None:
             _registered_by[made.spec.id] = env.partition(":")[0]
         return made
+    if is_vec_env(env):
+        return FromVecEnv(env)
     if not isinstance(env, (gym.Env, gym.vector.VectorEnv)):
-        raise TypeError(f"env must be an environment id or a Gymnasium environment, not {env!r}")
+        raise TypeError(f"env must be an environment id, a Gymnasium environment or a VecEnv, not {env!r}")
     return env
 
 

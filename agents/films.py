@@ -199,7 +199,7 @@ def _write_gif(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], f
 
 def _write_video(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float) -> None:
     try:
-        import imageio_ffmpeg  # type: ignore[import-not-found]  # noqa: F401
+        import imageio_ffmpeg  # noqa: F401
     except ImportError:
         raise ValueError(f"writing {path} needs ffmpeg: pip install imageio-ffmpeg, or write a .gif") from None
     import imageio.v3

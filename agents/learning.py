@@ -2,14 +2,13 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from dynlive_rl.checks import natural
 
-from dynlive_rl.checks import natural, positive
-
+from .following import Call, following
 from .progress_bar import ProgressBar, is_shown
 from .training import Episode, TrainingLoop
 
@@ -19,87 +18,43 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dynlive_rl.agents.agent")
 
 
-class Report(NamedTuple):
-    """What one call of the environment's `step` brought.
-
-    Attributes
-    ----------
-    agent
-        The learning agent.
-    new_steps
-        Environment steps taken by this call: 1, or as many as environments stepped.
-    finished
-        Episodes that ended with it.
-    """
-
-    agent: "DynLiveAgent"
-    new_steps: int
-    finished: tuple[Episode, ...]
-
-
-Callback = Callable[[Report], bool | None]
-
-
-class EventCallback:
-    """A callback that is called where episodes end, and from a step on that it names: the steps between cost it nothing.
-
-    Attributes
-    ----------
-    next_step
-        It is called after every step once `agent.num_timesteps` is as large. A signal's handler may lower it.
-    """
-
-    next_step: float = float("inf")
-
-    def __call__(self, report: Report) -> bool | None:
-        """Take note of what happened; False ends learning."""
-        raise NotImplementedError
-
-
-def learn(
-    agent: "DynLiveAgent",
-    loop: TrainingLoop,
-    steps: int,
-    callback: Callback | None,
-    log_interval: int | None,
-    progress_bar: bool | ProgressBar | None,
-) -> None:
+def learn(agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call: Call) -> None:
     """Let an agent's loop run for a number of steps; see `DynLiveAgent.learn`."""
-    event = callback if isinstance(callback, EventCallback) else None
     step = agent.num_timesteps
-    with _alone(loop), _shown(agent, steps, progress_bar) as bar, closing(loop.run(steps)) as run:
+    with (
+        _alone(loop),
+        _shown(agent, call.steps, call.progress_bar) as bar,
+        following(agent, loop, callbacks, call) as followers,
+        closing(loop.run(call.steps)) as run,
+    ):
         try:
             for new_steps, finished in run:
                 if bar is not None:
                     bar.update(new_steps, finished)
-                if finished and log_interval and agent.episodes % log_interval < len(finished):
+                if finished and call.log_interval and agent.episodes % call.log_interval < len(finished):
                     logger.info(
                         "step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, _summary(agent, finished)
                     )
                 step += new_steps
-                if callback is None or (event is not None and not finished and step < event.next_step):
+                if followers is None or not (finished or followers.is_due(step)):
                     continue
-                with loop.paused():
-                    answer = callback(Report(agent, new_steps, finished))
-                if _is_no(answer):
+                loop.lock.release()  # a callback may wait for other threads
+                try:
+                    goes_on = followers.follow(step, new_steps, finished)
+                finally:
+                    loop.lock.acquire()
+                if not goes_on:
                     break
         except KeyboardInterrupt:
             loop.abandon_episode()
             logger.warning("interrupted after %d steps; what was learned is kept", agent.num_timesteps)
 
 
-def check_learn(total_timesteps: Any, callback: Any, log_interval: Any) -> tuple[int, int | None]:
+def check_learn(total_timesteps: Any, log_interval: Any) -> tuple[int, int | None]:
     """Return the number of steps, 1e6 is a whole number too: people write it; and the interval. ValueError for others."""
     is_whole = isinstance(total_timesteps, float) and total_timesteps.is_integer()
     steps = natural("total_timesteps", int(total_timesteps) if is_whole else total_timesteps)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a function of a report, not {callback!r:.200}")
-    return steps, None if log_interval is None else positive("log_interval", log_interval)
-
-
-def _is_no(answer: Any) -> bool:
-    """Tell whether a callback said False; anything else, such as None or 0, lets learning go on."""
-    return isinstance(answer, (bool, np.bool_, np.ndarray)) and np.array_equal(answer, False)
+    return steps, None if log_interval is None else natural("log_interval", log_interval)
 
 
 def _summary(agent: "DynLiveAgent", finished: tuple[Episode, ...]) -> dict[str, Any]:

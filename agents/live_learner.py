@@ -84,7 +84,13 @@ class LiveLearner:
     def connections(self) -> int:
         """Number of connections: of the living cells, and of the output neurons that read them."""
         state = self.state
-        return int(np.count_nonzero(state.cell[: CellRow.FEATURE_SUM]) + np.count_nonzero(state.strength))
+        return int(np.count_nonzero(state.cell[: CellRow.FEATURE_SUM] != 0) + np.count_nonzero(state.strength != 0))
+
+    def connection_ids(self) -> NDArray[np.int64]:
+        """Return a number for every connection (c,), which stays the same as long as there is the connection."""
+        cell, strength = self.state.cell[: CellRow.FEATURE_SUM], self.state.strength
+        # Comparing first takes a tenth of the time.
+        return np.concatenate([np.flatnonzero(cell != 0), cell.size + np.flatnonzero(strength != 0)])
 
     @property
     def cells(self) -> int:

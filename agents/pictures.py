@@ -21,9 +21,9 @@ from dynlive_rl.drawing import (
 )
 
 from .films import make_like, pixels_of, play, write_film
-from .learning import Report
 from .names import Names
 from .names import names as names_of
+from .reports import Report
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent

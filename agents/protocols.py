@@ -105,6 +105,9 @@ class Learner(Protocol):
     def connections(self) -> int:
         """Number of connections of all its networks."""
 
+    def connection_ids(self) -> NDArray[np.int64]:
+        """Return a number for every connection (c,), which stays the same as long as there is the connection."""
+
     @property
     def actor(self) -> Network:
         """The network whose output neurons choose actions; ValueError where it is none by itself."""

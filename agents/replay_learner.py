@@ -137,6 +137,18 @@ class ReplayLearner:
         """Number of connections in both networks."""
         return self.critic.connections + self.actor.connections
 
+    def connection_ids(self) -> NDArray[np.int64]:
+        """Return a number for every connection (c,), which stays the same as long as there is the connection."""
+        ids = []
+        for k, network in enumerate((self.critic, self.actor)):
+            arrays = network.arrays
+            rows = np.repeat(np.arange(arrays.degree.size), np.diff(arrays.first))
+            connected = np.arange(rows.size) - arrays.first[rows] < arrays.degree[rows]
+            ids.append(
+                (rows[connected] + k * arrays.degree.size) * arrays.degree.size + arrays.source[: rows.size][connected]
+            )
+        return np.concatenate(ids)
+
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
         self._make_room()

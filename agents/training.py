@@ -78,6 +78,8 @@ class TrainingLoop:
         Held while it runs, see `still`.
     runner
         The process in which it runs; None while it does not.
+    latest
+        What the environment's `step` was given last, and what it returned.
     """
 
     lock: Any
@@ -92,6 +94,7 @@ class TrainingLoop:
         self._is_awaited = False  # by another thread, between two steps
         self._door = Lock()
         self._skips = 0, 0  # the step of the last one, and how many there were in a row
+        self.latest: tuple[Any, Any] = NO_ANSWER, NO_ANSWER
         renewed_in_forks(self)
 
     @property
@@ -149,16 +152,10 @@ class TrainingLoop:
             self.lock.release()
 
     def _let_in(self) -> None:
-        with self.paused():
-            while self._is_awaited:
-                sleep(1e-5)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Let other threads in while it runs, between two steps: around a callback, which may wait for them."""
         self.lock.release()
         try:
-            yield
+            while self._is_awaited:
+                sleep(1e-5)
         finally:
             self.lock.acquire()
 
@@ -223,6 +220,7 @@ class TrainingLoop:
                 except Exception as error:
                     self._skip_or_raise(error, answer)
                     continue
+                self.latest = action, answer
                 episode_return += float(reward)
                 length += 1
                 taken += 1
@@ -260,6 +258,7 @@ class TrainingLoop:
                 except Exception as error:
                     self._skip_or_raise(error, answer)
                     continue
+                self.latest = actions, answer
                 returns, lengths = returns + np.where(stepped, rewards, 0), lengths + stepped
                 finished = tuple(Episode(float(returns[i]), int(lengths[i])) for i in np.flatnonzero(done))
                 returns[done], lengths[done] = 0, 0

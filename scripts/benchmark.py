@@ -78,6 +78,12 @@ def recording_costs(env_id: str, steps: dict[Mode, int], repeats: int) -> dict[M
     return ratios
 
 
+def print_recording(costs: dict[Mode, float]) -> None:
+    print("\nWhat rows, ten checkpoints and a progress bar add to the CPU time of a run, as `dynlive train` has them")
+    for mode, ratio in costs.items():
+        print(f"{mode:12}{ratio - 1:8.1%}")
+
+
 def live_network(steps: int) -> int:
     """One live step of a network alone: propagate, update_traces and apply_td_error, three compiled calls and their checks."""
     net = Network.layered(inputs=4, hidden=(64,), outputs=1, seed=0, rule=LearningRule(reserve=True))
@@ -181,9 +187,7 @@ def main() -> None:
     for name, us in rows.items():
         print(f"{name:38}{us:12.1f}{us / env_us:15.1f}")
     costs = recording_costs(arguments.env, {"rehearsal": steps, "live": 10 * steps}, repeats)
-    print("\nWhat rows, ten checkpoints and a progress bar add to the CPU time of a run, as `dynlive train` has them")
-    for mode, ratio in costs.items():
-        print(f"{mode:12}{ratio - 1:8.1%}")
+    print_recording(costs)
     structure = structure_costs(repeats, (768, 10_000) if arguments.quick else (768, 10_000, 100_000, 1_000_000))
     print(
         "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"

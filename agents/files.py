@@ -16,10 +16,12 @@ from dynlive_rl.invariants import need
 from .config import AgentConfig
 from .format2 import from_format_2
 from .invariants import check_sizes
+from .kernels.scaling import ScalerRow, fill_samples, new_scaler
 from .live_config import LiveConfig
 from .memory_state import without_experience
 from .modes import CONFIGS, Mode
-from .spaces import space_from_json, space_to_json
+from .spaces import ObservationEncoder, space_from_json, space_to_json
+from .state import rows
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
@@ -30,7 +32,18 @@ def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header, {"progress.target_mean_square": np.zeros(1)} | arrays
 
 
-UPGRADES = {2: from_format_2, 3: from_format_3}
+def from_format_4(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """Translate format 4 to 5: there were no samples of values without a range; they become what the statistics say."""
+    scaled = ObservationEncoder(space_from_json(header["observation_space"])).scaled
+    count = arrays["scaler.count"] if "scaler.count" in arrays else np.full(scaled.size, arrays["scalars.observations"][0])
+    scaler, sample = new_scaler(scaled)
+    scaler[ScalerRow.MEAN], scaler[ScalerRow.VARIANCE] = arrays["scaler.mean"], arrays["scaler.variance"]
+    scaler[ScalerRow.COUNT] = count
+    fill_samples(scaler, sample)
+    return header, arrays | rows("scaler", scaler, ScalerRow) | {"sample": sample}
+
+
+UPGRADES = {2: from_format_2, 3: from_format_3, 4: from_format_4}
 
 
 class SavedAgent(NamedTuple):

@@ -22,7 +22,7 @@ from .kernels.acting import RepeatColumn
 from .kernels.actor_critic import Agent
 from .kernels.experience import Experience, new_experience
 from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
-from .kernels.scaling import ScalerRow
+from .kernels.scaling import ScalerRow, new_scaler
 from .protocols import StepBatch
 from .state import record_fields, rows
 
@@ -36,7 +36,7 @@ class ReplayLearner:
     Parameters
     ----------
     scaled
-        Shape (f,): which values of an observation are scaled by their running statistics; the others are in [0, 1].
+        Shape (f,): the `Scaling` of every value of an observation; those that are not scaled are in [0, 1].
     num_actions
         Number of actions of each of the d independent components that make an action.
     environments
@@ -77,6 +77,7 @@ class ReplayLearner:
         rollout_rows = rehearsal.segments * (rehearsal.segment_length + 1)
         self._capacity = max(2, -(-rehearsal.memory // environments))  # a step and what followed it
         self._room = 0  # rows that every stream has room for before that must be looked at again
+        scaler, sample = new_scaler(scaled)
         experience = new_experience(environments, min(FIRST_ROWS, self._capacity), features, len(num_actions))
         self.state = Agent(
             critic=self.critic.arrays,
@@ -88,7 +89,8 @@ class ReplayLearner:
             workspace=new_workspace(self.actor.arrays, 1, rehearsal.batch),
             experience=experience,
             action_offsets=np.cumsum([0, *num_actions]),
-            scaler=np.stack([scaled, np.zeros(features), np.ones(features), np.zeros(features)]).astype(float),
+            scaler=scaler,
+            sample=sample,
             progress=new_progress(),
             recent=np.zeros((2, config.world_change.recent_episodes)),
             outcomes=np.zeros((2, OUTCOME_SLOTS)),
@@ -186,6 +188,7 @@ class ReplayLearner:
             self._predict_batch,
             state.rule,
             state.scaler,
+            state.sample,
             state.action_offsets,
             self._policy_gain,
             observations,
@@ -235,7 +238,7 @@ class ReplayLearner:
             | rows("outcomes", state.outcomes, OutcomeRow)
             | rows("running", state.running, RunningRow)
             | rows("action_repeat", state.action_repeat, RepeatColumn, axis=2)
-            | {"action": state.action, "random": state.random, "predict_random": self._predict_random}
+            | {"sample": state.sample, "action": state.action, "random": state.random, "predict_random": self._predict_random}
         )
 
     def _make_room(self) -> None:

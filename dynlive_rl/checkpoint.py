@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ._version import __version__
 from .writing import write_whole
 
-FORMAT = 4
+FORMAT = 5
 FIRST_WITH_CHECKSUM = 4
 LONGEST_QUOTE = 400
 
@@ -176,7 +176,7 @@ def read(file: Source, kind: str, upgrades: Mapping[int, Upgrade] | None = None)
 
 
 def unchanged(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
-    """Translate format 3 to 4: only the checksum is new."""
+    """Translate a format to the next one where nothing else is new."""
     return header, arrays
 
 

@@ -93,15 +93,15 @@ def sample_action(
 
 
 @jit_entry
-def predict(actor, batch, rule, scaler, action_offsets, gain, observations, deterministic, random, actions):
+def predict(actor, batch, rule, scaler, sample, action_offsets, gain, observations, deterministic, random, actions):
     """Write the target policy's actions (b, d), the most likely or sampled ones, for every observation (b, f).
 
-    Parameters: actor; batch of b sequences of one cycle; rule; scaler (4, f); action_offsets (d + 1,); policy gain;
-    observations; deterministic; random state (4,); actions.
+    Parameters: actor; batch of b sequences of one cycle; rule; scaler (5, f) and its samples; action_offsets (d + 1,);
+    policy gain; observations; deterministic; random state (4,); actions.
     """
     code = np.empty(observations.shape, np.float32)
     for b in range(observations.shape[0]):
-        encode(scaler, observations[b], code[b])
+        encode(scaler, sample, observations[b], code[b])
     write_inputs(actor.inputs, code.T, batch.output[1], False)
     strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
     forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)

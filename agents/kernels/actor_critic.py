@@ -56,7 +56,8 @@ class Agent(NamedTuple):
     workspace: Workspace
     experience: Experience
     action_offsets: Integer  # (d + 1,) where each component's output neurons start
-    scaler: NDArray[np.float64]  # (4, f) rows by ScalerRow
+    scaler: NDArray[np.float64]  # (5, f) rows by ScalerRow
+    sample: NDArray[np.float32]  # (s, n) sorted values of every feature that can be ranked
     progress: NDArray[np.void]  # (1,) a PROGRESS record
     recent: NDArray[np.float64]  # (2, m) rows by RecentRow
     outcomes: NDArray[np.float64]  # (2, slots) rows by OutcomeRow
@@ -100,7 +101,7 @@ def act(agent, settings, env):
     experience, memory, progress = agent.experience, agent.memory, agent.progress[0]
     code = np.empty(experience.observation.shape[2], np.float32)
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
-    encode(agent.scaler, experience.observation[env, row], code)
+    encode(agent.scaler, agent.sample, experience.observation[env, row], code)
     propagate(agent.actor, memory, agent.rule, code)
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
@@ -134,7 +135,7 @@ def begin(agent, settings, starting, observations):
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
             if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
                 experience.kind[env, last] = RowKind.TRUNCATED  # the action taken there led nowhere
-            append_row(experience, agent.scaler, env, observations[env], RowKind.STEP)
+            append_row(experience, agent.scaler, agent.sample, env, observations[env], RowKind.STEP)
             for k in range(agent.running.shape[0]):
                 agent.running[k, env] = 0.0
             act(agent, settings[0], env)
@@ -158,10 +159,10 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = reward
             kind = RowKind.TERMINATED if terminated[env] else (RowKind.TRUNCATED if truncated[env] else RowKind.STEP)
             update_reward_statistics(progress, experience, agent.outcomes, env, reward, kind, numbers)
-            append_row(experience, agent.scaler, env, observations[env], kind)
+            append_row(experience, agent.scaler, agent.sample, env, observations[env], kind)
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
     if progress.task_changes > task_changes:
-        refit_scaler(agent.scaler, experience, task_rows(progress, experience.rows.size))
+        refit_scaler(agent.scaler, agent.sample, experience, task_rows(progress, experience.rows.size))
         progress.return_count = progress.rehearsals = 0
     is_due = progress.steps_since_rehearsal >= rehearsal_interval(progress, numbers)
     if progress.steps >= numbers.first_rehearsal and is_due:
@@ -251,7 +252,7 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     for s in range(where.shape[1]):
         for t in range(width):
             row = (where[1, s] + t) % experience.kind.shape[1]
-            encode(agent.scaler, experience.observation[where[0, s], row], code[s * width + t])
+            encode(agent.scaler, agent.sample, experience.observation[where[0, s], row], code[s * width + t])
     write_inputs(critic.inputs, code.T, batch.output[1], False)
     num_actions = action_offsets[-1]
     values = np.empty((num_actions, rows), np.float32)

@@ -58,11 +58,11 @@ def all_moderate(values):
 
 
 @jit_internal
-def append_row(experience, scaler, env, observation, kind):
-    """Write an observation (f,) as the next row of an environment, of a kind, and update the scaler (4, f) with it."""
+def append_row(experience, scaler, sample, env, observation, kind):
+    """Write an observation (f,) as the next row of an environment, of a kind; update the scaler (5, f) and its samples."""
     row = experience.rows[env] % experience.kind.shape[1]
     experience.kind[env, row] = kind
     experience.rows[env] += 1
     for i in range(observation.size):
         experience.observation[env, row, i] = observation[i]
-    update_scaler(scaler, observation)
+    update_scaler(scaler, sample, observation)

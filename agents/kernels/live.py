@@ -214,7 +214,7 @@ def learn_policy(agent, env, settings, share, advantage):
 @jit_inline
 def look(agent, settings, scalars, env, observation, sources, cells):
     """Let the statistics and the cells of an agent see an observation (f,): features (2 f,) and outputs (c,) are written."""
-    observe_and_encode(agent.scaler, agent.feature_mean, scalars, observation, sources)
+    observe_and_encode(agent.scaler, agent.sample, agent.feature_mean, scalars, observation, sources)
     spread = scalars.feature_spread
     fire_and_recruit(agent.cell, agent.num_cells, agent.strength, agent.trace, settings, spread, sources, cells)
 
@@ -296,7 +296,7 @@ def predict(buffer, observations, deterministic, random, actions):
     cells = np.empty(agent.cell.shape[1], np.float32)
     policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
     for b in range(observations.shape[0]):
-        encode_features(agent.scaler, observations[b], sources)
+        encode_features(agent.scaler, agent.sample, observations[b], sources)
         fire_cells(agent.cell, agent.num_cells, settings.radius, spread, sources, cells)
         policy_of(agent.strength, agent.num_cells, action_offsets, settings.policy_range, cells, policy, log_policy)
         for d in range(action_offsets.size - 1):

@@ -33,14 +33,15 @@ def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
 
 
 def from_format_4(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
-    """Translate format 4 to 5: there were no samples of values without a range; they become what the statistics say."""
+    """Translate format 4 to 5: samples of values without a range become what the statistics say, and nothing was explored."""
     scaled = ObservationEncoder(space_from_json(header["observation_space"])).scaled
     count = arrays["scaler.count"] if "scaler.count" in arrays else np.full(scaled.size, arrays["scalars.observations"][0])
     scaler, sample = new_scaler(scaled)
     scaler[ScalerRow.MEAN], scaler[ScalerRow.VARIANCE] = arrays["scaler.mean"], arrays["scaler.variance"]
     scaler[ScalerRow.COUNT] = count
     fill_samples(scaler, sample)
-    return header, arrays | rows("scaler", scaler, ScalerRow) | {"sample": sample}
+    explored = {"running.explored": np.zeros_like(arrays["running.length"])}
+    return header, explored | arrays | rows("scaler", scaler, ScalerRow) | {"sample": sample}
 
 
 UPGRADES = {2: from_format_2, 3: from_format_3, 4: from_format_4}

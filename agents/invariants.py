@@ -51,6 +51,7 @@ SPANS = {
     "running.length": LENGTH,
     "running.return": ANY,
     "running.discounted_return": ANY,
+    "running.explored": LENGTH,
     "cell": POSITIVE,
     "num_cells": COUNT,
     "strength": Span(0, 1 + TOLERANCE),

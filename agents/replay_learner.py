@@ -94,7 +94,7 @@ class ReplayLearner:
             progress=new_progress(),
             recent=np.zeros((2, config.world_change.recent_episodes)),
             outcomes=np.zeros((2, OUTCOME_SLOTS)),
-            running=np.zeros((3, environments)),
+            running=np.zeros((len(RunningRow), environments)),
             action_repeat=np.zeros((environments, len(num_actions), 2)),
             action=np.zeros((environments, len(num_actions)), np.int64),
             random=random_state(seeds[2]),

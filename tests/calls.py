@@ -72,15 +72,15 @@ def call_update_reward_statistics(record, experience, outcomes, env, reward, kin
 
 
 @njit
-def judge_episodes(record, recent, lengths, returns, kinds, settings, history):
-    """Judge episodes (n,) as live mode does; history (n,) is the record after each.
+def judge_episodes(record, recent, lengths, returns, kinds, explored, settings, history):
+    """Judge episodes (n,), of which the shares explored (n,) were; history (n,) is the record after each.
 
     Returns the share of the gain that recent episodes lost (n,) after each.
     """
     lost = np.zeros(len(returns))
     for n in range(len(returns)):
         record[0].steps += lengths[n]
-        lost[n] = progress.judge_episode(record[0], recent, lengths[n], returns[n], kinds[n], settings[0])
+        lost[n] = progress.judge_episode(record[0], recent, lengths[n], returns[n], kinds[n], explored[n], settings[0])
         history[n] = record[0]
     return lost
 

@@ -48,8 +48,8 @@ class NaiveProgress:
             mean += (length - mean) / min(number, self.config.world_change.recent_episodes)
         return mean
 
-    def judge(self, length, episode_return, end):
-        """Count an episode; returns the share of the gain that the recent ones lost."""
+    def judge(self, length, episode_return, end, explored=0.0):
+        """Count an episode, of which a share was explored; returns the share of the gain that the recent ones lost."""
         change = self.config.world_change
         self.episodes.append((length, episode_return, end))
         self.task_returns.append(episode_return)
@@ -72,7 +72,8 @@ class NaiveProgress:
         self.best_mean_return = max(self.task_means)
         gain = self.best_mean_return - min(self.task_returns)
         lost = self.best_mean_return - max(recent)
-        self._count_failure(episode_return, gain)
+        if explored <= 0.5:
+            self._count_failure(episode_return, gain)
         return self._decide(episode_return, gain, lost, mean)
 
     def _count_failure(self, episode_return, gain):

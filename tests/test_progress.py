@@ -69,18 +69,22 @@ def assert_judged_alike(record, twin):
     } == {}
 
 
-def judged(episodes, config):
-    """Judge episodes (length, return, ending), as the twin does after every single one; returns record and twin."""
+def judged(episodes, config, explored=None):
+    """Judge episodes (length, return, ending), as the twin does after every single one; returns record and twin.
+
+    explored (n,) are the shares of their actions that were tried for their own sake; default: 0.
+    """
+    explored = np.zeros(len(episodes)) if explored is None else explored
     record, twin = new_progress(), NaiveProgress(config)
     history = np.zeros(len(episodes), PROGRESS)
     lengths = np.array([length for length, _, _ in episodes], np.int64)
     returns = np.array([episode_return for _, episode_return, _ in episodes], float)
     kinds = np.array([KINDS[end] for _, _, end in episodes], np.int64)
     recent = np.zeros((2, config.world_change.recent_episodes))
-    lost = judge_episodes(record, recent, lengths, returns, kinds, config.settings(), history)
+    lost = judge_episodes(record, recent, lengths, returns, kinds, explored, config.settings(), history)
     for n, (length, episode_return, end) in enumerate(episodes):
         twin.steps += length
-        assert isclose(lost[n], twin.judge(length, episode_return, end), rel_tol=1e-12)
+        assert isclose(lost[n], twin.judge(length, episode_return, end, explored[n]), rel_tol=1e-12)
         assert_judged_alike(history[n], twin)
     return record[0], twin
 
@@ -139,7 +143,9 @@ def test_every_decision_is_the_twins(config):
     ),
 )
 def test_whatever_the_configuration_decisions_are_the_twins(seed, phases, change):
-    judged(random_life(np.random.default_rng(seed), phases), AgentConfig(world_change=change))
+    rng = np.random.default_rng(seed)
+    episodes = random_life(rng, phases)
+    judged(episodes, AgentConfig(world_change=change), rng.choice([0, 0.5, 0.6], len(episodes)))
 
 
 @given(seed=st.integers(0, 10**6), environments=st.integers(1, 3))
@@ -151,7 +157,7 @@ def test_every_step_is_counted_as_the_twin_does(seed, environments):
     ends = [rng.choice(["terminated", "truncated"]) if rng.random() < 0.15 else None for _ in range(count)]
     record, twin = new_progress(), NaiveCounter(config, environments)
     history = np.zeros(count, PROGRESS)
-    running, recent = np.zeros((3, environments)), np.zeros((2, QUICK.recent_episodes))
+    running, recent = np.zeros((4, environments)), np.zeros((2, QUICK.recent_episodes))
     kinds = np.array([KINDS[end] for end in ends], np.int64)
     count_steps(record, running, recent, envs, rewards, kinds, config.settings(), history)
     for n, (env, reward, end) in enumerate(zip(envs, rewards, ends, strict=True)):
@@ -195,6 +201,14 @@ def test_what_is_not_made_good_in_time_is_another_task():
     assert after([*LEARNING, *[440] * 15], established_steps=1_500)["task_changes"] == 0
     assert after([*LEARNING, *[440] * 16], established_steps=1_500)["task_changes"] == 1
     assert after([*LEARNING, *[440] * 8, *[500] * 20], established_steps=1_500)["task_changes"] == 0
+
+
+def test_episodes_that_were_mostly_explored_are_no_failures_of_the_policy():
+    episodes = [(100, one, "truncated") for one in [*LEARNING, *[100] * 5]]
+    config = AgentConfig(world_change=WorldChangeConfig())
+    assert judged(episodes, config)[0]["task_changes"] == 1
+    explored = np.array([0.0] * len(LEARNING) + [0.51] * 5)
+    assert judged(episodes, config, explored)[0]["task_changes"] == 0
 
 
 def test_most_of_what_was_mastered_lost_is_another_task_at_once():

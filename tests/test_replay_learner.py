@@ -152,12 +152,13 @@ def test_state_has_names():
     state = agent.get_state()
     assert {name.partition(".")[0] for name in state} == {
         "action", "action_repeat", "actor", "critic", "ended", "experience", "observations", "outcomes", "predict_random",
-        "progress", "random", "recent", "running", "scaler",
+        "progress", "random", "recent", "running", "sample", "scaler",
     }  # fmt: skip
     shapes = {
         "scaler.scaled": (2,), "scaler.mean": (2,), "scaler.variance": (2,), "scaler.count": (2,),
+        "scaler.ranked": (2,), "sample": (0, 256),
         "recent.length": (5,), "recent.return": (5,), "outcomes.count": (256,), "outcomes.mean": (256,),
-        "running.length": (1,), "running.return": (1,), "running.discounted_return": (1,),
+        "running.length": (1,), "running.return": (1,), "running.discounted_return": (1,), "running.explored": (1,),
         "action_repeat.action": (1, 1), "action_repeat.probability": (1, 1), "action": (1, 1),
         "observations": (1, 2), "ended": (1,), "random": (4,), "predict_random": (4,),
     } | {f"progress.{name}": (1,) for name in PROGRESS.names}  # fmt: skip

@@ -64,9 +64,11 @@ def sample_action(
 
     Parameters: output of the action neurons (a,); action_offsets (d + 1,); policy gain; uniform share u; repeating;
     max_mean_repeat; experience; env; action_repeat (e, d, 2) and action (e, d), changed in place; random state (4,).
+    Returns the share of components that are uniform or repeated, and not the policy's.
     """
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
     policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
+    explored = action_offsets.size - 1
     for d in range(action_offsets.size - 1):
         start, stop = action_offsets[d], action_offsets[d + 1]
         log_softmax(output, start, stop, gain, policy, log_policy)
@@ -79,6 +81,7 @@ def sample_action(
                 k = start + random_integer(random, stop - start)
             else:
                 k = sample_categorical(policy, start, stop, random_uniform(random))
+                explored -= 1
             extended = repeating or is_uniform
             action_repeat[env, d, RepeatColumn.ACTION] = k - start
             action_repeat[env, d, RepeatColumn.PROBABILITY] = (
@@ -90,6 +93,7 @@ def sample_action(
         experience.probability[env, row, d] = (1.0 - repeat_probability) * chosen + (
             repeat_probability if k == repeated else 0.0
         )
+    return explored / (action_offsets.size - 1)
 
 
 @jit_entry

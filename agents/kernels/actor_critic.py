@@ -29,7 +29,7 @@ from dynlive_rl.kernels.update import update_target
 
 from .acting import sample_action
 from .experience import Experience, RowKind, all_moderate, append_row
-from .progress import discount, rehearsal_interval, task_rows, update_progress, update_reward_statistics
+from .progress import RunningRow, discount, rehearsal_interval, task_rows, update_progress, update_reward_statistics
 from .retrace import (
     credit_policy,
     credit_values,
@@ -61,7 +61,7 @@ class Agent(NamedTuple):
     progress: NDArray[np.void]  # (1,) a PROGRESS record
     recent: NDArray[np.float64]  # (2, m) rows by RecentRow
     outcomes: NDArray[np.float64]  # (2, slots) rows by OutcomeRow
-    running: NDArray[np.float64]  # (3, e) rows by RunningRow
+    running: NDArray[np.float64]  # (4, e) rows by RunningRow
     action_repeat: NDArray[np.float64]  # (e, d, 2) columns by RepeatColumn
     action: Integer  # (e, d) the next action of every environment
     random: NDArray[np.uint64]  # (4,)
@@ -115,10 +115,11 @@ def act(agent, settings, env):
     elif progress.last_truncated_below_best > 0 and progress.terminations == 0:
         # Where episodes terminate, random actions would mostly make them end badly.
         uniform = settings.stuck_share
-    sample_action(
+    explored = sample_action(
         output, agent.action_offsets, settings.policy_gain, uniform, searching, settings.max_mean_repeat,
         experience, env, agent.action_repeat, agent.action, agent.random,
     )  # fmt: skip
+    agent.running[RunningRow.EXPLORED, env] += 0.0 if searching else explored
 
 
 @jit_entry

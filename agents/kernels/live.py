@@ -280,7 +280,7 @@ def observe(buffer, observations):
             kind = RowKind.TERMINATED if terminated[env] != 0 else RowKind.TRUNCATED
             task_changes = progress.task_changes
             length, episode_return = running[RunningRow.LENGTH, env], running[RunningRow.RETURN, env]
-            judge_episode(progress, agent.recent, length, episode_return, kind, settings)
+            judge_episode(progress, agent.recent, length, episode_return, kind, 0.0, settings)
             if progress.task_changes > task_changes:
                 reset_readouts(agent)
     return True

@@ -27,11 +27,15 @@ class RecentRow(Code):
 
 
 class RunningRow(Code):
-    """Rows of `running` (3, e), of every environment's present episode; live mode has the first two."""
+    """Rows of `running` (4, e), of every environment's present episode; live mode has the first two.
+
+    EXPLORED counts the actions that were tried for their own sake, after the search for a first reward.
+    """
 
     LENGTH = 0
     RETURN = 1
     DISCOUNTED_RETURN = 2
+    EXPLORED = 3
 
 
 class OutcomeRow(Code):
@@ -119,7 +123,7 @@ def update_reward_statistics(progress, experience, outcomes, env, reward, kind, 
 def update_progress(progress, running, recent, env, reward, kind, settings):
     """Count a step: returns, their scale, episodes as they end, and whether the task still is what it was.
 
-    Parameters: progress record; running (3, e) and recent (2, m), changed in place; env; reward; kind of the row that the
+    Parameters: progress record; running (4, e) and recent (2, m), changed in place; env; reward; kind of the row that the
     step led to; settings record.
     """
     progress.steps += 1
@@ -137,21 +141,23 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
     progress.return_mean_square += (discounted * discounted - progress.return_mean_square) / progress.return_count
     if kind != RowKind.STEP:
         length, episode_return = running[RunningRow.LENGTH, env], running[RunningRow.RETURN, env]
-        lost = judge_episode(progress, recent, length, episode_return, kind, settings)
+        explored = running[RunningRow.EXPLORED, env] / length
+        lost = judge_episode(progress, recent, length, episode_return, kind, explored, settings)
         progress.rate_boost = settings.boost if lost > settings.fall else 1.0
 
 
 @jit_internal
-def judge_episode(progress, recent, length, episode_return, kind, settings):
+def judge_episode(progress, recent, length, episode_return, kind, explored, settings):
     """Count an episode, decide whether the task changed, and return the share of the gain that recent episodes lost.
 
     With gain = best mean return - lowest return, loss = best mean return - best recent return: the task changed if it is
     established or was mastered, loss > collapse · gain and gain > learned · (highest - lowest return), and so many
     failures in a row are unlikely. After mastery, loss > setback · gain is a partial loss first, and a change if it is not
-    made good within `established_steps`.
+    made good within `established_steps`. An episode that was mostly exploration is no failure of the policy: steady actions
+    can spoil several in a row.
 
     Parameters: progress record and recent (2, m), changed in place; length and return of the episode; kind of its last row;
-    settings record (`WorldChangeConfig`).
+    share of its actions that were explored; settings record (`WorldChangeConfig`).
     """
     count_episode(progress, recent, length, episode_return, kind, settings)
     episodes = recent.shape[1]
@@ -174,7 +180,8 @@ def judge_episode(progress, recent, length, episode_return, kind, settings):
     lost = progress.best_mean_return - top
     mastered = progress.mastery != Mastery.NEVER
     loss = settings.setback if mastered else settings.collapse
-    count_failures(progress, episode_return < progress.best_mean_return - loss * gained, settings.failure_memory)
+    if explored <= 0.5:
+        count_failures(progress, episode_return < progress.best_mean_return - loss * gained, settings.failure_memory)
     established = (
         progress.task_episodes >= settings.established_episodes
         and progress.steps - progress.task_start_step > settings.established_steps

@@ -10,7 +10,7 @@ from dynlive_rl.kernels.numerics import logistic
 
 SAMPLE_SIZE = 256  # values kept of a feature whose range is not declared
 LEAST_SAMPLE = 64  # values that a share of ranks takes
-TOLD_APART = 0.25  # deviations that the middle half of the values spans where mean and variance do
+TOLD_APART = 0.125  # deviations: where the middle half spans no more, ranks decide alone; twice as many, and not at all
 LOGIT_DEVIATION = 0.6  # the log-odds of a rank times this are nearly its quantile of the normal distribution
 RESOLUTION = 1e-6  # relative: values that differ by less may differ by single precision's rounding alone
 GOLDEN_RATIO = 0.6180339887498949
@@ -157,7 +157,7 @@ def update_sample(sample, count, x):
 
 @jit_inline
 def share_of_ranks(sample, count, square):
-    """Return ρ = max(1 - (x_¾ - x_¼) / (¼ deviation), 0): above 0 where most values look alike beside a few others.
+    """Return ρ = 2 - (x_¾ - x_¼) / (⅛ deviation), in [0, 1]: above 0 where most values look alike beside a few others.
 
     Such are heavy tails, sentinels, a glitch, another unit since lately.
 
@@ -167,7 +167,7 @@ def share_of_ranks(sample, count, square):
     if size < LEAST_SAMPLE:
         return 0.0
     half = np.float64(sample[size - 1 - size // 4]) - np.float64(sample[size // 4])
-    return max(1.0 - half / (TOLD_APART * sqrt(square)), 0.0)
+    return min(max(2.0 - half / (TOLD_APART * sqrt(square)), 0.0), 1.0)
 
 
 @jit_internal

@@ -35,7 +35,9 @@ def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
 def from_format_4(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     """Translate format 4 to 5: samples of values without a range become what the statistics say, and nothing was explored."""
     scaled = ObservationEncoder(space_from_json(header["observation_space"])).scaled
-    count = arrays["scaler.count"] if "scaler.count" in arrays else np.full(scaled.size, arrays["scalars.observations"][0])
+    count = (
+        arrays["scaler.count"] if "scaler.count" in arrays else np.full(scaled.size, arrays["scalars.observations"][0])
+    )
     scaler, sample = new_scaler(scaled)
     scaler[ScalerRow.MEAN], scaler[ScalerRow.VARIANCE] = arrays["scaler.mean"], arrays["scaler.variance"]
     scaler[ScalerRow.COUNT] = count

@@ -282,9 +282,8 @@ def check_live(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int, ...]
 def _check_scaled(state: Arrays, scaled: NDArray[Any]) -> None:
     need(np.array_equal(state["scaler.scaled"], scaled), "'scaler.scaled' must be that of the observation space")
     sample, counts = state["sample"], state["scaler.count"][scaled == Scaling.RANKS_TOO]
-    unused = np.arange(sample.shape[1]) >= counts[:, None]
-    is_sorted = (np.diff(np.where(unused, np.inf, sample), axis=1, prepend=-np.inf) >= 0) | unused
-    need(is_sorted.all(), "'sample' must be sorted")
+    is_used = np.arange(1, sample.shape[1]) < counts[:, None]
+    need(((sample[:, 1:] >= sample[:, :-1]) | ~is_used).all(), "'sample' must be sorted")
 
 
 def _check_actions(name: str, actions: NDArray[Any], num_actions: tuple[int, ...]) -> None:

@@ -238,7 +238,12 @@ class ReplayLearner:
             | rows("outcomes", state.outcomes, OutcomeRow)
             | rows("running", state.running, RunningRow)
             | rows("action_repeat", state.action_repeat, RepeatColumn, axis=2)
-            | {"sample": state.sample, "action": state.action, "random": state.random, "predict_random": self._predict_random}
+            | {
+                "sample": state.sample,
+                "action": state.action,
+                "random": state.random,
+                "predict_random": self._predict_random,
+            }
         )
 
     def _make_room(self) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from dynlive_rl import CheckpointError, DynLiveAgent, LearningRule, Network, checkpoint
 from dynlive_rl.agents import AgentConfig, CellConfig, LiveConfig, NetworkConfig
+from dynlive_rl.agents.files import from_format_4
 from helpers import assert_same_state, cart, feed, own
 from networks import refused
 from worlds import Corridor
@@ -129,12 +130,29 @@ def test_a_file_of_format_3_goes_on_where_it_was(mode, tmp_path):
     arrays = load_file(FORMAT_3 / f"{mode}.safetensors")
     state = agent.get_state()
     assert state.pop("progress.target_mean_square") == 0  # what later versions added
+    for name in {"running.explored", "sample", "scaler.count", "scaler.ranked"} - arrays.keys():
+        assert not state.pop(name, np.zeros(1)).any() or name == "scaler.count"
     assert_same_state(state, arrays)
     agent.save(tmp_path / "agent")
     again = DynLiveAgent.load(tmp_path / "agent")
     chosen = feed(agent, 60, seed=2)
     assert chosen[:20] == json.loads((FORMAT_3 / "said.json").read_text())[mode][:20]
     assert feed(again, 60, seed=2) == chosen
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_file_without_samples_gets_what_its_statistics_say(mode, tmp_path):
+    agent = cart(mode=mode).learn(400, progress_bar=False)
+    agent.save(tmp_path / "agent")
+    header, arrays = checkpoint.read(tmp_path / "agent", "agent")
+    added = {"running.explored", "sample", "scaler.ranked"} | ({"scaler.count"} if mode == "live" else set())
+    old = {name: array for name, array in arrays.items() if name not in added}
+    agent.set_state(from_format_4(header, old)[1])
+    state = agent.get_state()
+    assert state["scaler.count"].tolist() == arrays["scaler.count"].tolist()
+    assert_allclose(state["sample"].mean(axis=1), arrays["scaler.mean"][[1, 3]], atol=0.05)
+    assert_allclose(state["sample"].std(axis=1), np.sqrt(arrays["scaler.variance"][[1, 3]]), rtol=0.1)
+    agent.learn(100, progress_bar=False)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -26,7 +26,9 @@ def write_to_every_part(buffer):
 
 
 @given(st.tuples(*[st.integers(1, 3)] * 5), st.integers(1, 3), st.integers(1, 7), st.integers(0, 3))
-def test_the_parts_of_the_buffer_do_not_overlap_and_kernels_find_them_where_others_do(sizes, environments, recent, samples):
+def test_the_parts_of_the_buffer_do_not_overlap_and_kernels_find_them_where_others_do(
+    sizes, environments, recent, samples
+):
     features, actions, components, layers, pool = sizes
     buffer = new_buffer(features, actions, components, layers, pool * layers, environments, recent, samples)
     write_to_every_part(buffer)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 
+from dynlive_rl import CheckpointError
 from dynlive_rl.agents.kernels import scaling
 from dynlive_rl.agents.kernels.scaling import ScalerRow, Scaling, fill_samples, new_scaler
 from dynlive_rl.agents.spaces import ObservationEncoder
@@ -98,3 +99,14 @@ def test_samples_of_older_files_are_what_statistics_say():
     fill_samples(scaler, filled)
     assert_allclose(filled[0, 20:-20], sample[0, 20:-20], atol=0.5)
     assert (np.diff(filled[0]) > 0).all()
+
+
+@pytest.mark.parametrize("mode", ["rehearsal", "live"])
+def test_a_sample_that_is_not_sorted_is_refused(mode):
+    agent = cart(mode=mode).learn(100, progress_bar=False)
+    state = agent.get_state()
+    state["sample"][0, 3] = 1e29
+    with pytest.raises(CheckpointError, match="'sample' must be sorted"):
+        agent.set_state(state)
+    state["sample"][0, 3], state["sample"][0, 200] = state["sample"][0, 2], -1e29  # beyond the values that there are
+    agent.set_state(state)

@@ -87,7 +87,7 @@ def new_buffer(
 ) -> NDArray[np.float64]:
     """Return the buffer of a new agent, all 0 but for its sizes f, a, d, l, c, e, m, s at the start, as whole numbers."""
     wholes = SIZES + layers + components + 1 + environments * components + 4
-    doubles = environments * (3 + actions) + 2 * recent + SCALER_ROWS * features + 2 * features + RECORD_WORDS + 4 * environments
+    doubles = environments * (3 + actions) + 2 * recent + (SCALER_ROWS + 2) * features + RECORD_WORDS + 4 * environments
     singles = (2 * features + 2 + 1 + actions + environments * (3 + actions)) * pool + samples * SAMPLE_SIZE
     buffer = np.zeros(wholes + doubles + -(-singles // 2))
     buffer.view(np.int64)[:SIZES] = features, actions, components, layers, pool, environments, recent, samples

@@ -33,7 +33,10 @@ def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
 
 
 def from_format_4(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
-    """Translate format 4 to 5: samples of values without a range become what the statistics say, and nothing was explored."""
+    """Translate format 4 to 5.
+
+    Samples of values without a range become what the statistics say; nothing was explored; the range of rewards had 0 in it.
+    """
     scaled = ObservationEncoder(space_from_json(header["observation_space"])).scaled
     count = (
         arrays["scaler.count"] if "scaler.count" in arrays else np.full(scaled.size, arrays["scalars.observations"][0])
@@ -42,8 +45,17 @@ def from_format_4(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     scaler[ScalerRow.MEAN], scaler[ScalerRow.VARIANCE] = arrays["scaler.mean"], arrays["scaler.variance"]
     scaler[ScalerRow.COUNT] = count
     fill_samples(scaler, sample)
-    explored = {"running.explored": np.zeros_like(arrays["running.length"])}
-    return header, explored | arrays | rows("scaler", scaler, ScalerRow) | {"sample": sample}
+    added = {
+        name: np.zeros(1)
+        for name in ("progress.reward_sum", "progress.return_steps_mean", "progress.steps_mean_square")
+    }
+    added |= {
+        name: np.zeros_like(arrays["running.length"]) for name in ("running.explored", "running.discounted_steps")
+    }
+    added |= {
+        f"progress.{end}_reward": arrays[f"progress.{m}_reward"] for end, m in (("lowest", "min"), ("highest", "max"))
+    }
+    return header, added | arrays | rows("scaler", scaler, ScalerRow) | {"sample": sample}
 
 
 UPGRADES = {2: from_format_2, 3: from_format_3, 4: from_format_4}

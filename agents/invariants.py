@@ -75,7 +75,7 @@ PROGRESS_SPANS = {
     "entropy_clock": LENGTH,
     "mean_terminated_length": LENGTH,
     **dict.fromkeys(("reward_is_informative", "rewards_differ", "content", "last_truncated_below_best"), FLAG),
-    **dict.fromkeys(("first_reward", "min_reward", "max_reward"), MODERATE),
+    **dict.fromkeys(("first_reward", "lowest_reward", "highest_reward", "reward_sum", "return_steps_mean"), MODERATE),
     **dict.fromkeys(("min_return", "max_return", "best_mean_return"), ANY),
 }
 """Range of the fields of the progress record that are not simply ≥ 0."""

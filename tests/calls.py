@@ -89,7 +89,23 @@ def judge_episodes(record, recent, lengths, returns, kinds, explored, settings, 
 def count_steps(record, running, recent, envs, rewards, kinds, settings, history):
     """Count steps (n,), each of an environment and with a reward and a kind; history (n,) is the record after each."""
     for n in range(len(rewards)):
+        progress.update_reward_range(record[0], rewards[n])
         progress.update_progress(record[0], running, recent, envs[n], rewards[n], kinds[n], settings[0])
         history[n] = record[0]
         if kinds[n] != RowKind.STEP:
             running[:, envs[n]] = 0  # as `begin` does
+
+
+@njit
+def call_reward_base(record):
+    return progress.reward_base(record[0])
+
+
+@njit
+def call_square_value_scale(record):
+    return progress.square_value_scale(record[0])
+
+
+@njit
+def call_update_reward_range(record, reward):
+    progress.update_reward_range(record[0], reward)

@@ -138,8 +138,8 @@ class NaiveCounter:
         self.config = config
         self.judge = NaiveProgress(config)
         self.rewards = [[] for _ in range(environments)]  # of every environment's present episode
-        self.all_rewards = [0.0]
-        self.squares = []  # of all discounted returns so far
+        self.all_rewards = []
+        self.discounted = []  # of all steps so far: the episode's rewards until then, and their discounts
         self.rate_boost = 0.0
 
     def step(self, env, reward, end=None):
@@ -151,15 +151,30 @@ class NaiveCounter:
         self.all_rewards.append(reward)
         self.rewards[env].append(reward)
         gamma, rewards = self.config.optimisation.discount_low, self.rewards[env]
-        self.squares.append(sum(gamma**k * r for k, r in enumerate(reversed(rewards))) ** 2)
+        self.discounted.append([(gamma**k, r) for k, r in enumerate(reversed(rewards))])
         if end is not None:
             lost = judge.judge(len(rewards), sum(rewards), end)
             self.rate_boost = self.config.optimisation.boost if lost > self.config.optimisation.fall else 1.0
             self.rewards[env] = []
 
+    def square_value_scale(self, base):
+        """Mean square of the discounted sums of rewards that are counted from a base."""
+        sums = [sum(weight * (r - base) for weight, r in episode) for episode in self.discounted]
+        return sum(one * one for one in sums) / len(sums)
+
     @property
     def return_mean_square(self):
-        return sum(self.squares) / len(self.squares)
+        return self.square_value_scale(0.0)
+
+    @property
+    def reward_base(self):
+        return base_of(self.all_rewards, bool(self.judge.terminated_lengths))
+
+
+def base_of(rewards, has_terminated):
+    """What rewards are counted from: what is nearest 0 within three ranges of the rewards so far from that range."""
+    low, high = min(rewards), max(rewards)
+    return 0.0 if has_terminated or low == high else min(max(0.0, 4 * low - 3 * high), 4 * high - 3 * low)
 
 
 @dataclass
@@ -181,7 +196,10 @@ class NaiveRewardStatistics:
 
     @property
     def square(self):
-        return sum(r * r for of_action in self.rewards.values() for r in of_action)
+        return self.square_from(base_of([r for of_action in self.rewards.values() for r in of_action], False))
+
+    def square_from(self, base):
+        return sum((r - base) ** 2 for of_action in self.rewards.values() for r in of_action)
 
     @property
     def within(self):

@@ -130,8 +130,12 @@ def test_a_file_of_format_3_goes_on_where_it_was(mode, tmp_path):
     arrays = load_file(FORMAT_3 / f"{mode}.safetensors")
     state = agent.get_state()
     assert state.pop("progress.target_mean_square") == 0  # what later versions added
-    for name in {"running.explored", "sample", "scaler.count", "scaler.ranked"} - arrays.keys():
+    added = {"running.explored", "running.discounted_steps", "sample", "scaler.ranked", "scaler.count"}
+    added |= {f"progress.{name}" for name in ("reward_sum", "return_steps_mean", "steps_mean_square")}
+    for name in added - arrays.keys():
         assert not state.pop(name, np.zeros(1)).any() or name == "scaler.count"
+    for name, before in (("lowest", "min"), ("highest", "max")):
+        state[f"progress.{before}_reward"] = state.pop(f"progress.{name}_reward")
     assert_same_state(state, arrays)
     agent.save(tmp_path / "agent")
     again = DynLiveAgent.load(tmp_path / "agent")
@@ -147,6 +151,7 @@ def test_a_file_without_samples_gets_what_its_statistics_say(mode, tmp_path):
     header, arrays = checkpoint.read(tmp_path / "agent", "agent")
     added = {"running.explored", "sample", "scaler.ranked"} | ({"scaler.count"} if mode == "live" else set())
     old = {name: array for name, array in arrays.items() if name not in added}
+    old |= {"progress.min_reward": np.zeros(1), "progress.max_reward": np.ones(1)}
     agent.set_state(from_format_4(header, old)[1])
     state = agent.get_state()
     assert state["scaler.count"].tolist() == arrays["scaler.count"].tolist()

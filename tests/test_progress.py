@@ -13,7 +13,10 @@ from calls import (
     call_discount,
     call_rates_now,
     call_rehearsal_interval,
+    call_reward_base,
+    call_square_value_scale,
     call_task_rows,
+    call_update_reward_range,
     call_update_reward_statistics,
     call_value_gain,
     count_steps,
@@ -153,19 +156,22 @@ def test_every_step_is_counted_as_the_twin_does(seed, environments):
     rng, config = np.random.default_rng(seed), AgentConfig(world_change=QUICK)
     count = 200
     envs = rng.integers(environments, size=count)
-    rewards = 30.0 * rng.integers(-3, 4, count)
+    rewards = 30.0 * rng.integers(-3, 4, count) + rng.choice([0, -3_000, 3_000])
     ends = [rng.choice(["terminated", "truncated"]) if rng.random() < 0.15 else None for _ in range(count)]
     record, twin = new_progress(), NaiveCounter(config, environments)
     history = np.zeros(count, PROGRESS)
-    running, recent = np.zeros((4, environments)), np.zeros((2, QUICK.recent_episodes))
+    running, recent = np.zeros((5, environments)), np.zeros((2, QUICK.recent_episodes))
     kinds = np.array([KINDS[end] for end in ends], np.int64)
     count_steps(record, running, recent, envs, rewards, kinds, config.settings(), history)
     for n, (env, reward, end) in enumerate(zip(envs, rewards, ends, strict=True)):
         twin.step(env, reward, end)
         assert_judged_alike(history[n], twin.judge)
         assert history[n]["rate_boost"] == twin.rate_boost
-        assert history[n]["min_reward"] == min(twin.all_rewards)
-        assert history[n]["max_reward"] == max(twin.all_rewards)
+        assert history[n]["lowest_reward"] == min(twin.all_rewards)
+        assert history[n]["highest_reward"] == max(twin.all_rewards)
+        base = call_reward_base(history[n : n + 1])
+        assert base == twin.reward_base
+        assert call_square_value_scale(history[n : n + 1]) == pytest.approx(twin.square_value_scale(base), rel=1e-9)
         assert history[n]["return_mean_square"] == pytest.approx(twin.return_mean_square, rel=1e-9)
         assert history[n]["return_count"] == history[n]["steps_since_rehearsal"] == n + 1
     lengths, returns = running[0], running[1]
@@ -337,7 +343,9 @@ def test_a_tasks_rows_are_its_steps_and_an_end_of_every_episode():
     lambda rng, action: -float(action.sum()) + 0.02 * rng.normal(),
     lambda rng, action: float(rng.normal()),
     lambda rng, action: float(rng.random() < 0.05),
-], ids=["constant", "price", "noisy price", "noise", "rare"])  # fmt: skip
+    lambda rng, action: 1000.0 + rng.integers(2),
+    lambda rng, action: -1000.0 - float(action.sum()),
+], ids=["constant", "price", "noisy price", "noise", "rare", "far from 0", "price far from 0"])  # fmt: skip
 @pytest.mark.parametrize("components", [1, 2])
 def test_rewards_are_told_from_prices_as_the_twin_does(reward_of, components):
     rng, config = np.random.default_rng(1), AgentConfig()
@@ -352,14 +360,16 @@ def test_rewards_are_told_from_prices_as_the_twin_does(reward_of, components):
         experience.rows[0] += 1
         experience.action[0, (experience.rows[0] - 1) % 8] = action
         kind = RowKind.TERMINATED if terminated else RowKind.STEP
+        call_update_reward_range(record, reward)
         call_update_reward_statistics(record, experience, outcomes, 0, reward, kind, config.settings())
         record["return_count"] += 1
+        record["steps"] += 1
         twin.step(action, reward, terminated)
         first = reward if first is None else first
         differ = differ or reward != first
         assert record["reward_is_informative"] == twin.is_informative == (n >= 90 or twin.is_informative)
         assert record["rewards_differ"] == differ
         assert record["first_reward"] == first
-        assert record["reward_square_sum"] == pytest.approx(twin.square)
+        assert record["reward_square_sum"] == pytest.approx(twin.square_from(0.0))
         assert record["within_action_square_sum"] == pytest.approx(twin.within, abs=1e-9)
         assert outcomes[0].sum() == n + 1

@@ -29,7 +29,16 @@ from dynlive_rl.kernels.update import update_target
 
 from .acting import sample_action
 from .experience import Experience, RowKind, all_moderate, append_row
-from .progress import RunningRow, discount, rehearsal_interval, task_rows, update_progress, update_reward_statistics
+from .progress import (
+    RunningRow,
+    discount,
+    rehearsal_interval,
+    square_value_scale,
+    task_rows,
+    update_progress,
+    update_reward_range,
+    update_reward_statistics,
+)
 from .retrace import (
     credit_policy,
     credit_values,
@@ -61,7 +70,7 @@ class Agent(NamedTuple):
     progress: NDArray[np.void]  # (1,) a PROGRESS record
     recent: NDArray[np.float64]  # (2, m) rows by RecentRow
     outcomes: NDArray[np.float64]  # (2, slots) rows by OutcomeRow
-    running: NDArray[np.float64]  # (4, e) rows by RunningRow
+    running: NDArray[np.float64]  # (5, e) rows by RunningRow
     action_repeat: NDArray[np.float64]  # (e, d, 2) columns by RepeatColumn
     action: Integer  # (e, d) the next action of every environment
     random: NDArray[np.uint64]  # (4,)
@@ -159,6 +168,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             reward = rewards[env]
             experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = reward
             kind = RowKind.TERMINATED if terminated[env] else (RowKind.TRUNCATED if truncated[env] else RowKind.STEP)
+            update_reward_range(progress, reward)
             update_reward_statistics(progress, experience, agent.outcomes, env, reward, kind, numbers)
             append_row(experience, agent.scaler, agent.sample, env, observations[env], kind)
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
@@ -222,7 +232,8 @@ def value_gain(progress, scale, settings):
 def rehearse(agent, settings):
     """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
     progress, experience, action_offsets = agent.progress[0], agent.experience, agent.action_offsets
-    scale = sqrt(progress.return_mean_square) if progress.return_mean_square > 0 else 1.0
+    square = square_value_scale(progress)
+    scale = sqrt(square) if square > 0 else 1.0
     gain = value_gain(progress, scale, settings)
     gamma = discount(progress, settings.discount_low, settings.discount_high)
     length = segment_length(experience, settings.segment_length)

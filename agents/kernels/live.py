@@ -16,7 +16,7 @@ from .acting import log_softmax, sample_categorical
 from .experience import RowKind, all_moderate
 from .live_cells import encode_features, fire_and_recruit, fire_cells, observe_and_encode
 from .live_layout import TraceRow, unfolded
-from .progress import RunningRow, judge_episode
+from .progress import RunningRow, judge_episode, reward_base, update_reward_range
 
 
 @jit_reduction
@@ -261,8 +261,10 @@ def observe(buffer, observations):
             cells, policy, action = agent.trace[env, TraceRow.NOW], agent.policy[env], agent.action[env]
             agent.trace[env, TraceRow.BEFORE] = cells
             look(agent, settings, scalars, env, observations[env], sources, cells)
+            update_reward_range(progress, rewards[env])
             progress.steps += 1
-            learn(agent, env, scalars, progress, settings, rewards[env], terminated[env] != 0)
+            reward = rewards[env] - reward_base(progress)
+            learn(agent, env, scalars, progress, settings, reward, terminated[env] != 0)
             running[RunningRow.LENGTH, env] += 1
             running[RunningRow.RETURN, env] += rewards[env]
             if terminated[env] == 0 and truncated[env] == 0:

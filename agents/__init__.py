@@ -11,8 +11,8 @@ from .config import (
     WorldChangeConfig,
 )
 from .evaluation import Evaluation
-from .learning import Report
 from .live_config import CellConfig, LiveConfig, LiveExplorationConfig, LiveOptimisationConfig
+from .reports import EventCallback, Report
 
 __all__ = [
     "ActionConfig",
@@ -20,6 +20,7 @@ __all__ = [
     "CellConfig",
     "DynLiveAgent",
     "Evaluation",
+    "EventCallback",
     "ExplorationConfig",
     "LiveConfig",
     "LiveExplorationConfig",

@@ -1,39 +1,45 @@
 """DynLiveAgent: the agent as its user meets it. Checks what comes in and hands it to the learner."""
 
 from contextlib import AbstractContextManager
+from os import PathLike, fspath
 from typing import Any, Literal, Self, get_args
 
 import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from dynlive_rl.checkpoint import Source, Target, name_of, understood
-from dynlive_rl.checks import optional_seed
-from dynlive_rl.network import Network
+from dynlive_rl.checks import drawn_seed, natural
 
-from . import evaluation, learning
+from . import learning
 from .checks import BadInputError
 from .config import AgentConfig
-from .environments import Environment, check_spaces, make, spaces_of
-from .evaluation import Evaluation
+from .environments import Environment, check_spaces, count_of, make, spaces_of
 from .files import read_agent, write_agent
+from .following import Call, Callback, callbacks_of
+from .foreign import refuse_foreign
 from .interaction import Interaction
 from .live_config import LiveConfig
-from .modes import Mode, config_of
+from .modes import Mode, config_of, memory_of
+from .player import Player
+from .progress_bar import ProgressBar
+from .sb3.recording import recorder_of
+from .sb3.vectors import VecEnvLike
 from .workplace import Stored, Workplace
 
 OnBadInput = Literal["raise", "skip"]
 
 
-class DynLiveAgent:
+class DynLiveAgent(Player):
     """A reinforcement-learning agent whose policy and values are dynamic-live networks.
 
     Parameters
     ----------
     env
-        An environment id, a Gymnasium environment or vector environment. None: you call `act` and `observe` yourself.
+        An environment id, a Gymnasium environment or vector environment, or a `VecEnv` of stable-baselines3. None: you call
+        `act` and `observe` yourself.
     seed
-        Seed of everything random in the agent, and of the environment's first reset. None: fresh entropy.
+        Seed of everything random in the agent, and of the environment's first reset. None: one is drawn; the attribute `seed`
+        tells which, so that every run can be repeated.
     mode
         "rehearsal" learns from remembered experience: few environment steps, hundreds of microseconds each. "live" stores
         none: more environment steps, a few microseconds each, in memory that does not grow.
@@ -45,16 +51,21 @@ class DynLiveAgent:
         and logged, and an episode begins; a hundred in a row are an error. Learning can go on.
     observation_space, action_space
         Only without env.
+    verbose, tensorboard_log
+        As in stable-baselines3: 1 prints a table of what is logged while it learns, and a folder gets it for TensorBoard.
 
     Attributes
     ----------
+    seed
+        The seed that was given or drawn.
     config, interaction
         The configuration, and what acts and learns; for tools that look inside.
 
     Raises
     ------
     ValueError, TypeError
-        If a space is not supported, or the arguments do not fit together.
+        If a space is not supported, or the arguments do not fit together. What stable-baselines3 takes and this agent does
+        not is refused with what to write instead.
 
     Examples
     --------
@@ -70,9 +81,14 @@ class DynLiveAgent:
     >>> action = agent.act([0.4, -0.5])
     """
 
+    def __new__(cls, *positional: Any, **named: Any) -> Self:
+        """Refuse what stable-baselines3 takes and this agent does not."""
+        refuse_foreign(cls.__init__, positional, named)
+        return super().__new__(cls)
+
     def __init__(
         self,
-        env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | None = None,
+        env: str | Environment | VecEnvLike | None = None,
         *,
         mode: Mode = "rehearsal",
         seed: int | None = None,
@@ -80,6 +96,8 @@ class DynLiveAgent:
         on_bad_input: OnBadInput = "raise",
         observation_space: gym.Space[Any] | None = None,
         action_space: gym.Space[Any] | None = None,
+        verbose: int = 0,
+        tensorboard_log: str | PathLike[str] | None = None,
     ) -> None:
         environments, is_vector = 1, False
         if env is not None:
@@ -87,8 +105,7 @@ class DynLiveAgent:
                 raise ValueError("give either env or observation_space and action_space: env brings its own spaces")
             env = make(env)
             observation_space, action_space = spaces_of(env)
-            if isinstance(env, gym.vector.VectorEnv):
-                environments, is_vector = env.num_envs, True
+            environments, is_vector = count_of(env)
         elif observation_space is None or action_space is None:
             raise ValueError("give an env, or both observation_space and action_space")
         if on_bad_input not in get_args(OnBadInput):
@@ -97,7 +114,9 @@ class DynLiveAgent:
         self.mode: Mode = mode
         self.config = config_of(mode, config)
         self.on_bad_input: OnBadInput = on_bad_input
-        self.seed = optional_seed(seed)
+        self.seed = drawn_seed() if seed is None else natural("seed", seed)
+        self.verbose = natural("verbose", verbose)
+        self.tensorboard_log = None if tensorboard_log is None else fspath(tensorboard_log)
         self._interact(environments, is_vector, env)
 
     def _interact(
@@ -116,10 +135,11 @@ class DynLiveAgent:
         self,
         total_timesteps: float,
         *,
-        callback: learning.Callback | None = None,
+        callback: Callback | None = None,
         log_interval: int | None = None,
+        tb_log_name: str = "DynLive",
         reset_num_timesteps: bool = True,
-        progress_bar: bool | None = None,
+        progress_bar: bool | ProgressBar | None = None,
     ) -> Self:
         """Act in the environment and learn for a number of steps.
 
@@ -132,12 +152,17 @@ class DynLiveAgent:
             Environment steps, a whole number ≥ 0, counted over all environments of a vector environment.
         callback
             Called after every step with a `Report`; returning False ends learning, anything else (None, 0 …) does not.
+            Or a callback of stable-baselines3, or a list of both.
         log_interval
-            Log a line every so many episodes (logger "dynlive_rl.agents.agent", level INFO).
+            Log a line every so many episodes (logger "dynlive_rl.agents.agent", level INFO), and let `logger` write. None:
+            only the latter, every 4 episodes; 0: never.
+        tb_log_name
+            What TensorBoard calls the run.
         reset_num_timesteps
             Whether `num_timesteps` starts again at 0. What was learned stays either way.
         progress_bar
-            Whether to show one. None: only on a terminal.
+            Whether to show one, with the mean return of the last episodes, and a line with that and the seed at its end.
+            None: only on a terminal and in a notebook.
 
         Returns
         -------
@@ -152,31 +177,44 @@ class DynLiveAgent:
             If the agent is learning already.
         """
         loop = self._workplace.loop()
-        steps, log_interval = learning.check_learn(total_timesteps, callback, log_interval)
+        steps, log_interval = learning.check_learn(total_timesteps, log_interval)
+        callbacks = callbacks_of(callback)
         check_spaces(loop.env, self.observation_space, self.action_space, "this agent")
         if reset_num_timesteps:
             self.num_timesteps = 0
-        learning.learn(self, loop, steps, callback, log_interval, progress_bar)
+        call = Call(steps, log_interval, reset_num_timesteps, tb_log_name, progress_bar)
+        learning.learn(self, loop, callbacks, call)
         return self
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, everything that learning needs; otherwise the first step does."""
         self.interaction.learner.warm_up()
 
-    def act(self, observation: Any) -> Any:
+    def act(self, observation: Any, *, action_mask: Any = None) -> Any:
         """Return the next action for an observation (or for each of a vector environment's observations).
 
         After `observe` of the same observation it hands out what was chosen then; any other observation starts an
         episode. (The very same array counts as the same observation, whatever is in it by now.)
 
+        Parameters
+        ----------
+        observation
+            What the action is for.
+        action_mask
+            For every action whether it is allowed: n flags, Gymnasium's `info["action_mask"]`. Those of all components one
+            after the other, or a tuple of them, where an action has several (MultiDiscrete); a row for each environment of a
+            vector environment. Default: what `observe` was given, all where an episode starts.
+
         Raises
         ------
         ValueError
-            If the observation does not fit the space or is not finite.
+            If the observation does not fit the space or is not finite, or the mask does not fit or allows nothing.
         """
-        return self.interaction.act(observation)
+        return self.interaction.act(observation, action_mask=action_mask)
 
-    def observe(self, reward: Any, next_observation: Any, terminated: Any, truncated: Any) -> None:
+    def observe(
+        self, reward: Any, next_observation: Any, terminated: Any, truncated: Any, *, action_mask: Any = None
+    ) -> None:
         """Learn from what the last action led to, now; and choose the next action.
 
         Parameters
@@ -188,6 +226,8 @@ class DynLiveAgent:
         terminated, truncated
             Whether the episode ended by itself, or was cut off (a time limit): then the target bootstraps from the value of
             the final observation.
+        action_mask
+            Which actions are allowed at the next observation, see `act`. Default: all.
 
         With a vector environment all four have one row per environment. In a loop of your own, make it with autoreset
         disabled or in the same step (and pass the final observations): every call counts as a step of every environment.
@@ -200,122 +240,71 @@ class DynLiveAgent:
             `act` begins an episode.
         """
         try:
-            self.interaction.observe(reward, next_observation, terminated, truncated)
+            self.interaction.observe(reward, next_observation, terminated, truncated, action_mask)
         except BadInputError as error:
             if self.on_bad_input == "raise":
                 raise
             self.interaction.count_skip(str(error))
 
-    # -- using what was learned --------------------------------------------------------------------------------------
+    # -- its environment and its seed --------------------------------------------------------------------------------
 
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
-    ) -> tuple[Any, Any]:
-        """Return the learned policy's action for an observation, or actions for a batch of them; learns nothing.
+    def get_env(self) -> Environment | None:
+        """Return the environment, made if the agent's file says how; None without one."""
+        return self._workplace.made()
 
-        Parameters
-        ----------
-        observation
-            One observation or a batch of them.
-        state, episode_start
-            Accepted and ignored: the agent has no recurrent state.
-        deterministic
-            The best action, or one drawn from the policy.
+    def set_env(self, env: Environment | VecEnvLike | str) -> None:
+        """Go on in another environment with the same spaces, with new episodes; in more or fewer side by side too.
 
-        Returns
-        -------
-        action, state
-            As in stable-baselines3.
+        Raises
+        ------
+        ValueError
+            If its spaces are others, or it cannot be made.
+        RuntimeError
+            While the agent learns.
         """
-        return self.interaction.predict(observation, deterministic), state
+        self._workplace.check_idle()
+        env = make(env)
+        check_spaces(env, self.observation_space, self.action_space, "this agent")
+        count, is_vector = count_of(env)
+        before = self.interaction
+        if count == before.environments:
+            before.is_vector = is_vector
+            self._workplace = Workplace(before, self.seed, env)
+            return
+        state, counted = before.get_state(), (before.num_timesteps, before.skipped)
+        self._interact(count, is_vector, env)
+        self._workplace.take_state(state, memory_of(self.config))
+        self.interaction.num_timesteps, self.interaction.skipped = counted
 
-    def evaluate(
-        self,
-        episodes: int = 100,
-        *,
-        env: Environment | EnvSpec | str | None = None,
-        seed: int | None = None,
-        deterministic: bool = True,
-        max_steps: int | None = None,
-    ) -> Evaluation:
-        """Play whole episodes with the learned policy, learning nothing.
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """Begin everything random anew: what the agent samples, and with the next `learn` its environment.
 
         Parameters
         ----------
-        episodes
-            Number of episodes, ≥ 1, played side by side in fresh copies of the environment.
-        env
-            The environment, its spec or its id; default: a fresh copy of the agent's own.
         seed
-            Seed of the episodes' starts.
-        deterministic
-            As in `predict`.
-        max_steps
-            Episodes are broken off after so many steps, ≥ 1. Default: where the environment has no time limit of its own,
-            10,000, because a policy that walks in circles would never come to an end there.
+            A whole number ≥ 0. None: one is drawn; `seed` tells which.
 
-        Returns
-        -------
-        Evaluation
-            Mean and standard deviation of the returns; every episode's return and length, and whether it was broken off.
+        Raises
+        ------
+        RuntimeError
+            While the agent learns.
         """
-        chosen = self._workplace.environment() if env is None else make(env)
-        check_spaces(chosen, self.observation_space, self.action_space, "this agent")
-        return evaluation.evaluate(self, chosen, episodes, optional_seed(seed), deterministic, max_steps)
+        self._workplace.check_idle()
+        self.seed = drawn_seed() if seed is None else natural("seed", seed)
+        with self.interaction.lock:
+            self.interaction.learner.reseed(self.seed)
+        self._workplace.reseed(self.seed)
 
-    # -- what it is --------------------------------------------------------------------------------------------------
-
-    @property
-    def env(self) -> Environment | None:
-        """The environment; None without one, and for a loaded agent until it is needed."""
-        return self._workplace.env
+    # -- its logger --------------------------------------------------------------------------------------------------
 
     @property
-    def num_timesteps(self) -> int:
-        """Environment steps learned from since the counter was last reset."""
-        return self.interaction.num_timesteps
+    def logger(self) -> Any:
+        """What `learn` records values with: a `dynlive_rl.agents.sb3.Logger`, or what `set_logger` was given."""
+        return recorder_of(self).logger
 
-    @num_timesteps.setter
-    def num_timesteps(self, steps: int) -> None:
-        self.interaction.num_timesteps = steps
-
-    @property
-    def episodes(self) -> int:
-        """Episodes finished so far."""
-        return self.interaction.episodes
-
-    @property
-    def skipped(self) -> int:
-        """Steps so far from which nothing could be learned, see `on_bad_input`."""
-        return self.interaction.skipped
-
-    @property
-    def td_error_mse(self) -> float:
-        """Mean square TD error of the value neurons, lately or in the last rehearsal, in units of the scale of returns."""
-        return float(self.interaction.learner.progress["td_error_mse"][0])
-
-    @property
-    def task_changes(self) -> int:
-        """How often a lasting fall of the returns made the agent start afresh with its rates and its experience."""
-        return int(self.interaction.learner.progress["task_changes"][0])
-
-    @property
-    def connections(self) -> int:
-        """Connections of all its networks."""
-        return self.interaction.learner.connections
-
-    @property
-    def actor(self) -> Network:
-        """The network whose output neurons choose actions."""
-        return self.interaction.learner.actor
-
-    @property
-    def critic(self) -> Network:
-        """The network whose output neurons say what actions are worth."""
-        return self.interaction.learner.critic
-
-    def __repr__(self) -> str:
-        return f"DynLiveAgent({self.num_timesteps} steps, {self.episodes} episodes, {self.connections} connections)"
+    def set_logger(self, logger: Any) -> None:
+        """Take a logger of stable-baselines3, or one like it; then `verbose` and `tensorboard_log` do not count."""
+        recorder_of(self).set_logger(logger)
 
     # -- keeping it --------------------------------------------------------------------------------------------------
 
@@ -362,7 +351,7 @@ class DynLiveAgent:
         return env, {"vector": vector, "loop": loop, "on_bad_input": self.on_bad_input, "skipped": self.skipped}
 
     @classmethod
-    def load(cls, path: Source, env: Environment | str | None = None) -> Self:
+    def load(cls, path: Source, env: Environment | VecEnvLike | str | None = None) -> Self:
         """Read an agent written by `save`, which goes on learning where that one stopped.
 
         Parameters

@@ -83,8 +83,8 @@ def check_step(answer: Any) -> None:
         )
 
 
-def check_reset(answer: Any) -> Any:
-    """Return the observation that `reset` returned; BadInputError unless an info comes with it."""
+def check_reset(answer: Any) -> tuple[Any, Any]:
+    """Return the observation and the info that `reset` returned; BadInputError unless there are both."""
     if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not isinstance(answer[1], Mapping):
         raise BadInputError(f"reset must return an observation and an info, a dict, not {answer!r:.200}")
-    return answer[0]
+    return answer[0], answer[1]

@@ -1,20 +1,35 @@
 """Making environments, from ids or like others, with errors that say what would do; and what a file keeps of them."""
 
+import importlib
 import json
+import re
+import sys
+from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
+from gymnasium import wrappers
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error as GymnasiumError
 from gymnasium.wrappers import OrderEnforcing
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
+from .sb3.vectors import FromVecEnv, VecEnvLike, is_vec_env
+
+WATCHING = (wrappers.RecordEpisodeStatistics, wrappers.RecordVideo, wrappers.HumanRendering)
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 
 
-def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> Environment:
-    """Return the environment itself, or make it from its id or spec.
+MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")  # names that can be imported
+
+_registered_by: dict[str, str] = {}  # the module, by the id, of environments that were made as "module:id"
+
+
+def make(env: Environment | VecEnvLike | EnvSpec | str, render_mode: str | None = None, **kwargs: Any) -> Environment:
+    """Return the environment itself, or make it from its id ("module:id" imports the module first) or spec, with arguments.
+
+    An environment of stable-baselines3 becomes one of Gymnasium's.
 
     Raises
     ------
@@ -25,14 +40,19 @@ def make(env: Environment | EnvSpec | str, render_mode: str | None = None) -> En
     """
     if isinstance(env, (str, EnvSpec)):
         # Not every environment takes a render_mode.
-        settings: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
+        settings = kwargs if render_mode is None else kwargs | {"render_mode": render_mode}
         try:
-            return gym.make(env, **settings)
+            made = gym.make(env, **settings)
         except (GymnasiumError, ModuleNotFoundError, TypeError) as error:
             name = env if isinstance(env, str) else env.id
             raise ValueError(f"cannot make environment {name!r}: {_one_line(error)}") from error
+        if isinstance(env, str) and ":" in env and made.spec is not None:
+            _registered_by[made.spec.id] = env.partition(":")[0]
+        return made
+    if is_vec_env(env):
+        return FromVecEnv(env)
     if not isinstance(env, (gym.Env, gym.vector.VectorEnv)):
-        raise TypeError(f"env must be an environment id or a Gymnasium environment, not {env!r}")
+        raise TypeError(f"env must be an environment id, a Gymnasium environment or a VecEnv, not {env!r}")
     return env
 
 
@@ -41,6 +61,11 @@ def spaces_of(env: Environment) -> tuple[gym.Space[Any], gym.Space[Any]]:
     if isinstance(env, gym.vector.VectorEnv):
         return env.single_observation_space, env.single_action_space
     return env.observation_space, env.action_space
+
+
+def count_of(env: Environment) -> tuple[int, bool]:
+    """Return how many environments it is, and whether it is a vector environment."""
+    return (env.num_envs, True) if isinstance(env, gym.vector.VectorEnv) else (1, False)
 
 
 def spec_of(env: Environment) -> EnvSpec | None:
@@ -72,7 +97,8 @@ def _one_of(env: Environment) -> Environment | None:
 def describe(env: Environment) -> dict[str, Any] | None:
     """Return what a file keeps of how an environment was made, see `spec_described`.
 
-    Its id, its time limit and the arguments it is not registered with; None where these, as JSON, are not all.
+    Its id, its time limit, the arguments it is not registered with, and the module that registers it where Gymnasium does
+    not; None where these, as JSON, are not all.
     """
     spec = spec_of(env)
     if spec is None:
@@ -90,7 +116,20 @@ def describe(env: Environment) -> dict[str, Any] | None:
             return None
     except (TypeError, ValueError):  # values that cannot be compared, or that JSON cannot hold
         return None
-    return {"id": spec.id, "kwargs": kwargs, "max_episode_steps": spec.max_episode_steps}
+    description = {"id": spec.id, "kwargs": kwargs, "max_episode_steps": spec.max_episode_steps}
+    module = module_of(spec)
+    return description if module is None else description | {"module": module}
+
+
+def module_of(spec: EnvSpec) -> str | None:
+    """Return the module whose import registers an environment, as far as is known; None for Gymnasium's own."""
+    if spec.id in _registered_by:
+        return _registered_by[spec.id]
+    entry_point: Any = spec.entry_point
+    module = entry_point.partition(":")[0] if isinstance(entry_point, str) else getattr(entry_point, "__module__", None)
+    if module is None or module == "__main__" or module.partition(".")[0] == "gymnasium":
+        return None
+    return str(module)
 
 
 def vector_of(env: Environment) -> dict[str, Any] | None:
@@ -105,6 +144,17 @@ def vector_of(env: Environment) -> dict[str, Any] | None:
     }
 
 
+def make_several(spec: EnvSpec, count: int, vectorization_mode: str) -> gym.vector.VectorEnv[Any, Any, Any]:
+    """Make several environments, in this process ("sync") or in one each ("async").
+
+    Raises
+    ------
+    ValueError
+        If they cannot be made here.
+    """
+    return _several(spec, {"vectorization_mode": vectorization_mode, "autoreset_mode": None}, count)
+
+
 def make_described(description: dict[str, Any], vector: dict[str, Any] | None, count: int) -> Environment:
     """Make the environment, or several, that `describe` and `vector_of` described.
 
@@ -117,8 +167,10 @@ def make_described(description: dict[str, Any], vector: dict[str, Any] | None, c
         spec = spec_described(description)
     except ValueError as error:
         raise ValueError(f"{error}: import the module that registers it, or pass env=") from None
-    if vector is None:
-        return make(spec)
+    return make(spec) if vector is None else _several(spec, vector, count)
+
+
+def _several(spec: EnvSpec, vector: dict[str, Any], count: int) -> gym.vector.VectorEnv[Any, Any, Any]:
     how = vector["vectorization_mode"]
     settings: dict[str, Any] = {"num_envs": count, "vectorization_mode": how}
     if how != "vector_entry_point" and vector["autoreset_mode"] is not None:
@@ -132,12 +184,22 @@ def make_described(description: dict[str, Any], vector: dict[str, Any] | None, c
 def spec_described(description: dict[str, Any]) -> EnvSpec:
     """Return the spec of an environment that `describe` described, of whatever is registered under its id here.
 
+    Where nothing is, the module that is said to register it is imported first.
+
     Raises
     ------
     ValueError
-        If nothing is.
+        If nothing is then either.
     """
-    name = description["id"]
+    name, module = description["id"], description.get("module")
+    if name not in gym.registry and module is not None:
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # whatever it raises, the environment cannot be had
+            raise ValueError(
+                f"no environment {name!r} is registered here, and the module {module!r} that registered it cannot be imported "
+                f"({type(error).__name__}: {_one_line(error)})"
+            ) from None
     if name not in gym.registry:
         raise ValueError(f"no environment {name!r} is registered here")
     spec = deepcopy(gym.spec(name))
@@ -153,21 +215,52 @@ def check_spaces(env: Environment, observation_space: gym.Space[Any], action_spa
             raise ValueError(f"{who} was trained with {ours}, but the environment has {theirs}")
 
 
-def copies(env: Environment, count: int) -> gym.vector.VectorEnv[Any, Any, Any]:
-    """Make fresh copies of an environment, side by side in this process.
+class Recipe(NamedTuple):
+    """How environments are made that are all the same."""
 
-    Raises
-    ------
-    ValueError
-        If the environment does not know how it was made.
+    what: EnvSpec | str
+
+    def make_several(self, count: int) -> list[gym.Env[Any, Any]]:
+        """Make so many; ValueError if they cannot be made here."""
+        environments: list[Any] = []
+        try:
+            while len(environments) < count:
+                environments.append(make(self.what))
+        except ValueError:
+            for env in environments:
+                env.close()
+            raise
+        return environments
+
+
+def certain_recipe(env: Environment) -> Recipe | None:
+    """Return how to make environments that are certainly the same as this one; None where that is not certain.
+
+    It is where `gymnasium.make` made it of an id and plain arguments, or several like it, and nothing is around it but what
+    only watches: a wrapper may hold statistics, functions and resources that a copy would not have.
     """
+    while isinstance(env, _watching()):
+        env = env.env
+    parts = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
+    described = [describe(part) for part in parts or [env]]
     spec = spec_of(env)
-    if spec is None:
-        raise ValueError(f"{env} does not know how it was made, so no copies of it can be: register what it is made of")
-    try:
-        return gym.make_vec(spec, num_envs=count, vectorization_mode="sync")
-    except (GymnasiumError, ModuleNotFoundError) as error:
-        raise ValueError(f"cannot make copies of {spec.id!r}: {_one_line(error)}") from None
+    if spec is None or spec.additional_wrappers or None in described or described.count(described[0]) < len(described):
+        return None
+    return Recipe(spec)
+
+
+def _watching() -> tuple[type[Any], ...]:
+    """Return the wrappers that change nothing of what is played."""
+    monitor = getattr(sys.modules.get("stable_baselines3.common.monitor"), "Monitor", None)
+    return (*WATCHING, *([] if monitor is None else [monitor]))
+
+
+def layers(env: Any) -> Iterator[Any]:
+    """Yield an environment, what it wraps, what that wraps, and so on."""
+    while isinstance(env, (gym.Wrapper, gym.vector.VectorWrapper)):
+        yield env
+        env = env.env
+    yield env
 
 
 def _one_line(error: Exception) -> str:

@@ -14,6 +14,7 @@ from dynlive_rl.files import check_whole_numbers
 from dynlive_rl.invariants import need
 
 from .config import AgentConfig
+from .environments import MODULE
 from .format2 import from_format_2
 from .invariants import check_sizes
 from .kernels.scaling import ScalerRow, fill_samples, new_scaler
@@ -32,8 +33,8 @@ def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header, {"progress.target_mean_square": np.zeros(1)} | arrays
 
 
-def from_format_4(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
-    """Translate format 4 to 5.
+def from_format_5(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """Translate format 5 to 6.
 
     Samples of values without a range become what the statistics say; nothing was explored; the range of rewards had 0 in it.
     """
@@ -58,7 +59,7 @@ def from_format_4(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header, added | arrays | rows("scaler", scaler, ScalerRow) | {"sample": sample}
 
 
-UPGRADES = {2: from_format_2, 3: from_format_3, 4: from_format_4}
+UPGRADES = {2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged, 5: from_format_5}
 
 
 class SavedAgent(NamedTuple):
@@ -135,6 +136,9 @@ def _checked_description(env: Any) -> dict[str, Any] | None:
     limit = env["max_episode_steps"]
     is_one = isinstance(env["id"], str) and isinstance(env["kwargs"], dict)
     need(is_one and (limit is None or type(limit) is int), f"{env!r} describes no environment")
+    module = env.get("module")
+    is_name = isinstance(module, str) and MODULE.fullmatch(module) is not None
+    need(module is None or is_name, f"{module!r:.100} is no module's name")
     return dict(env)
 
 

@@ -10,10 +10,14 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from dynlive_rl.drawing import NetworkPicture, require_pyplot
 
 from .environments import check_spaces, make, spec_of
+from .masks import mask_of
+from .names import names
+from .true_rewards import take_statistics
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
@@ -84,10 +88,10 @@ def play(
     agent: "DynLiveAgent", env: gym.Env[Any, Any], seed: int | None, steps: int
 ) -> Iterator[tuple[gym.Env[Any, Any], float]]:
     """Play one episode of the agent's best actions, yielding the environment and the reward after every step."""
-    observation, _ = env.reset(seed=seed)
+    observation, info = env.reset(seed=seed)
     for _ in range(steps):
-        action, _ = agent.predict(observation, deterministic=True)
-        observation, reward, terminated, truncated, _ = env.step(action if np.ndim(action) else action.item())
+        action, _ = agent.predict(observation, deterministic=True, action_mask=mask_of(info))
+        observation, reward, terminated, truncated, info = env.step(action)
         yield env, float(reward)
         if terminated or truncated:
             break
@@ -109,8 +113,8 @@ def _film(
         figure = plt.figure(figsize=(5, 4.4), dpi=64, layout="constrained")
         left = figure.subplots()
     else:
-        picture = NetworkPicture(agent.actor, agent.interaction.encoder.names, agent.interaction.decoder.names)
-        picture.size = (5.5, 4.2)
+        picture = NetworkPicture(agent.actor, *names(agent))
+        picture.size, picture.with_numbers = (5.5, 4.2), False
         figure = plt.figure(figsize=(10, 4.4), dpi=64, layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(5, 5))
     left.axis("off")
@@ -140,8 +144,8 @@ def _film(
 
 
 def make_like(agent: "DynLiveAgent", env: Any, render_mode: str | None) -> gym.Env[Any, Any]:
-    """Make a fresh environment that an agent fits, in a render mode."""
-    given = agent.env if env is None else env
+    """Make a fresh environment that an agent fits, in a render mode; one like its own has the same running statistics."""
+    given = agent.get_env() if env is None else env
     if given is None:
         raise ValueError("this agent has no environment to be watched in: pass env=")
     spec = given if isinstance(given, (str, EnvSpec)) else spec_of(given)
@@ -156,6 +160,8 @@ def make_like(agent: "DynLiveAgent", env: Any, render_mode: str | None) -> gym.E
             raise ValueError(f"{chosen} cannot be shown as {render_mode!r}, only as one of {modes}")
         chosen = make(spec, render_mode)
     assert isinstance(chosen, gym.Env)
+    if env is None:
+        take_statistics(given, chosen)
     return chosen
 
 
@@ -166,15 +172,20 @@ def pixels_of(figure: Any) -> NDArray[np.uint8]:
     return pixels
 
 
-def write_film(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float) -> None:
-    """Write frames as they come: a GIF of few colours, or a video."""
+def write_film(
+    path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float, total: int | None = None
+) -> None:
+    """Write frames as they come, `total` in all: a GIF of few colours, or a video. What takes long shows its progress."""
     ending = Path(path).suffix.lower()
     if ending not in (".gif", ".mp4"):
         raise ValueError(f"an animation must be a .gif or .mp4 file, not {str(path)!r}")
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {Path(path).parent}")
     writer: Callable[..., None] = _write_gif if ending == ".gif" else _write_video
-    writer(path, frames, frames_per_second)
+    shown = tqdm(
+        frames, desc=f"filming {Path(path).name}", unit="frame", total=total, disable=None, leave=False, delay=2
+    )
+    writer(path, shown, frames_per_second)
 
 
 def _write_gif(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float) -> None:
@@ -188,7 +199,7 @@ def _write_gif(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], f
 
 def _write_video(path: str | PathLike[str], frames: Iterator[NDArray[np.uint8]], frames_per_second: float) -> None:
     try:
-        import imageio_ffmpeg  # type: ignore[import-not-found]  # noqa: F401
+        import imageio_ffmpeg  # noqa: F401
     except ImportError:
         raise ValueError(f"writing {path} needs ffmpeg: pip install imageio-ffmpeg, or write a .gif") from None
     import imageio.v3

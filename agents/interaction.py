@@ -16,6 +16,7 @@ from .invariants import checked
 from .live_config import LiveConfig
 from .live_learner import LiveLearner
 from .locks import held_over_forks
+from .masks import NO_MASK, forbidden_actions
 from .protocols import Learner
 from .replay_learner import ReplayLearner
 from .spaces import ActionDecoder, ObservationEncoder
@@ -113,7 +114,7 @@ class Interaction:
         self._ended[:] = True
         self._any_ended = True
 
-    def act(self, observation: Any, stepping: NDArray[np.bool_] | None = None) -> Any:
+    def act(self, observation: Any, stepping: NDArray[np.bool_] | None = None, action_mask: Any = None) -> Any:
         """Return the next action for an observation, or for each of a batch; see `DynLiveAgent.act`.
 
         Parameters
@@ -122,7 +123,12 @@ class Interaction:
             One observation, or a batch of e.
         stepping
             Shape (e,): which environments will step. Default: all.
+        action_mask
+            Which actions are allowed. Default: all where an episode begins, otherwise what `observe` was told.
         """
+        forbidden = None
+        if action_mask is not None:
+            forbidden = self._forbidden(action_mask, None if stepping is None else ~stepping)
         if self._any_ended or observation is not self._latest:
             self.encoder.encode(observation, self._rows)
             starting = self._ended | (self._rows != self.observations).any(axis=1)
@@ -130,18 +136,45 @@ class Interaction:
                 starting &= stepping
             if starting.any():
                 with self.lock:
+                    self._write_masks(starting, forbidden)
                     self.learner.begin(starting, self._rows)
                     self.observations[starting] = self._rows[starting]
                     self._ended[starting] = False
                     self._any_ended = bool(self._ended.any())
             self._latest = observation
+        if forbidden is not None:
+            self._choose_within(forbidden, self._all if stepping is None else stepping)
         action = self.learner.action
         return self.decoder.decode(action) if self.is_vector else self.decoder.decode_one(action)
 
-    def observe(self, reward: Any, next_observation: Any, terminated: Any, truncated: Any) -> None:
+    def _forbidden(self, action_mask: Any, optional: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        return forbidden_actions(action_mask, self.decoder.num_actions, self.environments, optional)
+
+    def _write_masks(self, which: NDArray[np.bool_], forbidden: NDArray[np.bool_] | None) -> None:
+        """Tell the learner what is forbidden (e, a) in some environments (e,); None: nothing is."""
+        learner = self.learner
+        if forbidden is None:
+            if learner.is_masked:
+                learner.forbidden[which] = False
+            return
+        if not learner.is_masked:
+            learner.begin_masking()
+        learner.forbidden[which] = forbidden[which]
+
+    def _choose_within(self, forbidden: NDArray[np.bool_], stepping: NDArray[np.bool_]) -> None:
+        """Choose again where the next action was chosen with another mask than this (e, a)."""
+        differing = stepping & (self.learner.forbidden != forbidden).any(axis=1)
+        if differing.any():
+            with self.lock:
+                self._write_masks(differing, forbidden)
+                self.learner.choose_again(differing)
+
+    def observe(
+        self, reward: Any, next_observation: Any, terminated: Any, truncated: Any, action_mask: Any = None
+    ) -> None:
         """Learn from what the last action led to, and choose the next one; see `DynLiveAgent.observe`."""
         if self.is_vector:
-            self.observe_batch(reward, next_observation, terminated, truncated)
+            self.observe_batch(reward, next_observation, terminated, truncated, action_mask=action_mask)
             return
         if self._any_ended:
             raise ValueError(NO_ACTION)
@@ -151,7 +184,10 @@ class Interaction:
         ended = terminated is not False or truncated is not False
         if ended or self._flagged:
             ended = self._flagged = self._write_ends(terminated, truncated)
+        forbidden = None if action_mask is None else self._forbidden(action_mask, self._all if ended else None)
         with self.lock:
+            if forbidden is not None or learner.is_masked:
+                self._write_masks(self._all, forbidden)
             learner.observe(rows)
             self._rows, self.observations = self.observations, rows
             self._latest = next_observation
@@ -173,8 +209,9 @@ class Interaction:
         terminated: Any,
         truncated: Any,
         stepped: NDArray[np.bool_] | None = None,
+        action_mask: Any = None,
     ) -> None:
-        """Learn from a step of the environments (e,) that stepped, all by default."""
+        """Learn from a step of the environments (e,) that stepped, all by default; masks (e, a) of what followed."""
         stepped = self._all if stepped is None else stepped
         if (self._ended & stepped).any():
             raise ValueError(NO_ACTION)
@@ -182,7 +219,10 @@ class Interaction:
         step = self.learner.step
         for name, row, values in zip(step._fields, step, (stepped, rewards, terminated, truncated), strict=True):
             check_row(name, values, row)
+        ended = np.logical_or(terminated, truncated) | ~stepped
+        forbidden = None if action_mask is None else self._forbidden(action_mask, ended)
         with self.lock:
+            self._write_masks(stepped, forbidden)
             self.learner.observe(self._rows)
             self.observations, self._rows = self._rows, self.observations
             self._latest = next_observations
@@ -196,16 +236,56 @@ class Interaction:
         self.skipped += 1
         logger.warning("skipped, %d so far: %s", self.skipped, why)
 
-    def predict(self, observation: Any, deterministic: bool) -> Any:
-        """Return the learned policy's action for an observation, or actions for a batch of them."""
+    def predict(
+        self, observation: Any, deterministic: bool, action_mask: Any = None, random: NDArray[np.uint64] | None = None
+    ) -> Any:
+        """Return the learned policy's action for an observation, or actions for a batch; see `DynLiveAgent.predict`.
+
+        They are sampled with a random state (4,), by default one that is kept for that.
+        """
+        count, rows = self._encoded(observation)
+        if action_mask is None:
+            with self.lock:
+                actions = self.learner.predict(rows, deterministic, random)
+        else:
+            forbidden = forbidden_actions(action_mask, self.decoder.num_actions, len(rows))
+            with self.lock:
+                _, actions = self.learner.policies(rows, forbidden, deterministic, random)
+        return self.decoder.decode_single(actions) if count is None else self.decoder.decode(actions)
+
+    def probabilities(self, observation: Any, action_mask: Any = None) -> Any:
+        """Return the probabilities of all actions, see `DynLiveAgent.probabilities`."""
+        count, rows = self._encoded(observation)
+        forbidden = self._optional_masks(action_mask, len(rows))
+        with self.lock:
+            policy, _ = self.learner.policies(rows, forbidden)
+        return self._by_component(policy, count)
+
+    def values(self, observation: Any, action_mask: Any = None) -> tuple[Any, Any]:
+        """Return the value of an observation, and those of its actions; see `DynLiveAgent.value` and `action_values`."""
+        count, rows = self._encoded(observation)
+        forbidden = self._optional_masks(action_mask, len(rows))
+        with self.lock:
+            values, of_actions = self.learner.values(rows, forbidden)
+        of_components = None if of_actions is None else self._by_component(of_actions, count)
+        return (float(values[0]) if count is None else values), of_components
+
+    def _encoded(self, observation: Any) -> tuple[int | None, NDArray[np.float32]]:
+        """Return of how many observations this is a batch, None for a single one, and their rows."""
         count = self.encoder.batch_size(observation)
         rows = np.empty((1 if count is None else count, self.encoder.size), np.float32)
         self.encoder.encode(observation, rows)
         if not isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():  # the former in a third of the time
             raise BadInputError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
-        with self.lock:
-            actions = self.learner.predict(rows, deterministic)
-        return np.asarray(self.decoder.decode_one(actions[0])) if count is None else self.decoder.decode(actions)
+        return count, rows
+
+    def _optional_masks(self, action_mask: Any, count: int) -> NDArray[np.bool_]:
+        return NO_MASK if action_mask is None else forbidden_actions(action_mask, self.decoder.num_actions, count)
+
+    def _by_component(self, values: NDArray[np.float64], count: int | None) -> Any:
+        """Return numbers (b, a) of actions by component, if there are several; without the batch for a single one."""
+        parts = np.split(values if count is not None else values[0], np.cumsum(self.decoder.num_actions)[:-1], axis=-1)
+        return parts[0] if len(parts) == 1 else tuple(parts)
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""

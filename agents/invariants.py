@@ -34,6 +34,8 @@ SPANS = {
     "experience.probability": Span(0, 1 + TOLERANCE),  # 0 where it is too small for its type
     "experience.action": POSITIVE,
     "experience.kind": Span(0, 2),
+    "experience.forbidden": FLAG,
+    "forbidden": FLAG,
     "experience.rows": COUNT,
     "action": POSITIVE,
     "action_repeat.action": POSITIVE,
@@ -251,6 +253,7 @@ def check_rehearsal(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int,
     _check_scaled(state, scaled)
     for name in ("action", "experience.action"):
         _check_actions(name, state[name], num_actions)
+    _check_masks(state, num_actions)
     repeated = state["action_repeat.action"]
     need((repeated == np.trunc(repeated)).all(), "'action_repeat.action' must hold whole numbers")
     _check_actions("action_repeat.action", repeated, num_actions)
@@ -264,6 +267,7 @@ def check_live(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int, ...]
     """Check what a live agent's arrays say together; parameters as in `check_rehearsal`."""
     check_progress(state)
     _check_scaled(state, scaled)
+    _check_masks(state, num_actions)
     _check_actions("action", state["action"], num_actions)
     num_cells, cell, strength = state["num_cells"], state["cell"], state["strength"]
     size = cell.shape[1] // num_cells.size
@@ -290,3 +294,12 @@ def _check_actions(name: str, actions: NDArray[Any], num_actions: tuple[int, ...
     """Check that every component (last axis) is one of its actions."""
     largest = actions.reshape(-1, len(num_actions)).max(axis=0, initial=0)
     need((largest < num_actions).all(), f"{name!r} must hold numbers of actions, below {num_actions}")
+
+
+def _check_masks(state: Arrays, num_actions: tuple[int, ...]) -> None:
+    """Check that every mask, where there are any, leaves an action of every component."""
+    starts = np.cumsum([0, *num_actions[:-1]])
+    for name in ("forbidden", "experience.forbidden"):
+        if name in state:
+            all_masked = np.logical_and.reduceat(state[name] != 0, starts, axis=-1)
+            need(not all_masked.any(), f"{name!r} must leave an action of every component")

@@ -2,15 +2,14 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from tqdm import tqdm
+from dynlive_rl.checks import natural
 
-from dynlive_rl.checks import natural, positive
-
+from .following import Call, following
+from .progress_bar import ProgressBar, is_shown
 from .training import Episode, TrainingLoop
 
 if TYPE_CHECKING:
@@ -19,78 +18,63 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dynlive_rl.agents.agent")
 
 
-class Report(NamedTuple):
-    """What one call of the environment's `step` brought.
-
-    Attributes
-    ----------
-    agent
-        The learning agent.
-    new_steps
-        Environment steps taken by this call: 1, or as many as environments stepped.
-    finished
-        Episodes that ended with it.
-    """
-
-    agent: "DynLiveAgent"
-    new_steps: int
-    finished: tuple[Episode, ...]
-
-
-Callback = Callable[[Report], bool | None]
-
-
-def learn(
-    agent: "DynLiveAgent",
-    loop: TrainingLoop,
-    steps: int,
-    callback: Callback | None,
-    log_interval: int | None,
-    progress_bar: bool | None,
-) -> None:
+def learn(agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call: Call) -> None:
     """Let an agent's loop run for a number of steps; see `DynLiveAgent.learn`."""
-    hidden = None if progress_bar is None else not progress_bar
-    bar = tqdm(total=steps, unit="step", disable=hidden, dynamic_ncols=True)
-    with _alone(loop), bar, closing(loop.run(steps)) as run:
+    step = agent.num_timesteps
+    with (
+        _alone(loop),
+        _shown(agent, call.steps, call.progress_bar) as bar,
+        following(agent, loop, callbacks, call) as followers,
+        closing(loop.run(call.steps)) as run,
+    ):
         try:
             for new_steps, finished in run:
-                bar.update(new_steps)
-                if finished and not bar.disable:
-                    bar.set_postfix(_summary(agent, finished), refresh=False)
-                if log_interval and agent.episodes % log_interval < len(finished):
-                    summary = _summary(agent, finished)
-                    logger.info("step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, summary)
-                if callback is None:
+                if bar is not None:
+                    bar.update(new_steps, finished)
+                if finished and call.log_interval and agent.episodes % call.log_interval < len(finished):
+                    logger.info(
+                        "step %d, %d episodes: %s", agent.num_timesteps, agent.episodes, _summary(agent, finished)
+                    )
+                step += new_steps
+                if followers is None or not (finished or followers.is_due(step)):
                     continue
-                with loop.paused():
-                    answer = callback(Report(agent, new_steps, finished))
-                if _is_no(answer):
+                loop.lock.release()  # a callback may wait for other threads
+                try:
+                    goes_on = followers.follow(step, new_steps, finished)
+                finally:
+                    loop.lock.acquire()
+                if not goes_on:
                     break
-            if not bar.disable:
-                bar.set_postfix(_summary(agent))
         except KeyboardInterrupt:
             loop.abandon_episode()
             logger.warning("interrupted after %d steps; what was learned is kept", agent.num_timesteps)
 
 
-def check_learn(total_timesteps: Any, callback: Any, log_interval: Any) -> tuple[int, int | None]:
+def check_learn(total_timesteps: Any, log_interval: Any) -> tuple[int, int | None]:
     """Return the number of steps, 1e6 is a whole number too: people write it; and the interval. ValueError for others."""
     is_whole = isinstance(total_timesteps, float) and total_timesteps.is_integer()
     steps = natural("total_timesteps", int(total_timesteps) if is_whole else total_timesteps)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a function of a report, not {callback!r:.200}")
-    return steps, None if log_interval is None else positive("log_interval", log_interval)
+    return steps, None if log_interval is None else natural("log_interval", log_interval)
 
 
-def _is_no(answer: Any) -> bool:
-    """Tell whether a callback said False; anything else, such as None or 0, lets learning go on."""
-    return isinstance(answer, (bool, np.bool_, np.ndarray)) and np.array_equal(answer, False)
+def _summary(agent: "DynLiveAgent", finished: tuple[Episode, ...]) -> dict[str, Any]:
+    """Return what a line of the log says: return, TD error and number of connections."""
+    last = f"{finished[-1].episode_return:.1f}"
+    return {"return": last, "td_error": f"{agent.td_error_mse:.3f}", "connections": agent.connections}
 
 
-def _summary(agent: "DynLiveAgent", finished: tuple[Episode, ...] = ()) -> dict[str, Any]:
-    """Return what a progress bar shows: return, TD error and number of connections."""
-    values: dict[str, Any] = {"td_error": f"{agent.td_error_mse:.3f}", "connections": agent.connections}
-    return {"return": f"{finished[-1].episode_return:.1f}", **values} if finished else values
+@contextmanager
+def _shown(agent: "DynLiveAgent", steps: int, progress_bar: bool | ProgressBar | None) -> Iterator[ProgressBar | None]:
+    """Show a bar, the given one or a new one; None where there is to be none."""
+    if isinstance(progress_bar, ProgressBar):
+        bar: ProgressBar | None = progress_bar
+    else:
+        bar = ProgressBar(agent, steps) if is_shown(progress_bar) else None
+    try:
+        yield bar
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class LiveLearner:
             config.world_change.recent_episodes, new_scaler(scaled)[1].shape[0],
         )  # fmt: skip
         self._view(buffer)
+        self.is_masked = False
         self.state.settings[:] = config.settings()
         self.step.stepped[:] = True
         self.state.action_offsets[:] = np.cumsum([0, *num_actions])
@@ -59,10 +60,10 @@ class LiveLearner:
         self._buffer = buffer
         self.state = unfold(buffer)
         self.step = StepBatch(*self.state.step)
-        self.action, self.progress = self.state.action, self.state.progress
+        self.action, self.progress, self.forbidden = self.state.action, self.state.progress, self.state.forbidden
 
     def __getstate__(self) -> dict[str, Any]:
-        views = ("state", "step", "action", "progress")  # a copy has views of its own buffer
+        views = ("state", "step", "action", "progress", "forbidden")  # a copy has views of its own buffer
         return {name: value for name, value in self.__dict__.items() if name not in views}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -83,7 +84,13 @@ class LiveLearner:
     def connections(self) -> int:
         """Number of connections: of the living cells, and of the output neurons that read them."""
         state = self.state
-        return int(np.count_nonzero(state.cell[: CellRow.FEATURE_SUM]) + np.count_nonzero(state.strength))
+        return int(np.count_nonzero(state.cell[: CellRow.FEATURE_SUM] != 0) + np.count_nonzero(state.strength != 0))
+
+    def connection_ids(self) -> NDArray[np.int64]:
+        """Return a number for every connection (c,), which stays the same as long as there is the connection."""
+        cell, strength = self.state.cell[: CellRow.FEATURE_SUM], self.state.strength
+        # Comparing first takes a tenth of the time.
+        return np.concatenate([np.flatnonzero(cell != 0), cell.size + np.flatnonzero(strength != 0)])
 
     @property
     def cells(self) -> int:
@@ -105,6 +112,10 @@ class LiveLearner:
         """There are no networks to be active."""
         _no_network()
 
+    def activities(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """There are no networks to be active."""
+        _no_network()
+
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
         if not live.begin(self._buffer, starting, observations):
@@ -115,24 +126,66 @@ class LiveLearner:
         if not live.observe(self._buffer, observations):
             raise_invalid(observations, self.step.rewards)
 
-    def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
+    def reseed(self, seed: int) -> None:
+        """Sample from here on as a learner with this seed would."""
+        acting, predicting = np.random.SeedSequence(seed).spawn(2)
+        self.state.random[:], self._predict_random[:] = random_state(acting), random_state(predicting)
+
+    def begin_masking(self) -> None:
+        """Remember masks from now on."""
+        self.is_masked = True
+
+    def choose_again(self, which: NDArray[np.bool_]) -> None:
+        """Choose the next actions of some environments (e,) anew, after `forbidden` was changed."""
+        live.choose_again(self._buffer, which)
+
+    def predict(
+        self, observations: NDArray[np.float32], deterministic: bool, random: NDArray[np.uint64] | None = None
+    ) -> NDArray[np.int64]:
         """Return the policy's actions (b, d) for observations (b, f), the most likely ones or sampled."""
         actions = np.empty((observations.shape[0], self.action.shape[1]), np.int64)
-        live.predict(self._buffer, observations, deterministic, self._predict_random, actions)
+        random = self._predict_random if random is None else random
+        live.predict(self._buffer, observations, deterministic, random, actions)
         return actions
+
+    def policies(
+        self,
+        observations: NDArray[np.float32],
+        forbidden: NDArray[np.bool_],
+        deterministic: bool = True,
+        random: NDArray[np.uint64] | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the policy (b, a) at observations, and actions; see `Learner`."""
+        count = observations.shape[0]
+        policy, actions = np.empty((count, self.forbidden.shape[1])), np.empty((count, self.action.shape[1]), np.int64)
+        random = self._predict_random if random is None else random
+        live.policies(self._buffer, observations, forbidden, deterministic, random, policy, actions)
+        return policy, actions
+
+    def values(
+        self, observations: NDArray[np.float32], forbidden: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return the values (b,) of observations; of actions it knows none."""
+        values = np.empty(observations.shape[0])
+        live.values_at(self._buffer, observations, values)
+        return values, None
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""
-        return {name: array.copy() for name, array in self._named_arrays().items()}
+        return {name: array.copy() for name, array in self._named_arrays(self.is_masked).items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
-        current = self._named_arrays()
+        masks = "forbidden" in state
+        current = self._named_arrays(masks)
         new = checked(current, state)
         check_live(new, self._scaled, self._num_actions)
         checkpoint.copy_into(current, new)
+        self.is_masked = masks
+        if not masks:
+            self.forbidden[:] = 0
 
-    def _named_arrays(self) -> dict[str, NDArray[Any]]:
+    def _named_arrays(self, with_masks: bool) -> dict[str, NDArray[Any]]:
         state = self.state
         whole = (
             "cell", "num_cells", "strength", "trace", "value_shift", "policy", "action", "feature_mean", "sample",
@@ -146,6 +199,7 @@ class LiveLearner:
             | rows("recent", state.recent, RecentRow)
             | rows("running", state.running, RunningRow)
             | {"predict_random": self._predict_random}
+            | ({"forbidden": state.forbidden} if with_masks else {})
         )
 
 

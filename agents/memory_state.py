@@ -42,7 +42,7 @@ def for_environments(state: Arrays, environments: int, memory: int) -> Arrays:
         return state
     changed = {"ended": np.ones(environments, np.bool_)}
     for name, array in state.items():
-        if name in ("observations", "action", "trace", "value_shift", "policy") or name.startswith(
+        if name in ("observations", "action", "trace", "value_shift", "policy", "forbidden") or name.startswith(
             ("running.", "action_repeat.")
         ):
             changed[name] = np.zeros((environments, *array.shape[1:]), array.dtype)

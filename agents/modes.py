@@ -23,3 +23,8 @@ def config_of(mode: str, config: AgentConfig | LiveConfig | None) -> AgentConfig
     if config is not None and not isinstance(config, CONFIGS[mode]):
         raise TypeError(f"mode {mode!r} takes a {CONFIGS[mode].__name__} as config, not {type(config).__name__}")
     return config or CONFIGS[mode]()
+
+
+def memory_of(config: AgentConfig | LiveConfig) -> int:
+    """Return how many steps of experience a configuration keeps; 0 in live mode."""
+    return config.rehearsal.memory if isinstance(config, AgentConfig) else 0

@@ -15,32 +15,37 @@ from dynlive_rl.drawing import (
     draw_learning_curve,
     draw_network,
     draw_strengths,
+    ink,
+    on_ground,
     require_pyplot,
 )
 
 from .films import make_like, pixels_of, play, write_film
+from .names import Names
+from .names import names as names_of
+from .reports import Report
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
-from .learning import Report
 
 MOST_FRAMES = 40
+MOST_TICKS = 24
+SILENT = 0.01  # outputs below are those of a neuron that is not active
 
 
-def draw_agent(agent: "DynLiveAgent", path: str | PathLike[str], *, critic: bool = False) -> None:
+def draw_agent(
+    agent: "DynLiveAgent", path: str | PathLike[str], *, critic: bool = False, names: Names | None = None
+) -> None:
     """Draw the actor's (or the critic's) network with the names of inputs and actions; see `draw_network`.
 
-    The actor's colours are its outputs for the observation that the agent learned from last; the critic is drawn at rest.
+    Colours are the outputs for the observation that the agent learned from last. Names are {"observations": […],
+    "actions": […]}, either of which may be missing; by default what the environment says, see `dynlive_rl.agents.names`.
     """
-    network = agent.critic if critic else agent.actor
-    inputs, outputs = names(agent)
-    activity = network.activity if critic else _last_activity(agent)
-    draw_network(network, path, inputs=inputs, outputs=outputs, activity=activity)
-
-
-def names(agent: "DynLiveAgent") -> tuple[list[str], list[str]]:
-    """Return the names of what an agent's networks read and of what their output neurons stand for."""
-    return agent.interaction.encoder.names, agent.interaction.decoder.names
+    inputs, outputs = names_of(agent, names)
+    if critic:
+        outputs = [f"value of {name}" for name in outputs]
+    activity = agent.interaction.learner.activities(agent.interaction.observations[:1])[1 if critic else 0]
+    draw_network(agent.critic if critic else agent.actor, path, inputs=inputs, outputs=outputs, activity=activity)
 
 
 class LearningRecord:
@@ -116,28 +121,27 @@ class LearningRecord:
         steps, alive, born, died = self.turnover()
         figure, (upper, lower) = plt.subplots(2, figsize=(7, 5), sharex=True, layout="constrained")
         allowed = self.agent.actor.allowed_connections
-        upper.plot(steps, alive, color="black")
+        upper.plot(steps, alive, color=ink())
         upper.axhline(allowed, color="gray", lw=0.8, ls="--")
         upper.set(ylabel="connections", ylim=(0, 1.08 * allowed), title=f"{allowed:,} allowed (dashed)")
         width = 0.8 * self._every
         lower.bar(steps, born, width, color="tab:green", label="born")
-        lower.bar(steps, [-count for count in died], width, color=COMPLEMENT, label="died")
-        lower.axhline(0, color="black", lw=0.8)
+        lower.bar(steps, [-count for count in died], width, color=on_ground(COMPLEMENT), label="died")
+        lower.axhline(0, color=ink(), lw=0.8)
         lower.set(xlabel="environment steps", ylabel=f"in {self._every:,} steps")
-        lower.margins(y=0.2)
-        lower.legend(loc="upper right", ncols=2)
+        lower.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderpad=0.1)
         figure.savefig(path, dpi=100)
         plt.close(figure)
 
     def animate(self, path: str | PathLike[str]) -> None:
         """Save an animation of the actor's network as it learned, beside the learning curve: GIF, or MP4 with ffmpeg."""
         plt = require_pyplot()
-        inputs, outputs = names(self.agent)
+        inputs, outputs = names_of(self.agent)
         net = self.agent.actor.arrays
         now = {name: getattr(net, name).copy() for name in self._looks[0][1]}
         figure = plt.figure(figsize=(11, 5), dpi=70, layout="constrained")
         picture = NetworkPicture(self.agent.actor, inputs, outputs)  # everything stays where the last look has it
-        picture.size = (6.6, 5.0)
+        picture.size, picture.with_numbers = (6.6, 5.0), False
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         most = max(step for step, _, _ in self._looks)
 
@@ -162,17 +166,24 @@ class LearningRecord:
                     getattr(net, name)[...] = array
 
         try:
-            write_film(path, frames(), frames_per_second=8)
+            write_film(path, frames(), frames_per_second=8, total=len(self._looks))
         finally:
             plt.close(figure)
 
 
 def draw_episode(
-    agent: "DynLiveAgent", path: str | PathLike[str], *, env: Any = None, seed: int | None = None, steps: int = 500
+    agent: "DynLiveAgent",
+    path: str | PathLike[str],
+    *,
+    env: Any = None,
+    seed: int | None = None,
+    steps: int = 500,
+    names: Names | None = None,
 ) -> None:
     """Draw the actor's hidden neurons over one episode of its best actions as a heat map, and save the picture.
 
-    Neurons are sorted by when they are most active; below are the chosen actions and the rewards.
+    Neurons are sorted by when they are most active, and bear their numbers (those of one-hot worlds what they stand for); the
+    ones that never are active are left out. Below are the chosen actions and the rewards.
 
     Parameters
     ----------
@@ -186,44 +197,69 @@ def draw_episode(
         Seed of the episode.
     steps
         An episode is broken off after so many.
+    names
+        As in `draw_agent`.
     """
     plt = require_pyplot()
     chosen = make_like(agent, env, None)
     activity: list[NDArray[np.floating]] = []
-    choices: list[NDArray[np.int64]] = []
     rewards: list[float] = []
     try:
         for _, reward in play(agent, chosen, seed, steps):
             activity.append(agent.interaction.learner.activity)
-            choices.append(np.array([int(np.argmax(activity[-1][list(ids)])) for ids in _choices(agent)]))
             rewards.append(reward)
     finally:
         chosen.close()
-    hidden = [j for layer in agent.actor.layers if layer.kind == "hidden" for j in layer.ids]
-    table = np.array(activity)[:, hidden].T
-    table = table[np.lexsort((table.max(axis=1), table.argmax(axis=1)))]
     figure, (top, middle, bottom) = plt.subplots(
-        3, figsize=(9, 6.5), sharex=True, height_ratios=(8, 1.5, 1.5), layout="constrained"
+        3, figsize=(9, 6.5), sharex=True, height_ratios=(8, 1.6, 1.4), layout="constrained"
     )
-    drawn = top.imshow(table, aspect="auto", vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
-    top.set(ylabel="hidden neurons", title=f"{len(rewards)} steps, return {sum(rewards):.4g}")
-    figure.colorbar(drawn, ax=top, label="output", pad=0.01)
-    for k, series in enumerate(np.array(choices).T):
-        middle.step(range(len(series)), series, where="mid", lw=0.8, label=f"choice {k}")
-    _, outputs = names(agent)
-    if len(_choices(agent)) == 1 and len(outputs) <= 8:
+    inputs, outputs = names_of(agent, names)
+    _draw_neurons(figure, top, agent, np.array(activity), inputs)
+    top.set_title(f"{len(rewards)} steps, return {sum(rewards):.4g}")
+    choices, size = _choices(agent), float(np.clip(600 / len(rewards), 1.5, 9))
+    for k, ids in enumerate(choices):
+        middle.plot(np.argmax(np.array(activity)[:, ids], axis=1), ".", ms=size, label=f"component {k}")
+    if len(choices) == 1 and len(outputs) <= 8:
         middle.set_yticks(range(len(outputs)), outputs, fontsize=8)
+        middle.set_ylim(-0.5, len(outputs) - 0.5)
+    elif len(choices) > 1:
+        middle.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7, frameon=False)
     middle.set(ylabel="action")
-    bottom.plot(rewards, color="tab:orange", lw=0.9)
-    bottom.set(xlabel="step", ylabel="reward")
+    bottom.step(range(len(rewards)), rewards, where="mid", color="tab:orange", lw=0.9)
+    low, high = min(*rewards, 0.0), max(*rewards, 0.0)
+    bottom.xaxis.get_major_locator().set_params(integer=True)
+    bottom.set(xlabel="step", ylabel="reward", ylim=(low - 0.1 * (high - low or 1), high + 0.1 * (high - low or 1)))
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
+def _draw_neurons(
+    figure: Any, axes: Any, agent: "DynLiveAgent", activity: NDArray[np.floating], inputs: list[str]
+) -> None:
+    """Draw a heat map of the hidden neurons' outputs, with numbers, from the outputs of all neurons (steps, n)."""
+    hidden = np.array([j for layer in agent.actor.layers if layer.kind == "hidden" for j in layer.ids])
+    table = activity[:, hidden].T
+    order = np.lexsort((table.max(axis=1), table.argmax(axis=1)))
+    order = order[table[order].max(axis=1) > SILENT] if (table.max(axis=1) > SILENT).any() else order
+    drawn = axes.imshow(table[order], aspect="auto", vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
+    figure.colorbar(drawn, ax=axes, label="output", pad=0.01)
+    ticks = np.unique(np.linspace(0, order.size - 1, min(order.size, MOST_TICKS)).round().astype(int))
+    axes.set_yticks(ticks, [_name_of(agent, int(hidden[order[k]]), inputs) for k in ticks], fontsize=7)
+    silent = hidden.size - order.size
+    axes.set_ylabel("hidden neurons" + (f" ({silent:,} of {hidden.size:,} never active)" if silent else ""))
+
+
+def _name_of(agent: "DynLiveAgent", neuron: int, inputs: list[str]) -> str:
+    """Return a hidden neuron's number, and where it stands for one-hot values which these are."""
+    direct = agent.actor.arrays.inputs[0].tolist()
+    read = [inputs[direct.index(i)] for i in agent.actor.sources(neuron).tolist() if i in direct]
+    is_cell = agent.interaction.encoder.components and len(read) == agent.actor.sources(neuron).size
+    return f"{', '.join(read)}  ({neuron})" if is_cell and len(read) <= 3 else str(neuron)
+
+
 def _last_activity(agent: "DynLiveAgent") -> NDArray[np.floating]:
     """Return the actor's outputs (n,) for the observation that the agent learned from last, in its first environment."""
-    agent.interaction.learner.predict(agent.interaction.observations[:1], deterministic=True)
-    return agent.interaction.learner.activity
+    return agent.interaction.learner.activities(agent.interaction.observations[:1])[0]
 
 
 def _choices(agent: "DynLiveAgent") -> list[NDArray[np.int64]]:

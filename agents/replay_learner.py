@@ -9,7 +9,7 @@ from dynlive_rl import checkpoint
 from dynlive_rl.builder import NetworkBuilder
 from dynlive_rl.core import owned
 from dynlive_rl.invariants import need
-from dynlive_rl.kernels.layout import NeuronRow, new_batch, new_workspace
+from dynlive_rl.kernels.layout import Batch, NeuronRow, new_batch, new_workspace
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
 
@@ -17,7 +17,7 @@ from . import one_hot
 from .checks import raise_invalid
 from .config import AgentConfig
 from .invariants import check_rehearsal, checked
-from .kernels import acting, actor_critic
+from .kernels import acting, actor_critic, valuing
 from .kernels.acting import RepeatColumn
 from .kernels.actor_critic import Agent
 from .kernels.experience import Experience, new_experience
@@ -73,9 +73,7 @@ class ReplayLearner:
         features = scaled.size
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic, self.actor = self._networks(seeds[:2])
-        rehearsal = config.rehearsal
-        rollout_rows = rehearsal.segments * (rehearsal.segment_length + 1)
-        self._capacity = max(2, -(-rehearsal.memory // environments))  # a step and what followed it
+        self._capacity = max(2, -(-config.rehearsal.memory // environments))  # a step and what followed it
         self._room = 0  # rows that every stream has room for before that must be looked at again
         scaler, sample = new_scaler(scaled)
         experience = new_experience(environments, min(FIRST_ROWS, self._capacity), features, len(num_actions))
@@ -84,9 +82,9 @@ class ReplayLearner:
             actor=self.actor.arrays,
             rule=self.actor.numbers,
             memory=self.actor.memory,
-            rollout_batch=new_batch(self.actor.arrays, 1, rollout_rows),
-            minibatch=new_batch(self.actor.arrays, 1, rehearsal.batch),
-            workspace=new_workspace(self.actor.arrays, 1, rehearsal.batch),
+            rollout_batch=new_batch(self.actor.arrays, 1, 0),
+            minibatch=new_batch(self.actor.arrays, 1, 0),
+            workspace=new_workspace(self.actor.arrays, 1, 0),
             experience=experience,
             action_offsets=np.cumsum([0, *num_actions]),
             scaler=scaler,
@@ -97,6 +95,7 @@ class ReplayLearner:
             running=np.zeros((len(RunningRow), environments)),
             action_repeat=np.zeros((environments, len(num_actions), 2)),
             action=np.zeros((environments, len(num_actions)), np.int64),
+            forbidden=np.zeros((environments, sum(num_actions)), np.bool_),
             random=random_state(seeds[2]),
         )
         self.step = StepBatch(
@@ -105,12 +104,15 @@ class ReplayLearner:
             terminated=np.zeros(environments, np.bool_),
             truncated=np.zeros(environments, np.bool_),
         )
-        self.action, self.progress = self.state.action, self.state.progress
+        self._view()
         self._predict_random = random_state(seeds[3])
         self._predict_batch = new_batch(self.actor.arrays, 1, 1)
 
+    def _view(self) -> None:
+        self.action, self.progress, self.forbidden = self.state.action, self.state.progress, self.state.forbidden
+
     def __getstate__(self) -> dict[str, Any]:
-        aliases = ("action", "progress")
+        aliases = ("action", "progress", "forbidden")
         return {name: value for name, value in self.__dict__.items() if name not in aliases}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -119,7 +121,7 @@ class ReplayLearner:
         self.state = owned(state["state"])._replace(**networks)
         self.step, self._predict_batch = owned(state["step"]), owned(state["_predict_batch"])
         self._settings, self._predict_random = np.array(state["_settings"]), np.array(state["_predict_random"])
-        self.action, self.progress = self.state.action, self.state.progress
+        self._view()
 
     def warm_up(self) -> None:
         """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
@@ -136,6 +138,18 @@ class ReplayLearner:
     def connections(self) -> int:
         """Number of connections in both networks."""
         return self.critic.connections + self.actor.connections
+
+    def connection_ids(self) -> NDArray[np.int64]:
+        """Return a number for every connection (c,), which stays the same as long as there is the connection."""
+        ids = []
+        for k, network in enumerate((self.critic, self.actor)):
+            arrays = network.arrays
+            rows = np.repeat(np.arange(arrays.degree.size), np.diff(arrays.first))
+            connected = np.arange(rows.size) - arrays.first[rows] < arrays.degree[rows]
+            ids.append(
+                (rows[connected] + k * arrays.degree.size) * arrays.degree.size + arrays.source[: rows.size][connected]
+            )
+        return np.concatenate(ids)
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
@@ -176,16 +190,34 @@ class ReplayLearner:
             network.set_state(new.get_state())
             network.kill(dead)
 
-    def predict(self, observations: NDArray[np.float32], deterministic: bool) -> NDArray[np.int64]:
+    @property
+    def is_masked(self) -> bool:
+        """Whether any actions ever were masked."""
+        return bool(self.state.experience.forbidden.shape[2])
+
+    def reseed(self, seed: int) -> None:
+        """Sample from here on as a learner with this seed would."""
+        seeds = np.random.SeedSequence(seed).spawn(4)
+        self.state.random[:], self._predict_random[:] = random_state(seeds[2]), random_state(seeds[3])
+
+    def begin_masking(self) -> None:
+        """Remember masks from now on."""
+        if not self.is_masked:
+            self._set_experience(self.state.experience.kind.shape[1], is_masked=True)
+
+    def choose_again(self, which: NDArray[np.bool_]) -> None:
+        """Choose the next actions of some environments (e,) anew, after `forbidden` was changed."""
+        actor_critic.choose_again(self.state, self._settings, which)
+
+    def predict(
+        self, observations: NDArray[np.float32], deterministic: bool, random: NDArray[np.uint64] | None = None
+    ) -> NDArray[np.int64]:
         """Return the target policy's actions (b, d) for observations (b, f), the most likely ones or sampled."""
-        count = observations.shape[0]
-        if count != self._predict_batch.drive.shape[2]:
-            self._predict_batch = new_batch(self.actor.arrays, 1, count)
+        count, state = observations.shape[0], self.state
         actions = np.empty((count, self.action.shape[1]), np.int64)
-        state = self.state
         acting.predict(
             state.actor,
-            self._predict_batch,
+            self._predict_batch if count == self._predict_batch.drive.shape[2] else self._batch_of(count),
             state.rule,
             state.scaler,
             state.sample,
@@ -193,15 +225,59 @@ class ReplayLearner:
             self._policy_gain,
             observations,
             deterministic,
-            self._predict_random,
+            self._predict_random if random is None else random,
             actions,
         )
         return actions
+
+    def policies(
+        self,
+        observations: NDArray[np.float32],
+        forbidden: NDArray[np.bool_],
+        deterministic: bool = True,
+        random: NDArray[np.uint64] | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the target policy (b, a) at observations, and actions; see `Learner`."""
+        count = observations.shape[0]
+        policy, actions = np.empty((count, self.forbidden.shape[1])), np.empty((count, self.action.shape[1]), np.int64)
+        random, state = self._predict_random if random is None else random, self.state
+        acting.policies(
+            state.actor, self._batch_of(count), state.rule, state.scaler, state.sample, state.action_offsets,
+            self._policy_gain, observations, forbidden, deterministic, random, policy, actions,
+        )  # fmt: skip
+        return policy, actions
+
+    def _batch_of(self, count: int) -> Batch:
+        if count != self._predict_batch.drive.shape[2]:
+            self._predict_batch = new_batch(self.actor.arrays, 1, count)
+        return self._predict_batch
+
+    def values(
+        self, observations: NDArray[np.float32], forbidden: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the values (b,) of observations under the target policy, and of the actions (b, a) there."""
+        values, _ = self._action_values(observations)
+        policy, _ = self.policies(observations, forbidden)
+        of_actions = values.T.astype(np.float64)
+        return (policy * of_actions).sum(axis=1) / len(self._num_actions), of_actions
+
+    def _action_values(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the values of actions (a, b), and the outputs (2, n, b) of the critic's neurons."""
+        values = np.empty((self.forbidden.shape[1], observations.shape[0]), np.float32)
+        batch = new_batch(self.critic.arrays, 1, observations.shape[0])
+        valuing.action_values(self.state, self._settings, batch, observations, values)
+        return values, batch.output
 
     @property
     def activity(self) -> NDArray[np.float32]:
         """Outputs (n,) of the target policy's neurons for the first observation that was predicted last."""
         return self._predict_batch.output[1, :, 0].copy()
+
+    def activities(self, observations: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the outputs (n,) of the actor's and the critic's neurons for the first observation of (b, f)."""
+        self.predict(observations, deterministic=True)
+        _, output = self._action_values(observations)
+        return self.activity, output[1, :, 0].copy()
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""
@@ -209,11 +285,12 @@ class ReplayLearner:
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
-        old = self.state
-        stored = np.shape(state["experience.kind"])[1] if np.ndim(state.get("experience.kind", 0)) == 2 else 0
-        if 0 < stored != old.experience.kind.shape[1]:
+        old, masks = self.state, "experience.forbidden" in state
+        kinds = state.get("experience.kind")
+        stored = kinds.shape[1] if isinstance(kinds, np.ndarray) and kinds.ndim == 2 else 0
+        if 0 < stored != old.experience.kind.shape[1] or masks != self.is_masked:
             need(stored <= self._capacity, f"there must be at most {self._capacity} rows of experience, not {stored}")
-            self._set_experience(stored)
+            self._set_experience(max(stored, 1), masks)
         try:
             current = self._named_arrays()
             new = checked(current, state)
@@ -224,33 +301,40 @@ class ReplayLearner:
             self.state = old
             raise
         checkpoint.copy_into(current, new)
+        if not masks:
+            self.forbidden[:] = False
         self._room = 0
 
     def _named_arrays(self) -> dict[str, NDArray[Any]]:
         state = self.state
+        experience = state.experience._asdict()
+        if not self.is_masked:
+            del experience["forbidden"]
         return (
             {f"critic.{name}": array for name, array in self.critic.live_arrays().items()}
             | {f"actor.{name}": array for name, array in self.actor.live_arrays().items()}
-            | {f"experience.{name}": array for name, array in state.experience._asdict().items()}
+            | {f"experience.{name}": array for name, array in experience.items()}
             | record_fields("progress", state.progress)
             | rows("scaler", state.scaler, ScalerRow)
             | rows("recent", state.recent, RecentRow)
             | rows("outcomes", state.outcomes, OutcomeRow)
             | rows("running", state.running, RunningRow)
             | rows("action_repeat", state.action_repeat, RepeatColumn, axis=2)
-            | {
-                "sample": state.sample,
-                "action": state.action,
-                "random": state.random,
-                "predict_random": self._predict_random,
-            }
+            | {"action": state.action, "random": state.random, "predict_random": self._predict_random}
+            | ({"forbidden": state.forbidden} if self.is_masked else {})
+            | {"sample": state.sample}
         )
 
     def _make_room(self) -> None:
-        """Double the experience when it is full and smaller than it may be; called before at most one row per stream."""
+        """Double the experience when it is full and smaller than it may be; called before at most one row per stream.
+
+        What rehearsal works on is made here too, so that an agent that only predicts does without.
+        """
         self._room -= 1
         if self._room >= 0:
             return
+        if self.state.minibatch.drive.shape[2] == 0:
+            self._make_workplace()
         experience = self.state.experience
         stored = experience.kind.shape[1]
         if stored < self._capacity and experience.rows.max() >= stored:
@@ -259,12 +343,23 @@ class ReplayLearner:
         # Once it has its full size there is nothing to look after: old rows are overwritten.
         self._room = stored - int(experience.rows.max()) - 1 if stored < self._capacity else self._capacity
 
-    def _set_experience(self, stored: int) -> None:
+    def _make_workplace(self) -> None:
+        rehearsal, net = self.config.rehearsal, self.actor.arrays
+        self.state = self.state._replace(
+            rollout_batch=new_batch(net, 1, rehearsal.segments * (rehearsal.segment_length + 1)),
+            minibatch=new_batch(net, 1, rehearsal.batch),
+            workspace=new_workspace(net, 1, rehearsal.batch),
+        )
+
+    def _set_experience(self, stored: int, is_masked: bool | None = None) -> None:
+        """Make room for so many rows, with or without masks, for others than now too."""
         old = self.state.experience
-        new = new_experience(old.rows.size, stored, old.observation.shape[2], old.action.shape[2])
+        masked = self.forbidden.shape[1] if (self.is_masked if is_masked is None else is_masked) else 0
+        new = new_experience(old.rows.size, stored, old.observation.shape[2], old.action.shape[2], masked)
         kept = min(stored, old.kind.shape[1])
         for name in Experience._fields[:-1]:
-            getattr(new, name)[:, :kept] = getattr(old, name)[:, :kept]
+            if getattr(new, name).shape[2:] == getattr(old, name).shape[2:]:
+                getattr(new, name)[:, :kept] = getattr(old, name)[:, :kept]
         new.rows[:] = old.rows
         self.state = self.state._replace(experience=new)
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynlive_rl.checks import LARGEST, MOST, number
+from dynlive_rl.checks import LARGEST, number
+from dynlive_rl.invariants import LARGEST as LARGEST_WHOLE
+from dynlive_rl.kernels.jit import record_dtype
 
 KINDS = (int, float)
-LARGEST_WHOLE = 2**62  # whole number that kernels can add to
 
 
 def settings_dtype(config: type[Any], **more: type) -> np.dtype[np.void]:
@@ -20,7 +21,7 @@ def settings_dtype(config: type[Any], **more: type) -> np.dtype[np.void]:
     """
     groups: list[Any] = [group.type for group in fields(config)]
     numbers = [(field.name, field.type) for group in groups for field in fields(group)] + list(more.items())
-    return np.dtype([(name, np.int64 if kind is int else np.float64) for name, kind in numbers if kind in KINDS])
+    return record_dtype([(name, np.int64 if kind is int else np.float64) for name, kind in numbers if kind in KINDS])
 
 
 def settings_record(config: Any, dtype: np.dtype[np.void], **more: float) -> NDArray[np.void]:
@@ -58,12 +59,10 @@ def _check_number(group: Any, field: Field[Any], above_zero: tuple[str, ...], at
     name, value = field.name, getattr(group, field.name)
     if not 0 <= number(name, value) < float("inf"):
         raise ValueError(f"{name} must be a finite number ≥ 0, not {value!r}")
-    if value > (MOST if field.type is int else LARGEST):
-        raise ValueError(f"{name} must be at most {'2⁶³ - 1' if field.type is int else '3.4e38'}, not {value!r}")
+    if value > (LARGEST_WHOLE if field.type is int else LARGEST):
+        raise ValueError(f"{name} must be at most {'2⁶²' if field.type is int else '3.4e38'}, not {value!r}")
     if field.type is int and (int(value) != value or value < 1):
         raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
-    if field.type is int and value > LARGEST_WHOLE:
-        raise ValueError(f"{name} must be at most {LARGEST_WHOLE}, not {value!r}")
     if name in above_zero and value == 0:
         raise ValueError(f"{name} must be above 0")
     if name in at_most_one and value > 1:

@@ -47,7 +47,7 @@ class ObservationEncoder:
         self.space = space
         self._parts: list[_Part] = []
         scaled: list[int] = []
-        for path, inner in _leaves(space):
+        for path, inner in leaves(space):
             part = _Part(path, inner, len(scaled))
             self._parts.append(part)
             scaled += _scaling(inner, part.size)
@@ -93,6 +93,8 @@ class ObservationEncoder:
 
     def batch_size(self, observation: Any) -> int | None:
         """Return how many observations this is a batch of; None if it is a single one."""
+        if type(observation) is ndarray and observation.shape == self._row_shape:
+            return None  # the same as below, in a third of the time
         first = self._parts[0]
         value = self._value(observation, first.path)
         try:
@@ -137,7 +139,8 @@ class _Part:
 
     def names(self) -> list[str]:
         """Return a name for every column."""
-        place = ".".join(map(str, self.path)) or "x"
+        head, *rest = self.path if self.path and isinstance(self.path[0], str) else ("x", *self.path)
+        place = head + "".join(f".{key}" if isinstance(key, str) else f"[{key}]" for key in rest)
         if not self._one_hot:
             return [place + _index(index) for index in np.ndindex(self._shape)]
         named = zip(np.ndindex(self._shape), self._components, strict=True)
@@ -176,11 +179,11 @@ def _index(index: tuple[int, ...]) -> str:
     return "[" + ",".join(map(str, index)) + "]" if index else ""
 
 
-def _leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[Any]]]:
+def leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[Any]]]:
     """Yield the path and the space of everything in a space that is no Dict or Tuple."""
     if isinstance(space, (spaces.Dict, spaces.Tuple)):
         for key, inner in space.items() if isinstance(space, spaces.Dict) else enumerate(space):
-            for path, leaf in _leaves(inner):
+            for path, leaf in leaves(inner):
                 yield (key, *path), leaf
     elif isinstance(space, (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)):
         yield (), space
@@ -250,6 +253,7 @@ class ActionDecoder:
         self.space = space
         self._values: NDArray[Any] | None = None  # (d, values) of a Box
         self._start = int(space.start) if isinstance(space, spaces.Discrete) else None
+        self._type: Any = space.dtype.type if isinstance(space, spaces.Discrete) else None
         self.num_actions: tuple[int, ...]
         if isinstance(space, spaces.Discrete):
             self.num_actions = (int(space.n),)
@@ -302,6 +306,12 @@ class ActionDecoder:
         if self._start is not None:
             return choices.item(0) + self._start
         return self.decode(choices.reshape(1, -1))[0]
+
+    def decode_single(self, choices: NDArray[np.int64]) -> Any:
+        """Return the environment's action for one row of choices (1, d), of the action space's type."""
+        if self._start is not None:
+            return self._type(choices.item(0) + self._start)
+        return self.decode(choices)[0]
 
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
 
 from .checks import BadInputError, check_ends, check_reset, check_step
 from .data import NoDataError, from_json, to_json
@@ -18,6 +19,7 @@ from .environment_state import get_environment_state, set_environment_state
 from .environments import Environment
 from .interaction import Interaction
 from .locks import renewed_in_forks
+from .masks import mask_of, masks_of, merged
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,8 @@ class TrainingLoop:
         Held while it runs, see `still`.
     runner
         The process in which it runs; None while it does not.
+    latest
+        What the environment's `step` was given last, and what it returned.
     """
 
     lock: Any
@@ -90,6 +94,7 @@ class TrainingLoop:
         self._is_awaited = False  # by another thread, between two steps
         self._door = Lock()
         self._skips = 0, 0  # the step of the last one, and how many there were in a row
+        self.latest: tuple[Any, Any] = NO_ANSWER, NO_ANSWER
         renewed_in_forks(self)
 
     @property
@@ -120,6 +125,11 @@ class TrainingLoop:
         """Begin the next call with a reset: the environment may have stopped in the middle of a step."""
         self._unfinished = None
 
+    def reseed(self, seed: int) -> None:
+        """Begin the next call with a seeded reset."""
+        self._seed = seed
+        self.position = Position()
+
     def begin_anew(self, why: str) -> None:
         """Begin the next call with a new episode in an environment that is not where it was, and let it say why."""
         self._begun, self._unfinished = False, None
@@ -142,16 +152,10 @@ class TrainingLoop:
             self.lock.release()
 
     def _let_in(self) -> None:
-        with self.paused():
-            while self._is_awaited:
-                sleep(1e-5)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Let other threads in while it runs, between two steps: around a callback, which may wait for them."""
         self.lock.release()
         try:
-            yield
+            while self._is_awaited:
+                sleep(1e-5)
         finally:
             self.lock.acquire()
 
@@ -181,17 +185,17 @@ class TrainingLoop:
 
     # -- one step after the other ------------------------------------------------------------------------------------
 
-    def _reset(self) -> Any:
-        """Reset the environment to begin with, whatever happened before.
+    def _reset(self) -> tuple[Any, Any]:
+        """Reset the environment to begin with, whatever happened before; return its observation and info.
 
         Only the first reset is seeded: later ones go on with the environment's own random state. A loaded agent whose
         environment is a fresh one begins with other episodes than those of the first training.
         """
         seed = None if self._begun or self._seed is None else self._seed + self.interaction.episodes
-        observation = check_reset(self.env.reset(seed=seed))
+        observation, info = check_reset(self.env.reset(seed=seed))
         self._begun = True
         self.interaction.end_episodes()
-        return observation
+        return observation, info
 
     def _run_single(self, env: gym.Env[Any, Any], steps: int) -> Generator[LoopStep, None, None]:
         act, observe = self.interaction.act, self.interaction.observe
@@ -202,15 +206,21 @@ class TrainingLoop:
                     self._let_in()
                 answer = NO_ANSWER
                 try:
-                    observation, episode_return, length = self._unfinished or (self._reset(), 0.0, 0)
+                    mask = None
+                    if self._unfinished is None:
+                        (observation, info), episode_return, length = self._reset(), 0.0, 0
+                        mask = mask_of(info)
+                    else:
+                        observation, episode_return, length = self._unfinished
                     self._unfinished = None  # where a broken-off step led is not known: after it comes a reset
-                    action = act(observation)
+                    action = act(observation, None, mask)
                     answer = env.step(action)
-                    observation, reward, terminated, truncated, _ = answer
-                    observe(reward, observation, terminated, truncated)
+                    observation, reward, terminated, truncated, info = answer
+                    observe(reward, observation, terminated, truncated, mask_of(info) if info else None)
                 except Exception as error:
                     self._skip_or_raise(error, answer)
                     continue
+                self.latest = action, answer
                 episode_return += float(reward)
                 length += 1
                 taken += 1
@@ -229,32 +239,39 @@ class TrainingLoop:
                     self._let_in()
                 answer = NO_ANSWER
                 try:
-                    observations, returns, lengths, resetting = self._unfinished or self._begin_vector(env.num_envs)
+                    state = self._unfinished or self._begin_vector(env.num_envs)
+                    observations, returns, lengths, resetting, masks = (*state, None)[:5]  # older files have no masks
                     self._unfinished = None
                     if mode == AutoresetMode.DISABLED and resetting.any():
-                        observations = check_reset(env.reset(options={"reset_mask": resetting}))
+                        observations, info = check_reset(env.reset(options={"reset_mask": resetting}))
+                        masks = merged(masks, masks_of(info, env.num_envs), resetting)
                     # In next-step mode the step after an episode's last one only resets: nothing is learned.
                     stepped = ~resetting if mode == AutoresetMode.NEXT_STEP else np.ones_like(resetting)
-                    actions = self.interaction.act(observations, stepped)
+                    actions = self.interaction.act(observations, stepped, masks)
                     answer = env.step(actions)
                     observations, rewards, terminated, truncated, info = answer
                     done = check_ends(terminated, truncated, env.num_envs) & stepped
                     ends = _final(observations, info, done, mode)
-                    self.interaction.observe_batch(rewards, ends, terminated, truncated, stepped)
+                    masks = masks_of(info, env.num_envs)
+                    last = _final_masks(masks, info, done, mode)
+                    self.interaction.observe_batch(rewards, ends, terminated, truncated, stepped, last)
                 except Exception as error:
                     self._skip_or_raise(error, answer)
                     continue
+                self.latest = actions, answer
                 returns, lengths = returns + np.where(stepped, rewards, 0), lengths + stepped
                 finished = tuple(Episode(float(returns[i]), int(lengths[i])) for i in np.flatnonzero(done))
                 returns[done], lengths[done] = 0, 0
                 resetting = done if mode != AutoresetMode.SAME_STEP else np.zeros_like(done)
-                self._unfinished = observations, returns, lengths, resetting
+                self._unfinished = observations, returns, lengths, resetting, masks
                 new_steps = int(np.count_nonzero(stepped))
                 taken += new_steps
                 yield LoopStep(new_steps, finished)
 
     def _begin_vector(self, count: int) -> tuple[Any, ...]:
-        return self._reset(), np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.bool_)
+        observations, info = self._reset()
+        masks = masks_of(info, count)
+        return observations, np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.bool_), masks
 
     def _skip_or_raise(self, error: Exception, answer: Any) -> None:
         """Count and log what cannot be learned from, or raise it, with the step.
@@ -285,6 +302,13 @@ def _final(observations: Any, info: dict[str, Any], done: Any, mode: AutoresetMo
         return observations
     ended = np.flatnonzero(done)
     return _replaced(observations, ended, [info["final_obs"][i] for i in ended])
+
+
+def _final_masks(masks: Any, info: dict[str, Any], done: NDArray[np.bool_], mode: AutoresetMode) -> Any:
+    """Return the masks of the observations that ended steps, None for those that are not known."""
+    if mode != AutoresetMode.SAME_STEP:
+        return masks
+    return merged(masks, masks_of(info.get("final_info"), done.size), done)
 
 
 def _replaced(observations: Any, places: Any, finals: list[Any]) -> Any:

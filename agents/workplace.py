@@ -1,5 +1,6 @@
 """Where an agent learns: its environment, made when it is first needed, and the loop over it."""
 
+import os
 import pickle
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,12 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 from gymnasium.utils import EzPickle
 
-from .config import AgentConfig
 from .environment_state import get_environment_state, set_environment_state
-from .environments import Environment, describe, make_described, vector_of
+from .environments import Environment, describe, layers, make_described, vector_of
 from .files import SavedAgent
 from .interaction import Interaction
 from .memory_state import for_environments
+from .modes import memory_of
 from .training import Position, TrainingLoop
 
 
@@ -93,11 +94,15 @@ class Workplace:
             raise ValueError("this agent has no environment to be evaluated in: pass env=")
         return self.loop().env
 
+    def made(self) -> Environment | None:
+        """Return the environment, making it if need be; None if there is none."""
+        is_known = self.env is not None or (self._stored is not None and self._stored.env is not None)
+        return self.loop().env if is_known else None
+
     def take(self, saved: SavedAgent, path: str) -> None:
         """Go on where a file's agent was; in another number of environments with new episodes."""
         interaction, before = self.interaction, saved.environments
-        memory = saved.config.rehearsal.memory if isinstance(saved.config, AgentConfig) else 0
-        interaction.set_state(for_environments(saved.state, interaction.environments, memory))
+        self.take_state(saved.state, memory_of(saved.config))
         interaction.num_timesteps, interaction.skipped = saved.num_timesteps, saved.training.get("skipped", 0)
         if self._loop is None:
             return
@@ -106,6 +111,35 @@ class Workplace:
             self._loop.begin_anew(f"{path} was saved with {before} environment{plural}, not {interaction.environments}")
         elif saved.training.get("loop") is not None:
             self._loop.set_state(saved.training["loop"])
+
+    def take_state(self, state: dict[str, Any], memory: int) -> None:
+        """Go on with what was learned in as many environments or others; memory is the steps that may be remembered."""
+        self.interaction.set_state(for_environments(state, self.interaction.environments, memory))
+
+    def check_idle(self) -> None:
+        """Raise RuntimeError while the loop runs."""
+        if self._loop is not None and self._loop.runner == os.getpid():
+            raise RuntimeError("this agent is learning: let that call of learn return first")
+
+    def reseed(self, seed: int) -> None:
+        """Begin with a seeded reset next."""
+        self.seed = seed
+        if self._loop is None:
+            self._stored = None if self._stored is None else self._stored._replace(loop=None)
+        else:
+            self._loop.reseed(seed)
+
+    @contextmanager
+    def lent(self, env: Environment) -> Iterator[None]:
+        """Let others play in an environment; if it is this one, nobody else does meanwhile, and then an episode begins."""
+        if self._loop is None or not _share(self._loop.env, env):
+            yield
+            return
+        with self._loop.still():
+            try:
+                yield
+            finally:
+                self._loop.abandon_episode()
 
     @contextmanager
     def still(self) -> Iterator[None]:
@@ -157,6 +191,15 @@ class Workplace:
             self._loop.position = parts["position"]
         elif parts["position"].begun:
             self._loop.begin_anew(f"the state of {env} cannot be copied")
+
+
+def _share(env: Environment, other: Environment) -> bool:
+    """Tell whether two environments are the same one beneath their wrappers, or have a part in common."""
+    ours, theirs = (
+        {id(part) for whole in (one, *getattr(one.unwrapped, "envs", ())) for part in layers(whole)}
+        for one in (env, other)
+    )
+    return not ours.isdisjoint(theirs)
 
 
 def _packed(env: Environment) -> bytes | None:

@@ -1,13 +1,14 @@
 """Safe files: a JSON header plus plain arrays by name. Reading one runs no code of its writer, and damage is noticed.
 
-`docs/files.md` describes them byte by byte. They are safetensors files with a checksum.
-Formats: 4 has the checksum, 3 held every row of a network by its own name, 2 held them in tables. What reads a kind of file
-translates older ones, format by format.
+They are safetensors files with a checksum, see `docs/files.md`.
+Formats: 5 has the checksum in the header, 4 beside it, 3 held every row of a network by its own name, 2 held them in tables.
+What reads a kind of file translates older ones, format by format.
 """
 
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 
 from ._version import __version__
 from .writing import write_whole
 
-FORMAT = 5
+FORMAT = 6
 FIRST_WITH_CHECKSUM = 4
 LONGEST_QUOTE = 400
 
@@ -30,16 +34,9 @@ Arrays = dict[str, NDArray[Any]]
 Upgrade = Callable[[Header, Arrays], tuple[Header, Arrays]]
 """Translates header and arrays of one format to those of the next."""
 
-_DTYPES = {
-    "BOOL": "?", "I8": "i1", "U8": "u1", "I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8",
-    "F32": "<f4", "F64": "<f8",
-}  # fmt: skip
-_CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
-# The checksum stands at the same place in every file, so that it can be left out of what it is the checksum of.
-_OPENING = b'{"__metadata__":{"sha256":"'
-_DIGITS = 64
-_BEFORE = 8 + len(_OPENING)
-_AFTER = _BEFORE + _DIGITS
+# The checksum is the first thing in a file after its size, so that it is found before anything is parsed.
+_CHECKSUM = re.compile(rb'\{"__metadata__":\{(?:"dynlive":"\{\\)?"sha256\\?": ?\\?"([0-9a-f]{64})')
+_NO_CHECKSUM = "0" * 64
 
 
 class CheckpointError(ValueError):
@@ -86,51 +83,33 @@ def write(file: Target, kind: str, header: Header, arrays: Arrays) -> None:
     OSError
         If it cannot be written; what was there before stays.
     """
-    text = json.dumps({"format": FORMAT, "kind": kind, "version": __version__, **header})
-    chunks = _chunks(text, arrays)
+    text = json.dumps({"sha256": _NO_CHECKSUM, "format": FORMAT, "kind": kind, "version": __version__, **header})
+    plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    chunks = with_checksum(save_arrays(plain, {"dynlive": text}))
     if hasattr(file, "write"):
         for chunk in chunks:
-            file.write(chunk)
+            try:
+                file.write(chunk)
+            except TypeError:
+                raise TypeError(f"{name_of(file)} must be open in binary mode") from None
     else:
-        write_whole(Path(file), chunks)
+        write_whole(_path_of(file), chunks)
 
 
-def _chunks(text: str, arrays: Arrays) -> list[Any]:
-    """Return the bytes of a checkpoint, piece by piece."""
-    # The largest numbers come first, so that all of them lie where a processor likes to find them.
-    names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
-    plain = {name: np.ascontiguousarray(arrays[name]).astype(_little(arrays[name].dtype), copy=False) for name in names}
-    entries: dict[str, Any] = {"__metadata__": {"sha256": "0" * _DIGITS, "dynlive": text}}
-    stop = 0
-    for name, array in plain.items():
-        start, stop = stop, stop + array.nbytes
-        shape = list(arrays[name].shape)
-        entries[name] = {"dtype": _CODES[array.dtype], "shape": shape, "data_offsets": [start, stop]}
-    head = json.dumps(entries, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 8)
-    head = len(head).to_bytes(8, "little") + head
-    data = [array.reshape(-1).view(np.uint8).data for array in plain.values() if array.size]
-    return [head[:_BEFORE], checksum(head, *data), head[_AFTER:], *data]
+def with_checksum(data: bytes) -> list[bytes | memoryview]:
+    """Return the bytes of a file, piece by piece, with the right checksum where there is any."""
+    place = _CHECKSUM.match(data, 8)
+    if place is None:
+        raise ValueError("there is no place for a checksum where it has to be")
+    start, stop = place.span(1)
+    return [data[:start], _checksum(data, place), memoryview(data)[stop:]]
 
 
-def _little(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return dtype.newbyteorder("<")
-
-
-def checksum(start: bytes | bytearray, *rest: bytes | memoryview) -> bytes:
-    """Return what stands as checksum in a file: SHA-256 of all other bytes, as 64 hexadecimal digits.
-
-    Parameters
-    ----------
-    start
-        The file's first bytes, at least to the end of the checksum.
-    rest
-        What follows, in pieces.
-    """
-    digest = hashlib.sha256(start[:_BEFORE])
-    digest.update(memoryview(start)[_AFTER:])
-    for chunk in rest:
-        digest.update(chunk)
+def _checksum(data: bytes, place: re.Match[bytes]) -> bytes:
+    """Return what has to stand as checksum at a place of a file: SHA-256 of all other bytes, as 64 hexadecimal digits."""
+    start, stop = place.span(1)
+    digest = hashlib.sha256(data[:start])
+    digest.update(memoryview(data)[stop:])
     return digest.hexdigest().encode()
 
 
@@ -176,81 +155,82 @@ def read(file: Source, kind: str, upgrades: Mapping[int, Upgrade] | None = None)
 
 
 def unchanged(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
-    """Translate a format to the next one where nothing else is new."""
+    """Translate a format to the next one where nothing else is new, or the place of the checksum alone."""
     return header, arrays
 
 
-def name_of(file: Source) -> str:
+def name_of(file: Source | Target) -> str:
     """Return what to call a file in messages."""
-    return str(getattr(file, "name", "the file")) if hasattr(file, "read") else str(file)
+    is_open = hasattr(file, "read") or hasattr(file, "write")
+    return str(getattr(file, "name", "the file")) if is_open else str(file)
+
+
+def _path_of(file: Any) -> Path:
+    # A whole number would be taken for an open file of the system, and closed.
+    if not isinstance(file, (str, PathLike)):
+        raise TypeError(f"a file must be a path, or open in binary mode, not {file!r}")
+    return Path(file)
+
+
+def header_of(file: Source) -> Header:
+    """Return the header of a checkpoint of any kind and format, as it was written.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no checkpoint, or is damaged.
+    OSError
+        If there is no such file, or it may not be read.
+    """
+    return _parse(_bytes_of(file), name_of(file))[0]
 
 
 def kind_of(file: Source) -> str:
     """Return what a checkpoint holds, "network" or "agent"; "agent" for any other file, and `read` says what is wrong."""
     try:
-        return str(_parse(_bytes_of(file), name_of(file))[0].get("kind"))
+        return str(header_of(file).get("kind"))
     except (ValueError, OSError):
         return "agent"
 
 
-def _bytes_of(file: Source) -> bytearray:
+def _bytes_of(file: Source) -> bytes:
     if hasattr(file, "read"):
         data = file.read()
-        if not isinstance(data, (bytes, bytearray)):
+        if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"{name_of(file)} must be open in binary mode")
-        return bytearray(data)
+        return bytes(data)
+    path = _path_of(file)
     try:
-        with open(file, "rb") as opened:
-            status = os.fstat(opened.fileno())
-            if not stat.S_ISREG(status.st_mode):
+        with open(path, "rb") as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
                 raise CheckpointError(f"{file} is not a DynLive checkpoint: it is no regular file")
-            content = bytearray(status.st_size)
-            del content[opened.readinto(content) :]
-            return content
+            return opened.read()
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {file}") from None
 
 
-def _parse(data: bytearray, name: str) -> tuple[Header, Arrays]:
-    """Return header and arrays of a checkpoint of any kind and format; the arrays are views of its bytes.
+def _parse(data: bytes, name: str) -> tuple[Header, Arrays]:
+    """Return header and arrays of a checkpoint of any kind and format.
 
-    Nothing that a file says makes this take more memory than the file itself has.
+    Nothing that a file says makes this take more memory than twice the file.
     """
-    has_checksum = data[8:_BEFORE] == _OPENING
-    if has_checksum and data[_BEFORE:_AFTER] != checksum(data):
+    place = _CHECKSUM.match(data, 8)
+    if place is not None and place[1] != _checksum(data, place):
         raise CheckpointError(f"{name} is damaged: its content is not what its checksum says")
     try:
+        arrays = load_arrays(data)
         size = int.from_bytes(data[:8], "little")
-        head = data[8 : 8 + size]
-        if len(data) < 8 or len(head) < size:
-            raise ValueError("it ends too early")
-        entries = json.loads(head)
-        metadata = entries.pop("__metadata__")
+        metadata = json.loads(data[8 : 8 + size])["__metadata__"]
         header = json.loads(metadata["dynlive"])
-        if not isinstance(header, dict):
-            raise TypeError("a header has names")
-        if not has_checksum and ("sha256" in metadata or not is_older(header["format"])):
+        given = metadata.get("sha256", header.pop("sha256", None))
+        if place is None and (given is not None or not is_older(header["format"])):
             raise ValueError("there is no checksum where one has to be")
-        return header, _arrays_of(memoryview(data)[8 + size :], entries)
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+        for key, array in arrays.items():
+            if array.dtype == bool and (array.view(np.uint8) > 1).any():
+                raise ValueError(f"{key!r} holds what is neither true nor false")
+        return header, arrays
+    except (SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         raise CheckpointError(f"{name} is not a DynLive checkpoint, or it is damaged") from None
-
-
-def _arrays_of(data: memoryview, entries: dict[str, Any]) -> Arrays:
-    """Return the arrays that lie in a file's data one after the other, without gaps."""
-    arrays, expected = {}, 0
-    for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
-        start, stop = entry["data_offsets"]
-        dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
-        if not all(type(number) is int and number >= 0 for number in (start, stop, *shape)) or start != expected:
-            raise ValueError(f"the place or shape of {name!r} is impossible")
-        expected = stop
-        arrays[name] = np.frombuffer(data[start:stop], dtype).reshape(shape)
-        if dtype.kind == "b" and (arrays[name].view(np.uint8) > 1).any():
-            raise ValueError(f"{name!r} holds what is neither true nor false")
-    if expected != len(data):
-        raise ValueError("it has more bytes than it says")
-    return arrays
 
 
 def is_older(written: Any) -> bool:
@@ -297,14 +277,25 @@ def copy_into(current: Arrays, state: Arrays) -> None:
 
 def same_as(current: Arrays, state: Arrays) -> Arrays:
     """Return those arrays of a state that a current one has too; CheckpointError if shapes or types are others."""
+    if not isinstance(state, Mapping):
+        raise CheckpointError(
+            f"a state must be arrays by name, as get_state returns them, not {_one_line(repr(state))}"
+        )
     arrays = {}
     for name, array in current.items():
         if name not in state:
             raise CheckpointError(f"the state lacks {name!r}")
-        other = np.asarray(state[name])
+        other = _array_of(name, state[name])
         if other.shape != array.shape or other.dtype != array.dtype:
             raise CheckpointError(
                 f"{name!r} has shape {other.shape} and type {other.dtype}, but {array.shape} and {array.dtype} is needed"
             )
         arrays[name] = other
     return arrays
+
+
+def _array_of(name: str, value: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise CheckpointError(f"{name!r} must be an array, not {_one_line(repr(value))}") from None

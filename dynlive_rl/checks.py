@@ -1,5 +1,6 @@
 """What comes in from outside is checked here: one sentence with the offending value where it does not fit."""
 
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -72,6 +73,11 @@ def natural(name: str, value: Any) -> int:
 def optional_seed(seed: Any) -> int | None:
     """Return a seed; ValueError if it is no whole number ≥ 0 and not None."""
     return None if seed is None else natural("seed", seed)
+
+
+def drawn_seed() -> int:
+    """Return a seed drawn by chance, short enough to be typed again."""
+    return secrets.randbits(31)
 
 
 def _below_2_to_63(name: str, value: Any) -> int:

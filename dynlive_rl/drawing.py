@@ -16,6 +16,22 @@ if TYPE_CHECKING:
 MOST_ROWS = 32  # of one layer; more neurons than that share rows
 MOST_LINES = 500  # into one layer
 DIRECT, COMPLEMENT, BEFORE = (0.10, 0.25, 0.55), (0.80, 0.12, 0.12), (0.45, 0.15, 0.60)
+LIGHT = {DIRECT: (0.50, 0.72, 1.00), COMPLEMENT: (1.00, 0.48, 0.44), BEFORE: (0.85, 0.60, 1.00)}  # on a dark ground
+
+
+def on_ground(colour: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return one of the colours as it can be seen on the ground of matplotlib's current style."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_rgb
+
+    return LIGHT[colour] if sum(to_rgb(rcParams["figure.facecolor"])) < 1.5 else colour
+
+
+def ink() -> str:
+    """Return the colour of text in matplotlib's current style."""
+    from matplotlib import rcParams
+
+    return str(rcParams["text.color"])
 
 
 def draw_network(
@@ -31,7 +47,9 @@ def draw_network(
 
     Neurons are coloured by their outputs. In a layer of more than 32 neurons those with neighbouring sources stand in one
     row, as a strip of cells. A line is as wide as the mean strength of the connections from one row's neurons to those of
-    another; very thin ones are left out. Lines from the complements (1 - x) of inputs, which stand apart, are red.
+    another; very thin ones are left out. Lines from the complements (1 - x) of inputs, which stand apart, are red. Inputs
+    that nobody reads are not shown. Where there is room neurons bear their numbers. Colours follow matplotlib's style:
+    `with matplotlib.style.context("dark_background")` draws on a dark ground.
 
     Parameters
     ----------
@@ -79,6 +97,8 @@ class NetworkPicture:
         Width and height that suit it, in inches.
     cells
         What was drawn and carries the colours, one per layer.
+    with_numbers
+        Whether neurons bear their numbers where there is room.
     """
 
     def __init__(
@@ -89,7 +109,8 @@ class NetworkPicture:
         self.complements = [i for i in complements if i >= 0]
         names = _names("inputs", inputs, "x", len(direct))
         self.names = dict(zip(direct, names, strict=True))
-        self.names |= {i: f"1 − {name}" for i, name in zip(complements, names, strict=True) if i >= 0}
+        self.names |= {i: _complement(name) for i, name in zip(complements, names, strict=True) if i >= 0}
+        self._read = np.unique(network.arrays.source[np.flatnonzero(network.arrays.strength)])
         self._outputs = _names("outputs", outputs, "y", len(network.output_ids))
         self.row = np.full(network.arrays.degree.size, -1)
         self.place: list[tuple[float, float, float]] = []  # of every row: left end, right end, height
@@ -97,11 +118,14 @@ class NetworkPicture:
         tallest = max(len(set(self.row[ids])) for ids in self._layers)
         self.size = (2.6 * len(self._layers) + 2.2, float(np.clip(0.26 * tallest + 1.4, 3.5, 9.5)))
         self.cells: list[Any] = []
+        self.with_numbers = True
 
     def _arrange(self, depth: int) -> NDArray[np.int64]:
         """Give every neuron of a layer a row; returns the ids from top to bottom."""
         layer = self.network.layers[depth]
         ids = np.array(layer.ids)
+        if layer.kind == "input" and np.isin(ids, self._read).any():
+            ids = ids[np.isin(ids, self._read)]
         rails = np.isin(ids, self.complements)
         groups = [group for group in (ids[~rails], ids[rails]) if group.size]
         gap = 0.06 * (len(groups) - 1)
@@ -132,6 +156,7 @@ class NetworkPicture:
 
         self._draw_lines(axes)
         self.cells = []
+        ground = axes.get_facecolor()
         for depth, ids in enumerate(self._layers):
             layer = self.network.layers[depth]
             heights = [self.place[row][2] for row in dict.fromkeys(self.row[ids].tolist())]
@@ -140,20 +165,21 @@ class NetworkPicture:
                 x, y = np.full(ids.size, float(depth)), np.array([self.place[row][2] for row in self.row[ids]])
                 area = float(np.clip((0.7 * 72 * step * (self.size[1] - 1.2)) ** 2, 16, 420))
                 radius = area**0.5 / 2
-                cells: Any = axes.scatter(x, y, s=area, edgecolors="black", linewidths=0.6, zorder=3)
+                cells: Any = axes.scatter(x, y, s=area, edgecolors=ink(), linewidths=0.6, zorder=3)
             else:
                 boxes, half, radius = [], 0.42 * step, 0.0
                 for row in dict.fromkeys(self.row[ids].tolist()):
                     left, right, y = self.place[row]
                     ends = np.linspace(left, right, int(np.count_nonzero(self.row[ids] == row)) + 1)
                     boxes += [[(a, y - half), (b, y - half), (b, y + half), (a, y + half)] for a, b in pairwise(ends)]
-                cells = axes.add_collection(PolyCollection(boxes, edgecolors="white", linewidths=0.3, zorder=3))
+                cells = axes.add_collection(PolyCollection(boxes, edgecolors=ground, linewidths=0.3, zorder=3))
             low, high = min(0.0, float(activity.min())), max(1.0, float(activity.max()))
             cells.set(cmap="viridis", clim=(low, high))
             self.cells.append(cells)
             self._draw_names(axes, depth, ids, radius)
             name = {"input": "inputs", "output": "outputs", "hidden": f"hidden, {layer.activation}"}[layer.kind]
-            axes.text(depth, 1.03, f"{ids.size:,} {name}", ha="center", va="bottom", fontsize=9)
+            whole = "" if ids.size == len(layer.ids) else f" of {len(layer.ids):,}"
+            axes.text(depth, 1.03, f"{ids.size:,}{whole} {name}", ha="center", va="bottom", fontsize=9)
         self.recolour(activity)
         axes.set(xlim=(-0.75, len(self._layers) - 0.45), ylim=(-0.03, 1.08))
         axes.axis("off")
@@ -164,7 +190,7 @@ class NetworkPicture:
             cells.set_array(activity[ids])
 
     def _draw_names(self, axes: "Axes", depth: int, ids: NDArray[np.int64], radius: float) -> None:
-        """Write names beside rows, `radius` points away from where they end; ids into hidden neurons where few."""
+        """Write names beside rows, `radius` points away from where they end; numbers into neurons that are large enough."""
         from matplotlib.patheffects import withStroke
 
         kind = self.network.layers[depth].kind
@@ -174,23 +200,21 @@ class NetworkPicture:
             rows.setdefault(int(self.row[j]), []).append(j)
         for row, members in rows.items():
             left, right, y = self.place[row]
-            if kind == "input":
-                first, last = self.names[members[0]], self.names[members[-1]]
-                text, x, align, away = first if first == last else f"{first} … {last}", left, "right", -radius - 4
-            elif kind == "output":
-                names = [self._outputs[outputs.index(j)] for j in members]
-                text = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
-                x, align, away = right, "left", radius + 4
-            elif ids.size <= 16:
-                text, x, align, away = str(members[0]), depth, "center", 0.0
-            else:
+            if self.with_numbers and radius > 5:
+                axes.annotate(
+                    str(members[0]), (left, y), ha="center", va="center", zorder=4, fontsize=min(8.0, 0.95 * radius),
+                    color="white", path_effects=[withStroke(linewidth=1.5, foreground="black")],
+                )  # fmt: skip
+            if kind == "hidden":
                 continue
-            drawn = axes.annotate(
-                text, (x, y), (away, 0), textcoords="offset points", ha=align, va="center", zorder=4,
-                fontsize=8 if len(rows) <= 24 else 6.5, color=COMPLEMENT if members[0] in self.complements else "black",
+            is_input = kind == "input"
+            names = [self.names[j] if is_input else self._outputs[outputs.index(j)] for j in members]
+            is_complement = members[0] in self.complements
+            axes.annotate(
+                _range(names), (left if is_input else right, y), (-radius - 4 if is_input else radius + 4, 0),
+                textcoords="offset points", ha="right" if is_input else "left", va="center", zorder=4,
+                fontsize=8 if len(rows) <= 24 else 6.5, color=on_ground(COMPLEMENT) if is_complement else ink(),
             )  # fmt: skip
-            if kind == "hidden":  # readable on any colour
-                drawn.set(color="white", path_effects=[withStroke(linewidth=1.5, foreground="black")])
 
     def _draw_lines(self, axes: "Axes") -> None:
         from matplotlib.collections import LineCollection
@@ -210,7 +234,7 @@ class NetworkPicture:
         weight = np.bincount(index, np.abs(net.strength[slots])) / members[target]
         negative = np.bincount(index, net.strength[slots]) < 0
         red = np.zeros(rows, np.bool_)
-        red[self.row[self.complements]] = True
+        red[[self.row[i] for i in self.complements if self.row[i] >= 0]] = True
         place = np.array(self.place)
         depth = np.rint(place[:, :2].mean(axis=1))
         for layer, late in sorted(set(zip(depth[target].tolist(), before.tolist(), strict=True))):
@@ -219,9 +243,11 @@ class NetworkPicture:
             here = here[weight[here] >= 0.08 * weight[here].max()]
             share = weight[here] / weight[here].max()
             colours = np.empty((here.size, 4))
-            colours[:, :3] = np.where((red[source[here]] | negative[here])[:, None], COMPLEMENT, DIRECT)
+            colours[:, :3] = np.where(
+                (red[source[here]] | negative[here])[:, None], on_ground(COMPLEMENT), on_ground(DIRECT)
+            )
             if late:
-                colours[:, :3] = BEFORE
+                colours[:, :3] = on_ground(BEFORE)
             crowd = min(1.0, (60 / here.size) ** 0.4)  # many lines must be faint for any of them to be seen
             colours[:, 3] = crowd * (0.06 + 0.64 * share**1.5)
             lines = [
@@ -232,9 +258,11 @@ class NetworkPicture:
             )
         inhibitory = "negative" if negative.any() else "from 1 − x"
         legend = [("strength of a connection", DIRECT, True),
-                  (inhibitory, COMPLEMENT, bool(self.complements) or bool(negative.any())),
+                  (inhibitory, COMPLEMENT, bool(red[source].any() or negative.any())),
                   ("from the cycle before", BEFORE, bool(before.any()))]  # fmt: skip
-        handles = [Line2D([], [], color=colour, lw=2, label=label) for label, colour, shown in legend if shown]
+        handles = [
+            Line2D([], [], color=on_ground(colour), lw=2, label=label) for label, colour, shown in legend if shown
+        ]
         axes.legend(
             handles=handles, loc="lower center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=8, frameon=False
         )
@@ -245,6 +273,22 @@ def _names(what: str, given: Sequence[str] | None, letter: str, count: int) -> l
     if len(names) != count:
         raise ValueError(f"{what} must be {count} names, not {len(names)}: {names}")
     return names
+
+
+def _complement(name: str) -> str:
+    """Return what to call 1 - x: of a one-hot value that it is another one."""
+    return name.replace(" = ", " ≠ ", 1) if " = " in name else f"1 − {name}"
+
+
+def _range(names: list[str]) -> str:
+    """Return names from the first to the last in short: x = 3 … 5."""
+    first, last = names[0], names[-1]
+    if first == last:
+        return first
+    for sign in (" = ", " ≠ "):
+        if sign in first and first.split(sign)[0] == last.split(sign)[0]:
+            return f"{first} … {last.split(sign, 1)[1]}"
+    return f"{first} … {last}"
 
 
 def _line(source: Any, target: Any, layers: float) -> Any:
@@ -260,7 +304,8 @@ def _line(source: Any, target: Any, layers: float) -> Any:
         if np.allclose(start, stop):  # itself: a loop
             points[:, 1] += 0.05 * np.sin(2 * np.pi * along[:, 0])
         return points
-    return start + along * (stop - start) + 4 * along * (1 - along) * np.array([0.0, 0.12])
+    room = 1.0 - max(start[1], stop[1])  # above that are the headings
+    return start + along * (stop - start) + 4 * along * (1 - along) * np.array([0.0, float(np.clip(room, 0.0, 0.12))])
 
 
 def draw_strengths(network: "Network", path: str | PathLike[str], title: str | None = None) -> None:
@@ -281,8 +326,8 @@ def draw_strengths(network: "Network", path: str | PathLike[str], title: str | N
         missing = sum(allowed.values()) - relative.size
         if relative.size:
             top = max(1.0, float(np.log10(relative.max() + 1e-4)))
-            axes.hist(np.maximum(relative, 1e-4), np.logspace(-4.0, top, 50), color=DIRECT)
-        axes.axvline(1, color="black", lw=0.8, ls="--")
+            axes.hist(np.maximum(relative, 1e-4), np.logspace(-4.0, top, 50), color=on_ground(DIRECT))
+        axes.axvline(1, color=ink(), lw=0.8, ls="--")
         axes.set(xscale="log", ylabel="connections")
         share = f"{missing / max(sum(allowed.values()), 1):.0%} of {sum(allowed.values()):,} allowed are missing"
         axes.set_title(f"{len(layer.ids)} {layer.kind} neurons: {relative.size:,} connections, {share}", fontsize=9)
@@ -298,21 +343,22 @@ def draw_learning_curve(
 ) -> None:
     """Draw the return of every episode and their running mean over the last five, against environment steps."""
     plt = require_pyplot()
-    figure, axes = plt.subplots(figsize=(7, 4))
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     curve(axes, steps, returns)
-    axes.set_title(title)
-    figure.savefig(path, dpi=100, bbox_inches="tight")
+    axes.set_title(title, loc="left", fontsize=11)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
 def curve(axes: "Axes", steps: Sequence[int], returns: Sequence[float]) -> None:
     """Draw a learning curve into a picture."""
-    axes.plot(steps, returns, ".", color="tab:blue", alpha=0.4, label="episode")
+    axes.plot(steps, returns, ".", color=on_ground(DIRECT), alpha=0.5, label="episode")
     if returns:
         mean = [float(np.mean(returns[max(0, i - 4) : i + 1])) for i in range(len(returns))]
         axes.plot(steps, mean, color="tab:orange", label="mean of the last 5")
     axes.set(xlabel="environment steps", ylabel="return")
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderpad=0.1, fontsize=9)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
 
 

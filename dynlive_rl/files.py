@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from . import checkpoint
 from .activations import Activation, ActivationError, activation, addresses
 from .checkpoint import Arrays, CheckpointError, Header, Source, Target
+from .checks import MOST
 from .core import NetworkCore
-from .invariants import LARGEST, Span, check_network, check_span
+from .invariants import Span, check_network, check_span
 from .kernels.layout import ActivationCode, new_arrays, new_memory
 from .layers import Layer
 from .rule import LearningRule
@@ -95,7 +96,7 @@ def check_whole_numbers(value: Any) -> None:
     if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             check_whole_numbers(part)
-    elif isinstance(value, int) and abs(value) > LARGEST:
+    elif isinstance(value, int) and abs(value) > MOST:
         raise CheckpointError(f"{value!r} is too large")
 
 
@@ -122,4 +123,4 @@ def _from_format_2(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header | {"activations": list(_ACTIVATIONS_OF_FORMAT_2)}, rows_from_tables(arrays)
 
 
-UPGRADES = {2: _from_format_2, 3: checkpoint.unchanged, 4: checkpoint.unchanged}
+UPGRADES = {2: _from_format_2} | dict.fromkeys(range(3, 6), checkpoint.unchanged)

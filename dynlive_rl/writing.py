@@ -1,6 +1,7 @@
 """Writing a file whole or not at all, whatever happens meanwhile."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterable
@@ -20,17 +21,20 @@ def write_whole(path: Path, chunks: Iterable[Any]) -> None:
     ----------
     path
         The file; replaced if it exists, and missing folders are made. A symbolic link stays, and its target is replaced.
+        Devices, pipes and the like are refused: renaming a file to their place would remove them.
     chunks
         What to write, as anything that has a buffer.
 
     Raises
     ------
     OSError
-        If it cannot be written, for example because the disk is full.
+        If it cannot be written, for example because the disk is full, or is no regular file.
     """
     path = Path(os.path.realpath(path))
     partial = path.with_name(f".{path.name[:LONGEST_STEM]}.{secrets.token_hex(8)}.partial")
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise OSError(errno.EINVAL, "it is no regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             # Opened this way it gets the permissions of any new file, and is never somebody else's.

@@ -1,9 +1,14 @@
 """Microseconds per step: the bare environment, learning, predicting, and what structure adds, as ratios of one run."""
 
 import argparse
+import contextlib
 import json
+import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +16,9 @@ import numpy as np
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network
 from dynlive_rl.agents.modes import Mode
+from dynlive_rl.agents.progress_bar import ProgressBar
+from dynlive_rl.cli.runs import RunFolder, tables
+from dynlive_rl.cli.session import Schedule, Session
 
 
 def median_us(work: Callable[[], int], repeats: int) -> float:
@@ -38,6 +46,42 @@ def bare(env_id: str, steps: int) -> int:
 def learning(env_id: str, mode: Mode, steps: int) -> int:
     DynLiveAgent(env_id, mode=mode, seed=0).learn(steps, progress_bar=False)
     return steps
+
+
+def recorded(env_id: str, mode: Mode, steps: int, folder: Path) -> int:
+    """Learn as `dynlive train` does on a terminal: rows, ten checkpoints of which three stay, and a progress bar."""
+    agent = DynLiveAgent(env_id, mode=mode, seed=0)
+    schedule = Schedule(checkpoint_every=max(1, steps // 10), keep=3, eval_every=None, eval_episodes=1)
+    run = RunFolder(folder)
+    with tables(run, 0, with_evaluations=False) as (progress, evaluations), open(os.devnull, "w") as hidden:
+        session = Session(agent, run, schedule, progress, evaluations, gym.spec(env_id), seed=0)
+        with contextlib.redirect_stderr(hidden):
+            agent.learn(steps, callback=session, progress_bar=ProgressBar(agent, steps))
+        session.save()
+    return steps
+
+
+def recording_costs(env_id: str, steps: dict[Mode, int], repeats: int) -> dict[Mode, float]:
+    """Return what rows, checkpoints and a bar add to a run's CPU time, as a ratio: medians of runs in turns."""
+    ratios = {}
+    for mode, count in steps.items():
+        times = np.empty((2, repeats))
+        for k in range(repeats):
+            with tempfile.TemporaryDirectory() as folder:
+                for which, work in enumerate(
+                    (partial(learning, env_id), partial(recorded, env_id, folder=Path(folder)))
+                ):
+                    begin = time.process_time()
+                    work(mode=mode, steps=count)
+                    times[which, k] = time.process_time() - begin
+        ratios[mode] = float(np.median(times[1]) / np.median(times[0]))
+    return ratios
+
+
+def print_recording(costs: dict[Mode, float]) -> None:
+    print("\nWhat rows, ten checkpoints and a progress bar add to the CPU time of a run, as `dynlive train` has them")
+    for mode, ratio in costs.items():
+        print(f"{mode:12}{ratio - 1:8.1%}")
 
 
 def live_network(steps: int) -> int:
@@ -104,14 +148,35 @@ def structure_costs(repeats: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
     return rows
 
 
+def print_structure(structure: list[dict[str, Any]]) -> None:
+    print(
+        "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
+    )
+    print(f"{'growth':8}{'φ':>5}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
+    for row in structure:
+        print(
+            "{growth:8}{prune_fraction:5}{allowed:10,}{connected:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(
+                **row
+            )
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--env", default="CartPole-v1", help="environment id (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=10_000, help="steps per run (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="2,000 steps, 3 runs")
+    parser.add_argument("--live-page", action="store_true", help="measure the live page alone; needs Chromium")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
+    if arguments.live_page:
+        from live_page_costs import report
+
+        rows = report(arguments.quick)
+        if arguments.json:
+            print(json.dumps(rows))
+        return
     steps, repeats = (2_000, 3) if arguments.quick else (arguments.steps, arguments.repeats)
 
     start = time.perf_counter()
@@ -142,19 +207,18 @@ def main() -> None:
     print(f"{'':38}{'µs per step':>12}{'× environment':>15}")
     for name, us in rows.items():
         print(f"{name:38}{us:12.1f}{us / env_us:15.1f}")
+    costs = recording_costs(arguments.env, {"rehearsal": steps, "live": 10 * steps}, repeats)
+    print_recording(costs)
     structure = structure_costs(repeats, (768, 10_000) if arguments.quick else (768, 10_000, 100_000, 1_000_000))
-    print(
-        "\nWhat pruning and growth add to learning (64 hidden neurons; signal: a batch of 64, random: one cycle), CPU time"
-    )
-    print(f"{'growth':8}{'φ':>5}{'allowed':>10}{'connected':>11}{'µs without':>12}{'ratio':>8}{'ns / allowed':>14}")
-    for row in structure:
-        print(
-            "{growth:8}{prune_fraction:5}{allowed:10,}{connected:11.0%}{us:12.1f}{ratio:8.2f}{ns_per_allowed:14.2f}".format(
-                **row
-            )
-        )
+    print_structure(structure)
     if arguments.json:
-        results = {"env": arguments.env, "steps": steps, "ready_s": round(ready, 2), "us_per_step": rows}
+        results = {
+            "env": arguments.env,
+            "steps": steps,
+            "ready_s": round(ready, 2),
+            "us_per_step": rows,
+            "recording": costs,
+        }
         print(json.dumps(results | {"structure": structure}))
 
 

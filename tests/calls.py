@@ -6,7 +6,7 @@ Records are handed over in their arrays of shape (1,), as the entry points do.
 import numpy as np
 from numba import njit
 
-from dynlive_rl.agents.kernels import actor_critic, progress, retrace
+from dynlive_rl.agents.kernels import acting, actor_critic, progress, retrace
 from dynlive_rl.agents.kernels.experience import RowKind
 
 
@@ -20,9 +20,11 @@ def call_retrace(experience, action_offsets, where, width, values, policy, gamma
 
 
 @njit
-def call_credit_policy(output, rows, action_offsets, advantage, log_target_policy, settings, entropy, scale, credit):
+def call_credit_policy(
+    output, rows, action_offsets, advantage, log_target_policy, forbidden, settings, entropy, scale, credit
+):
     retrace.credit_policy(
-        output, 0, rows, action_offsets, advantage, log_target_policy, settings[0], entropy, scale, credit
+        output, 0, rows, action_offsets, advantage, log_target_policy, forbidden, settings[0], entropy, scale, credit
     )
 
 
@@ -102,10 +104,19 @@ def call_reward_base(record):
 
 
 @njit
-def call_square_value_scale(record):
-    return progress.square_value_scale(record[0])
+def call_square_value_scale(record, base):
+    return progress.square_value_scale(record[0], base)
 
 
 @njit
 def call_update_reward_range(record, reward):
     progress.update_reward_range(record[0], reward)
+
+
+@njit
+def call_sample_action(
+    output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, forbidden, random
+):
+    return acting.sample_action(
+        output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, forbidden, random
+    )

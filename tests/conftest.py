@@ -1,7 +1,9 @@
 """Settings for all tests."""
 
+import numpy as np
 import pytest
 from hypothesis import settings
+from numba import config
 
 # What they share says what differed, too.
 pytest.register_assert_rewrite("helpers", "networks")
@@ -9,3 +11,6 @@ pytest.register_assert_rewrite("helpers", "networks")
 # The same examples every time: a test that passes here passes everywhere.
 settings.register_profile("dynlive", derandomize=True, deadline=None, max_examples=12)
 settings.load_profile("dynlive")
+
+if config.DISABLE_JIT:  # compiled arithmetic is silent too
+    np.seterr(all="ignore")

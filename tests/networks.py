@@ -4,9 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from numba import config
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import Network, NetworkBuilder
+
+compiled = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
 
 
 def small(seed=0, **settings):

@@ -119,6 +119,7 @@ def test_retrace_targets_and_advantages_are_as_written():
         probability=rng.uniform(0.2, 1.0, (1, 6, 2)).astype(np.float32),
         reward=rng.normal(size=(1, 6)).astype(np.float32),
         kind=kind[None].astype(np.int8),
+        forbidden=np.zeros((1, 6, 0), np.bool_),
         rows=np.array([6]),
     )
     q = rng.normal(size=(5, 6)).astype(np.float32)

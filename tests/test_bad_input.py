@@ -250,8 +250,8 @@ def test_whole_numbers_are_below_2_to_63():
     refused(f"seed must be a whole number below 2⁶³, not {2**63}", own, seed=2**63)
     message = f"total_timesteps must be a whole number below 2⁶³, not {2**64}"
     refused(message, cart(mode="live").learn, 2**64)
-    refused(f"cells must be at most 2⁶³ - 1, not {2**63}", CellConfig, cells=2**63)
-    refused(f"memory must be at most 2⁶³ - 1, not {2**70}", RehearsalConfig, memory=2**70)
+    refused(f"cells must be at most 2⁶², not {2**62 + 1}", CellConfig, cells=2**62 + 1)
+    refused(f"memory must be at most 2⁶², not {2**70}", RehearsalConfig, memory=2**70)
     refused(f"mature must be a whole number below 2⁶³, not {2**63}", LearningRule, mature=2**63)
     assert own(seed=2**63 - 1).seed == 2**63 - 1
 

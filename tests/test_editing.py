@@ -9,7 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dynlive_rl import LearningRule, Network, NetworkBuilder
 from dynlive_rl.kernels import batch, online
 from graphs import fill, random_network
-from networks import assert_same_row, assert_same_state, assert_sound, living, rows
+from networks import assert_same_row, assert_same_state, assert_sound, compiled, living, rows
+
+pytestmark = pytest.mark.plain
 
 EDITS = ["add_connection", "remove_connection", "set_strength", "add_neuron", "remove_neuron", "kill", "cut", "learn"]
 
@@ -92,6 +94,7 @@ def test_an_edited_network_is_saved_and_goes_on(constraint, seed, edits, tmp_pat
     assert_same_state(net, other)
 
 
+@compiled
 def test_nothing_is_compiled_again():
     net = Network.layered(inputs=3, hidden=(5,), outputs=2, seed=0, rule=LearningRule(growth="signal"))
 

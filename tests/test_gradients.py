@@ -11,6 +11,8 @@ from dynlive_rl.kernels.layout import ActivationCode
 from graphs import fill, random_network
 from networks import learners
 
+pytestmark = pytest.mark.plain
+
 TINY = 1e-7  # a step so small that it shows the signal and moves nothing
 SMOOTH = ("identity", "square", "power", "sigmoid", "bump")
 RULES = {

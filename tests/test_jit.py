@@ -1,5 +1,6 @@
 """Compiled code is kept where that is possible, and done without, with one warning, where nothing can be written."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -77,6 +78,23 @@ def test_without_a_place_nothing_is_kept_and_one_warning_says_so(source, unwrita
     said = str(caught[0].message)
     assert "set NUMBA_CACHE_DIR to a folder" in said
     assert ("NUMBA_CACHE_DIR=/dev/null/nowhere, " in said) == bool(named)
+
+
+def test_a_disk_that_is_full_by_now_costs_one_warning(source, monkeypatch):
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+    twice, thrice = map(jit.jit_entry, functions(source))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+
+    monkeypatch.setattr(caching.os, "replace", full)
+    with pytest.warns(RuntimeWarning, match="compiles again: No space left on device; set NUMBA_CACHE_DIR") as said:
+        assert (twice(2), thrice(2), twice(0.5)) == (4, 6, 1)
+    assert len(said) == 1
+    assert list((source.parent / "__pycache__").glob("*.nb*")) == []
+    monkeypatch.undo()
+    assert jit.jit_entry(functions(source)[0])(2) == 4
+    assert len(list((source.parent / "__pycache__").glob("*twice*.nbi"))) == 1
 
 
 def test_what_else_is_wrong_with_the_cache_is_not_hidden(source, monkeypatch):

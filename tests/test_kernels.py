@@ -11,6 +11,8 @@ from graphs import OWN, fill, random_network
 from naive import NaiveNetwork
 from networks import assert_same_weights
 
+pytestmark = pytest.mark.plain
+
 RULES = {
     "simplex": {},
     "exact credit": {"credit_gain": 1.0},

@@ -85,7 +85,7 @@ def test_learn_refuses_other_numbers_of_steps(steps):
 
 
 def test_learn_refuses_other_intervals():
-    refused("log_interval must be a whole number ≥ 1, not 1.5", cart().learn, 10, log_interval=1.5)
+    refused("log_interval must be a whole number ≥ 0, not 1.5", cart().learn, 10, log_interval=1.5)
 
 
 def test_learn_needs_an_environment():
@@ -99,7 +99,9 @@ def test_spaces_and_environment_go_together():
     refused(message, DynLiveAgent, observation_space=Discrete(2))
     with pytest.raises(ValueError, match="env brings its own spaces"):
         DynLiveAgent("CartPole-v1", observation_space=Discrete(2))
-    refused("env must be an environment id or a Gymnasium environment, not 3", DynLiveAgent, 3, error=TypeError)
+    refused(
+        "env must be an environment id, a Gymnasium environment or a VecEnv, not 3", DynLiveAgent, 3, error=TypeError
+    )
 
 
 # -- interrupted -----------------------------------------------------------------------------------------------------

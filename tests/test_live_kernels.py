@@ -13,6 +13,8 @@ from dynlive_rl.agents.live_learner import LiveLearner
 from helpers import feed, own
 from naive_live import NaiveLive
 
+pytestmark = pytest.mark.plain
+
 
 @njit
 def write_to_every_part(buffer):
@@ -23,6 +25,7 @@ def write_to_every_part(buffer):
     agent.scalars.view(np.float64)[:] = 13
     agent.progress.view(np.float64)[:] = 14
     agent.settings.view(np.float64)[:] = 16
+    agent.forbidden[:] = 18
 
 
 @given(st.tuples(*[st.integers(1, 3)] * 5), st.integers(1, 3), st.integers(1, 7), st.integers(0, 3))

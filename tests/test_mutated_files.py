@@ -58,6 +58,13 @@ def files():
     return small_files()
 
 
+@pytest.fixture(scope="module")
+def older_files():
+    folder = Path(__file__).parent / "data" / "format4"
+    kinds = {"network": Network, "rehearsal": DynLiveAgent, "live": DynLiveAgent}
+    return {what: (kind, (folder / f"{what}.safetensors").read_bytes()) for what, kind in kinds.items()}
+
+
 def refused(kind, data):
     try:
         kind.load(io.BytesIO(data))
@@ -78,7 +85,21 @@ def test_flipped_bits_are_noticed(files, what):
     kind, good = files[what]
     header = 8 * (8 + int.from_bytes(good[:8], "little"))
     data = np.random.default_rng(0).integers(header, 8 * len(good), 500)
-    assert_flips_are_noticed(kind, good, [*range(0, header, 23), *data.tolist()])
+    assert_flips_are_noticed(kind, good, [*range(1600), *range(1600, header, 23), *data.tolist()])
+
+
+@pytest.mark.parametrize("what", ["network", "rehearsal", "live"])
+def test_flipped_bits_are_noticed_in_files_of_format_4(older_files, what):
+    kind, good = older_files[what]
+    assert_flips_are_noticed(kind, good, [*range(1600), *range(1600, 8 * len(good), 101)])
+
+
+@pytest.mark.parametrize("size", [0, 7, 10**5, 10**8, 2**40, 2**63, 2**64 - 1])
+def test_a_header_of_another_length_is_refused(files, size):
+    for kind, good in files.values():
+        forged = size.to_bytes(8, "little") + good[8:]
+        assert refused(kind, forged)
+        assert refused(kind, b"".join(checkpoint.with_checksum(forged)))
 
 
 @pytest.mark.slow
@@ -209,6 +230,22 @@ def test_an_agent_that_a_state_does_not_fit_stays_as_it_is():
         helpers.assert_same_state(before, agent.get_state())
     agent.set_state(state)
     helpers.assert_same_state(state, agent.get_state())
+
+
+@pytest.mark.parametrize("what", ["network", "rehearsal", "live"])
+def test_what_is_no_state_is_refused(files, what):
+    thing = files[what][0].load(io.BytesIO(files[what][1]))
+    before = thing.get_state()
+    for none in (None, 3, list(before)):
+        with pytest.raises(CheckpointError, match=r"^a state must be arrays by name, as get_state returns them, not "):
+            thing.set_state(none)
+    for name in before:
+        for wrong in (None, "x", [[1, 2], [3]]):
+            with pytest.raises(
+                CheckpointError, match=f"^{name!r} (must be an array|has shape)|'{name.split('.')[-1]}' has"
+            ):
+                thing.set_state(before | {name: wrong})
+    helpers.assert_same_state(before, thing.get_state())
 
 
 def test_what_an_agent_is_not_is_said_with_the_file(tmp_path):

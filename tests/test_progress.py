@@ -36,6 +36,8 @@ from naive_progress import (
     value_gain_by_hand,
 )
 
+pytestmark = pytest.mark.plain
+
 KINDS = {"terminated": RowKind.TERMINATED, "truncated": RowKind.TRUNCATED, None: RowKind.STEP}
 MASTERIES = {"never": Mastery.NEVER, "mastered": Mastery.MASTERED, "relapsed": Mastery.RELAPSED}
 QUICK = WorldChangeConfig(
@@ -171,7 +173,9 @@ def test_every_step_is_counted_as_the_twin_does(seed, environments):
         assert history[n]["highest_reward"] == max(twin.all_rewards)
         base = call_reward_base(history[n : n + 1])
         assert base == twin.reward_base
-        assert call_square_value_scale(history[n : n + 1]) == pytest.approx(twin.square_value_scale(base), rel=1e-9)
+        assert call_square_value_scale(history[n : n + 1], base) == pytest.approx(
+            twin.square_value_scale(base), rel=1e-9
+        )
         assert history[n]["return_mean_square"] == pytest.approx(twin.return_mean_square, rel=1e-9)
         assert history[n]["return_count"] == history[n]["steps_since_rehearsal"] == n + 1
     lengths, returns = running[0], running[1]

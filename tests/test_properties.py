@@ -94,9 +94,10 @@ def test_nothing_breaks_the_simplex_the_range_or_the_structure(name, dtype, seed
         assert_structure(net, allowed)
 
 
-@pytest.mark.xfail(strict=True, reason="beside a strength of 1e12 a faint one rounds to 0, and stays connected")
-def test_rewards_without_measure_leave_no_connection_of_strength_0():
-    net = Network.layered(inputs=2, hidden=(), outputs=1, seed=0, rule=LearningRule(kind="original", learning_rate=2.0))
+@pytest.mark.parametrize("rule", [{"kind": "original"}, {"reserve": True}])
+def test_rewards_without_measure_leave_no_connection_of_strength_0(rule):
+    """Beside a strength of 1e12 a faint one would round to 0."""
+    net = Network.layered(inputs=2, hidden=(), outputs=1, seed=0, rule=LearningRule(learning_rate=2.0, **rule))
     net.arrays.strength[1] = 1e-36
     net.propagate([1.0, 0.0])
     net.reinforce([1e30])

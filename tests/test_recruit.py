@@ -10,7 +10,9 @@ from dynlive_rl import LearningRule, Network
 from dynlive_rl.kernels import batch
 from graphs import OWN, random_network
 from naive import NaiveNetwork
-from networks import assert_same_weights, assert_sound, rows
+from networks import assert_same_weights, assert_sound, compiled, rows
+
+pytestmark = pytest.mark.plain
 
 
 def layered(seed=0, *, hidden=8, inputs=3, dtype="float64", **settings):
@@ -116,6 +118,7 @@ def test_nobody_is_recruited_for_what_is_known_nor_without_a_place():
     assert net.connections == net.allowed_connections
 
 
+@compiled
 def test_recruiting_compiles_nothing():
     net = layered(dtype="float32")
     x = np.random.default_rng(0).random((30, 3))

@@ -12,6 +12,8 @@ from dynlive_rl.agents import AgentConfig
 from dynlive_rl.agents.kernels.experience import Experience, RowKind
 from dynlive_rl.agents.kernels.progress import new_progress
 
+pytestmark = pytest.mark.plain
+
 LAYOUTS = {"one component": (3,), "two components": (2, 3)}
 
 
@@ -25,6 +27,7 @@ def random_experience(rng, rows, num_actions):
         kind=rng.choice(
             [RowKind.STEP, RowKind.STEP, RowKind.STEP, RowKind.STEP, RowKind.TERMINATED, RowKind.TRUNCATED], (1, rows)
         ).astype(np.int8),
+        forbidden=np.zeros((1, rows, 0), np.bool_),
         rows=np.array([rows]),
     )
 
@@ -134,8 +137,9 @@ def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(num_act
     advantage = rng.normal(size=(sum(num_actions), columns)).astype(np.float32) * 4  # some beyond the clip
     log_target = np.log(random_policy(rng, num_actions, columns))
     credit = np.zeros((2, sum(num_actions), columns), np.float32)
+    unmasked = np.zeros((columns, sum(num_actions)), np.bool_)
     call_credit_policy(
-        output, np.arange(columns), action_offsets, advantage, log_target, settings, entropy, scale, credit
+        output, np.arange(columns), action_offsets, advantage, log_target, unmasked, settings, entropy, scale, credit
     )
 
     def wanted(logits, b):

@@ -7,6 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dynlive_rl import LearningRule, Network, NetworkBuilder
 from networks import reader, small
 
+pytestmark = pytest.mark.plain
+
 
 @pytest.mark.parametrize("step", ["sgd", "adam"])
 @pytest.mark.parametrize("wish", [1.0, -1.0])

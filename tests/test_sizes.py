@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("dynlive_rl", "agents", "envs", "scripts", "tests")
+FOLDERS = ("dynlive_rl", "agents", "envs", "examples", "scripts", "tests")
 SOURCES = {str(path.relative_to(ROOT)): path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))}
 FILE_LINES, FUNCTION_LINES = 400, 60
 

@@ -73,13 +73,20 @@ def test_a_file_of_format_2_goes_on_exactly_where_it_was(name, tolerance, tmp_pa
     assert_array_equal(live(again, 20, seed=4), said)
 
 
-def test_a_file_of_format_3_goes_on_exactly_where_it_was():
-    """Written before there was format 4, after ten cycles and a death; what the network said next was noted then."""
-    folder = FORMAT_2.parent / "format3"
+@pytest.mark.parametrize("number", [3, 4])
+def test_a_file_of_format_3_or_4_goes_on_exactly_where_it_was(number):
+    """Written before there was a newer format, after some cycles and a death; what the network said next was noted then."""
+    folder = FORMAT_2.parent / f"format{number}"
     net = Network.load(folder / "network.safetensors")
     old = load_file(folder / "network.safetensors")
     assert_same_state(net, {name: array for name, array in old.items() if name not in net.fixed_arrays()})
     assert_allclose(live(net, 20, seed=4), json.loads((folder / "said.json").read_text())["network"], rtol=0, atol=1e-4)
+
+
+def test_the_largest_numbers_of_a_rule_are_read_again(tmp_path):
+    rule = LearningRule(mature=2**63 - 1, max_connections=2**63 - 1)
+    Network.layered(inputs=2, outputs=1, seed=0, rule=rule).save(tmp_path / "net")
+    assert Network.load(tmp_path / "net").rule == rule
 
 
 def test_no_number_of_an_activation_in_a_file_means_another_one_later(tmp_path):
@@ -134,7 +141,7 @@ def test_a_file_of_another_kind_or_format_is_refused(tmp_path, monkeypatch):
     small().save(path)
     monkeypatch.undo()
     with pytest.raises(
-        ValueError, match="has checkpoint format 99, this version of DynLive reads 2 to 5: it was written by"
+        ValueError, match="has checkpoint format 99, this version of DynLive reads 2 to 6: it was written by"
     ):
         Network.load(path)
 
@@ -158,8 +165,8 @@ def test_what_reads_older_formats_is_asked_format_by_format(tmp_path, monkeypatc
     def longer(header, arrays):
         return header | {"word": header["word"] + "b"}, {name: array + 1 for name, array in arrays.items()}
 
-    header, arrays = checkpoint.read(tmp_path / "old", "thing", dict.fromkeys(range(1, 5), longer))
-    assert (header["format"], header["word"], arrays["x"].tolist()) == (checkpoint.FORMAT, "abbbb", [4.0])
+    header, arrays = checkpoint.read(tmp_path / "old", "thing", dict.fromkeys(range(1, 6), longer))
+    assert (header["format"], header["word"], arrays["x"].tolist()) == (checkpoint.FORMAT, "abbbbb", [5.0])
     for upgrades in (None, {2: longer}):
         with pytest.raises(ValueError, match="has checkpoint format 1, this version of DynLive reads"):
             checkpoint.read(tmp_path / "old", "thing", upgrades)

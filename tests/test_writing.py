@@ -74,8 +74,9 @@ def test_files_may_be_open_ones(tmp_path):
         pytest.raises(CheckpointError, match="file is not a DynLive checkpoint"),
     ):
         Network.load(file)
-    with pytest.raises(TypeError, match="the file must be open in binary mode"):
-        Network.load(io.StringIO("text"))
+    for call in (Network.load, DynLiveAgent.load, small().save, helpers.own().save):
+        with pytest.raises(TypeError, match="the file must be open in binary mode"):
+            call(io.StringIO("text"))
 
 
 @posix
@@ -112,6 +113,30 @@ def test_what_is_no_file_is_not_read(tmp_path):
     if os.name == "posix":
         with pytest.raises(CheckpointError, match=r"null is not a DynLive checkpoint: it is no regular file$"):
             Network.load("/dev/null")
+
+
+@posix
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    """Nor a device: as root, a file renamed to its place would take it from the whole machine."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=rf"cannot write {tmp_path / 'pipe'}: it is no regular file$"):
+        small().save(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    with pytest.raises(OSError, match=r"it is no regular file$"):
+        small().save(tmp_path / "link")
+    assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+    with pytest.raises(IsADirectoryError, match=f"cannot write {tmp_path}: Is a directory"):
+        small().save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+@pytest.mark.parametrize("place", [0, None, b"net", ["net"]])
+def test_what_is_no_path_is_refused(place):
+    message = re.escape(f"a file must be a path, or open in binary mode, not {place!r}")
+    for call in (small().save, Network.load, DynLiveAgent.load):
+        with pytest.raises(TypeError, match=f"^{message}$"):
+            call(place)
 
 
 def test_an_interrupted_save_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
@@ -260,7 +285,8 @@ def test_nothing_is_renamed_before_it_is_on_the_disk(tmp_path):
     assert f"<{tmp_path}>" in lines[syncs[1]]
 
 
-def test_a_file_of_thirty_megabytes_is_read_in_the_memory_it_has(tmp_path):
+def test_a_large_file_is_read_in_twice_the_memory_it_has(tmp_path):
+    """The file, and its arrays: what is remembered of it afterwards is the arrays alone."""
     checkpoint.write(tmp_path / "large", "thing", {}, {"x": np.ones(30_000_000, np.int8)})
     code = (
         "import resource, sys; from dynlive_rl import checkpoint;"
@@ -269,4 +295,4 @@ def test_a_file_of_thirty_megabytes_is_read_in_the_memory_it_has(tmp_path):
         "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "large"], capture_output=True, text=True, check=True)
-    assert float(done.stdout) * (1e-6 if sys.platform == "darwin" else 1) < 36
+    assert float(done.stdout) * (1e-6 if sys.platform == "darwin" else 1) < 63

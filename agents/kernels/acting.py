@@ -17,6 +17,8 @@ from dynlive_rl.kernels.rng import random_integer, random_uniform
 
 from .scaling import encode
 
+MASKED = np.float32(-1e9)  # output of a masked action's neuron: its probability is 0, and products with that are 0 too
+
 
 class RepeatColumn(Code):
     """Columns of `action_repeat` (e, d, 2): the action chosen last, and the probability of repeating it."""
@@ -49,36 +51,63 @@ def sample_categorical(policy, start, stop, number):
     while k < stop - 1 and number >= policy[k]:
         number -= policy[k]
         k += 1
+    while k > start and policy[k] == 0:  # what rounding left of the number fell on a masked one
+        k -= 1
+    return k
+
+
+@jit_inline
+def num_allowed(forbidden, start, stop):
+    """Return the number of actions from start to stop that a mask (a,) does not forbid."""
+    count = 0
+    for k in range(start, stop):
+        count += 0 if forbidden[k] else 1
+    return count
+
+
+@jit_inline
+def nth_allowed(forbidden, start, n):
+    """Return the allowed action from start on that n allowed ones come before; n is less than there are."""
+    k = start
+    while forbidden[k] or n > 0:
+        n -= 0 if forbidden[k] else 1
+        k += 1
     return k
 
 
 @jit_internal
 def sample_action(
-    output, action_offsets, gain, uniform, repeating, max_mean_repeat, experience, env, action_repeat, action, random
-):
+    output, action_offsets, gain, uniform, repeating, max_mean_repeat, experience, env, action_repeat, action,
+    forbidden, random,
+):  # fmt: skip
     """Sample an environment's next action, and remember it in its newest row (Dabney et al., 2021: temporally extended).
 
     A share `uniform` of the actions is drawn from all alike. These, and all of them if `repeating`, are repeated: for 1 to
     `max_mean_repeat` steps on average, every order of magnitude as likely. The remembered probability takes it into account:
-    μ(a) = (1 - q) · ((1 - u) π(a) + u / n) + q · [a is repeated], with q the probability of repeating.
+    μ(a) = (1 - q) · ((1 - u) π(a) + u / n) + q · [a is repeated], with q the probability of repeating. Masked actions have
+    no part in any of it: π and n are of the others, and q is 0 if the one to be repeated is masked.
 
     Parameters: output of the action neurons (a,); action_offsets (d + 1,); policy gain; uniform share u; repeating;
-    max_mean_repeat; experience; env; action_repeat (e, d, 2) and action (e, d), changed in place; random state (4,).
-    Returns the share of components that are uniform or repeated, and not the policy's.
+    max_mean_repeat; experience; env; action_repeat (e, d, 2) and action (e, d), changed in place; forbidden (a,), the mask;
+    random state (4,). Returns the share of components that are uniform or repeated, and not the policy's.
     """
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
+    logits = np.empty(action_offsets[-1], np.float32)
+    for k in range(logits.size):
+        logits[k] = MASKED if forbidden[k] else output[k]
     policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
     explored = action_offsets.size - 1
     for d in range(action_offsets.size - 1):
         start, stop = action_offsets[d], action_offsets[d + 1]
-        log_softmax(output, start, stop, gain, policy, log_policy)
+        log_softmax(logits, start, stop, gain, policy, log_policy)
+        options = num_allowed(forbidden, start, stop)
         repeated = start + np.int64(action_repeat[env, d, RepeatColumn.ACTION])
-        repeat_probability = action_repeat[env, d, RepeatColumn.PROBABILITY]
+        repeat_probability = 0.0 if forbidden[repeated] else action_repeat[env, d, RepeatColumn.PROBABILITY]
         k = repeated
         if random_uniform(random) >= repeat_probability:
             is_uniform = random_uniform(random) < uniform
             if is_uniform:
-                k = start + random_integer(random, stop - start)
+                k = nth_allowed(forbidden, start, random_integer(random, options))
             else:
                 k = sample_categorical(policy, start, stop, random_uniform(random))
                 explored -= 1
@@ -87,13 +116,32 @@ def sample_action(
             action_repeat[env, d, RepeatColumn.PROBABILITY] = (
                 1.0 - max_mean_repeat ** -random_uniform(random) if extended else 0.0
             )
-        chosen = (1.0 - uniform) * policy[k] + uniform / (stop - start)
+        chosen = (1.0 - uniform) * policy[k] + uniform / options
         action[env, d] = k - start
         experience.action[env, row, d] = k - start
         experience.probability[env, row, d] = (1.0 - repeat_probability) * chosen + (
             repeat_probability if k == repeated else 0.0
         )
     return explored / (action_offsets.size - 1)
+
+
+@jit_inline
+def forward_target(actor, batch, rule, scaler, sample, observations):
+    """Let the target policy's network read observations (b, f), in a batch of b sequences of one cycle."""
+    code = np.empty(observations.shape, np.float32)
+    for b in range(observations.shape[0]):
+        encode(scaler, sample, observations[b], code[b])
+    write_inputs(actor.inputs, code.T, batch.output[1], False)
+    strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
+    forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
+
+
+@jit_inline
+def take(policy, start, stop, deterministic, random):
+    """Return the most likely action of a component with the probabilities policy[start:stop], or a sampled one."""
+    if deterministic:
+        return np.argmax(policy[start:stop])
+    return sample_categorical(policy, start, stop, random_uniform(random)) - start
 
 
 @jit_entry
@@ -103,12 +151,7 @@ def predict(actor, batch, rule, scaler, sample, action_offsets, gain, observatio
     Parameters: actor; batch of b sequences of one cycle; rule; scaler (5, f) and its samples; action_offsets (d + 1,);
     policy gain; observations; deterministic; random state (4,); actions.
     """
-    code = np.empty(observations.shape, np.float32)
-    for b in range(observations.shape[0]):
-        encode(scaler, sample, observations[b], code[b])
-    write_inputs(actor.inputs, code.T, batch.output[1], False)
-    strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
-    forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
+    forward_target(actor, batch, rule, scaler, sample, observations)
     output = np.empty(action_offsets[-1], np.float32)
     policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
     for b in range(observations.shape[0]):
@@ -117,7 +160,33 @@ def predict(actor, batch, rule, scaler, sample, action_offsets, gain, observatio
         for d in range(action_offsets.size - 1):
             start, stop = action_offsets[d], action_offsets[d + 1]
             log_softmax(output, start, stop, gain, policy, log_policy)
-            if deterministic:
-                actions[b, d] = np.argmax(policy[start:stop])
-            else:
-                actions[b, d] = sample_categorical(policy, start, stop, random_uniform(random)) - start
+            actions[b, d] = take(policy, start, stop, deterministic, random)
+
+
+@jit_entry
+def policies(
+    actor,
+    batch,
+    rule,
+    scaler,
+    sample,
+    action_offsets,
+    gain,
+    observations,
+    forbidden,
+    deterministic,
+    random,
+    policy,
+    actions,
+):
+    """As `predict`, with masks: forbidden (b, a), or empty; and write the policy (b, a) too."""
+    forward_target(actor, batch, rule, scaler, sample, observations)
+    output, log_policy = np.empty(action_offsets[-1], np.float32), np.empty(action_offsets[-1])
+    for b in range(observations.shape[0]):
+        for k in range(output.size):
+            is_masked = forbidden.size > 0 and forbidden[b, k]
+            output[k] = MASKED if is_masked else batch.output[1, actor.outputs[k], b]
+        for d in range(action_offsets.size - 1):
+            start, stop = action_offsets[d], action_offsets[d + 1]
+            log_softmax(output, start, stop, gain, policy[b], log_policy)
+            actions[b, d] = take(policy[b], start, stop, deterministic, random)

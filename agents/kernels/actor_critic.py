@@ -28,11 +28,12 @@ from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
 from .acting import sample_action
-from .experience import Experience, RowKind, all_moderate, append_row
+from .experience import Experience, RowKind, all_moderate, append_row, write_mask
 from .progress import (
     RunningRow,
     discount,
     rehearsal_interval,
+    reward_base,
     square_value_scale,
     task_rows,
     update_progress,
@@ -43,6 +44,7 @@ from .retrace import (
     credit_policy,
     credit_values,
     gather_inputs,
+    read_masks,
     read_policies,
     read_values,
     retrace,
@@ -73,6 +75,7 @@ class Agent(NamedTuple):
     running: NDArray[np.float64]  # (5, e) rows by RunningRow
     action_repeat: NDArray[np.float64]  # (e, d, 2) columns by RepeatColumn
     action: Integer  # (e, d) the next action of every environment
+    forbidden: NDArray[np.bool_]  # (e, a) which actions were masked where it is taken
     random: NDArray[np.uint64]  # (4,)
 
 
@@ -82,6 +85,7 @@ class Rollout(NamedTuple):
     values: NDArray[np.float32]  # (a, r)
     policy: NDArray[np.float64]  # (a, r)
     log_target_policy: NDArray[np.float64]  # (a, r)
+    forbidden: NDArray[np.bool_]  # (r, a) which actions were masked
 
 
 class Targets(NamedTuple):
@@ -126,7 +130,7 @@ def act(agent, settings, env):
         uniform = settings.stuck_share
     explored = sample_action(
         output, agent.action_offsets, settings.policy_gain, uniform, searching, settings.max_mean_repeat,
-        experience, env, agent.action_repeat, agent.action, agent.random,
+        experience, env, agent.action_repeat, agent.action, agent.forbidden[env], agent.random,
     )  # fmt: skip
     agent.running[RunningRow.EXPLORED, env] += 0.0 if searching else explored
 
@@ -145,11 +149,22 @@ def begin(agent, settings, starting, observations):
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
             if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
                 experience.kind[env, last] = RowKind.TRUNCATED  # the action taken there led nowhere
-            append_row(experience, agent.scaler, agent.sample, env, observations[env], RowKind.STEP)
+            forbidden = agent.forbidden[env]
+            append_row(experience, agent.scaler, agent.sample, env, observations[env], forbidden, RowKind.STEP)
             for k in range(agent.running.shape[0]):
                 agent.running[k, env] = 0.0
             act(agent, settings[0], env)
     return True
+
+
+@jit_entry
+def choose_again(agent, settings, which):
+    """Choose the next actions of some environments (e,) anew: their masks are others than when they were chosen."""
+    experience = agent.experience
+    for env in range(which.size):
+        if which[env]:
+            write_mask(experience, env, (experience.rows[env] - 1) % experience.kind.shape[1], agent.forbidden[env])
+            act(agent, settings[0], env)
 
 
 @jit_entry
@@ -170,7 +185,7 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             kind = RowKind.TERMINATED if terminated[env] else (RowKind.TRUNCATED if truncated[env] else RowKind.STEP)
             update_reward_range(progress, reward)
             update_reward_statistics(progress, experience, agent.outcomes, env, reward, kind, numbers)
-            append_row(experience, agent.scaler, agent.sample, env, observations[env], kind)
+            append_row(experience, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind)
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
     if progress.task_changes > task_changes:
         refit_scaler(agent.scaler, agent.sample, experience, task_rows(progress, experience.rows.size))
@@ -232,7 +247,7 @@ def value_gain(progress, scale, settings):
 def rehearse(agent, settings):
     """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
     progress, experience, action_offsets = agent.progress[0], agent.experience, agent.action_offsets
-    square = square_value_scale(progress)
+    square = square_value_scale(progress, reward_base(progress))
     scale = sqrt(square) if square > 0 else 1.0
     gain = value_gain(progress, scale, settings)
     gamma = discount(progress, settings.discount_low, settings.discount_high)
@@ -251,7 +266,7 @@ def rehearse(agent, settings):
         targets.target, targets.advantage, targets.chosen, targets.sampled, progress,
     )  # fmt: skip
     rates = rates_now(progress, agent.rule, gain, settings)
-    learn_batches(agent, settings, targets, rollout.log_target_policy, count, scale, gain, rates)
+    learn_batches(agent, settings, targets, rollout, count, scale, gain, rates)
 
 
 @jit_inline
@@ -267,6 +282,7 @@ def read_rollout(agent, settings, where, width, gain, gamma):
             encode(agent.scaler, agent.sample, experience.observation[where[0, s], row], code[s * width + t])
     write_inputs(critic.inputs, code.T, batch.output[1], False)
     num_actions = action_offsets[-1]
+    forbidden = read_masks(experience, where, width, num_actions)
     values = np.empty((num_actions, rows), np.float32)
     policy, log_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
     target_policy, log_target_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
@@ -276,11 +292,12 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
     forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
     first = actor.outputs[0]
-    read_policies(batch.output, first, action_offsets, settings.policy_gain, target_policy, log_target_policy)
+    policy_gain = settings.policy_gain
+    read_policies(batch.output, first, action_offsets, policy_gain, forbidden, target_policy, log_target_policy)
     strength, threshold = actor.connection[ConnectionRow.STRENGTH], actor.neuron[NeuronRow.THRESHOLD]
     forward(actor, batch, rule, strength, row_ends(actor.table), threshold)
-    read_policies(batch.output, first, action_offsets, settings.policy_gain, policy, log_policy)
-    return Rollout(values, policy, log_target_policy)
+    read_policies(batch.output, first, action_offsets, policy_gain, forbidden, policy, log_policy)
+    return Rollout(values, policy, log_target_policy, forbidden)
 
 
 @jit_internal
@@ -303,7 +320,7 @@ def rates_now(progress, rule, gain, settings):
 
 
 @jit_inline
-def learn_batches(agent, settings, targets, log_target_policy, count, scale, gain, rates):
+def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates):
     """Let both networks learn from the first `count` sampled rows, in shuffled minibatches, for some epochs."""
     sampled, size = targets.sampled, agent.minibatch.drive.shape[2]
     square = 0.0
@@ -315,7 +332,7 @@ def learn_batches(agent, settings, targets, log_target_policy, count, scale, gai
         for first in range(0, count - size + 1, size):
             rows = sampled[first : first + size]
             square += learn_values(agent, settings, targets, rows, scale, gain, rates)
-            learn_policy(agent, settings, targets, log_target_policy, rows, rates)
+            learn_policy(agent, settings, targets, rollout, rows, rates)
             batches += 1
     if batches > 0:
         agent.progress[0].td_error_mse = square / batches
@@ -340,15 +357,15 @@ def learn_values(agent, settings, targets, rows, scale, gain, rates):
 
 
 @jit_inline
-def learn_policy(agent, settings, targets, log_target_policy, rows, rates):
+def learn_policy(agent, settings, targets, rollout, rows, rates):
     """Let the actor learn from the rows (b,) that `learn_values` laid into the minibatch, and its target policy follow."""
     actor, batch, rule, workspace = agent.actor, agent.minibatch, agent.rule, agent.workspace
     strength, threshold = actor.connection[ConnectionRow.STRENGTH], actor.neuron[NeuronRow.THRESHOLD]
     forward(actor, batch, rule, strength, row_ends(actor.table), threshold)
     start_credit(actor.outputs, workspace, rates.hops)
     credit_policy(
-        batch.output, actor.outputs[0], rows, agent.action_offsets, targets.advantage, log_target_policy, settings,
-        rates.entropy, agent.progress[0].advantage_scale, workspace.credit,
+        batch.output, actor.outputs[0], rows, agent.action_offsets, targets.advantage, rollout.log_target_policy,
+        rollout.forbidden, settings, rates.entropy, agent.progress[0].advantage_scale, workspace.credit,
     )  # fmt: skip
     if settings.natural_gradient:
         share_steps(actor, batch.output, settings.max_shared_steps, workspace.credit)

@@ -32,17 +32,19 @@ class Experience(NamedTuple):
     probability: NDArray[np.float32]  # (e, r, d) with which each component's action was chosen
     reward: NDArray[np.float32]  # (e, r)
     kind: NDArray[np.int8]  # (e, r) a RowKind
+    forbidden: NDArray[np.bool_]  # (e, r, a) which actions were masked; (e, r, 0) while nobody has masked any
     rows: Integer  # (e,) rows written so far
 
 
-def new_experience(environments: int, rows: int, features: int, components: int) -> Experience:
-    """Return empty experience: e environments, r rows each, f features, d action components."""
+def new_experience(environments: int, rows: int, features: int, components: int, masked: int = 0) -> Experience:
+    """Return empty experience: e environments, r rows each, f features, d action components, masks of so many actions."""
     return Experience(
         observation=np.zeros((environments, rows, features), np.float32),
         action=np.zeros((environments, rows, components), np.int32),
         probability=np.ones((environments, rows, components), np.float32),
         reward=np.zeros((environments, rows), np.float32),
         kind=np.zeros((environments, rows), np.int8),
+        forbidden=np.zeros((environments, rows, masked), np.bool_),
         rows=np.zeros(environments, np.int64),
     )
 
@@ -58,11 +60,19 @@ def all_moderate(values):
 
 
 @jit_internal
-def append_row(experience, scaler, sample, env, observation, kind):
-    """Write an observation (f,) as the next row of an environment, of a kind; update the scaler (5, f) and its samples."""
+def append_row(experience, scaler, sample, env, observation, forbidden, kind):
+    """Write an observation (f,) and its mask (a,) as an environment's next row; update the scaler (5, f) and its samples."""
     row = experience.rows[env] % experience.kind.shape[1]
     experience.kind[env, row] = kind
     experience.rows[env] += 1
     for i in range(observation.size):
         experience.observation[env, row, i] = observation[i]
+    write_mask(experience, env, row, forbidden)
     update_scaler(scaler, sample, observation)
+
+
+@jit_internal
+def write_mask(experience, env, row, forbidden):
+    """Remember which actions (a,) are masked in a row of an environment, where masks are remembered."""
+    for k in range(experience.forbidden.shape[2]):
+        experience.forbidden[env, row, k] = forbidden[k]

@@ -12,7 +12,7 @@ from dynlive_rl.kernels.jit import jit_entry, jit_inline, jit_internal, jit_redu
 from dynlive_rl.kernels.numerics import total
 from dynlive_rl.kernels.rng import random_uniform
 
-from .acting import log_softmax, sample_categorical
+from .acting import MASKED, log_softmax, sample_categorical, take
 from .experience import RowKind, all_moderate
 from .live_cells import encode_features, fire_and_recruit, fire_cells, observe_and_encode
 from .live_layout import TraceRow, unfolded
@@ -60,20 +60,25 @@ def readout(strength, num_cells, cells):
 
 
 @jit_inline
-def policy_of(strength, num_cells, action_offsets, policy_range, cells, policy, log_policy):
-    """Write the policy (a,) and its logarithm: softmax of the action neurons' readouts, component by component."""
+def policy_of(strength, num_cells, action_offsets, policy_range, cells, forbidden, policy, log_policy):
+    """Write the policy (a,) and its logarithm: softmax of the readouts of the actions that a mask (a,) leaves."""
     readouts = np.empty(policy.size)
     for k in range(policy.size):
-        readouts[k] = readout(strength[1 + k], num_cells, cells)
+        is_masked = forbidden.size > 0 and forbidden[k] != 0
+        readouts[k] = MASKED if is_masked else readout(strength[1 + k], num_cells, cells)
     for d in range(action_offsets.size - 1):
         log_softmax(readouts, action_offsets[d], action_offsets[d + 1], policy_range, policy, log_policy)
 
 
 @jit_inline
-def act(strength, num_cells, action_offsets, policy_range, cells, policy, action, random):
-    """Sample the next action (d,) of an environment from its cells' outputs (c,), and remember the policy (a,)."""
-    log_policy = np.empty(policy.size)
-    policy_of(strength, num_cells, action_offsets, policy_range, cells, policy, log_policy)
+def act(agent, settings, env):
+    """Sample the next action of an environment from its cells' outputs, and remember its policy."""
+    action_offsets, policy, action, random = agent.action_offsets, agent.policy[env], agent.action[env], agent.random
+    cells, log_policy = agent.trace[env, TraceRow.NOW], np.empty(policy.size)
+    policy_of(
+        agent.strength, agent.num_cells, action_offsets, settings.policy_range, cells, agent.forbidden[env], policy,
+        log_policy,
+    )  # fmt: skip
     for d in range(action_offsets.size - 1):
         number = random_uniform(random)
         action[d] = sample_categorical(policy, action_offsets[d], action_offsets[d + 1], number) - action_offsets[d]
@@ -228,7 +233,7 @@ def begin(buffer, starting, observations):
     if not all_moderate(observations):
         return False
     agent = unfolded(buffer)
-    settings, scalars, strength, num_cells = agent.settings[0], agent.scalars[0], agent.strength, agent.num_cells
+    settings, scalars = agent.settings[0], agent.scalars[0]
     sources = np.empty(agent.feature_mean.size, np.float32)
     for env in range(observations.shape[0]):
         if starting[env]:
@@ -237,9 +242,17 @@ def begin(buffer, starting, observations):
             agent.running[:, env] = 0
             look(agent, settings, scalars, env, observations[env], sources, cells)
             agent.value_shift[env] = 0
-            policy, action = agent.policy[env], agent.action[env]
-            act(strength, num_cells, agent.action_offsets, settings.policy_range, cells, policy, action, agent.random)
+            act(agent, settings, env)
     return True
+
+
+@jit_entry
+def choose_again(buffer, which):
+    """Choose the next actions of some environments (e,) anew: their masks are others than when they were chosen."""
+    agent = unfolded(buffer)
+    for env in range(which.size):
+        if which[env]:
+            act(agent, agent.settings[0], env)
 
 
 @jit_entry
@@ -254,11 +267,11 @@ def observe(buffer, observations):
     stepped, rewards, terminated, truncated = step[0], step[1], step[2], step[3]
     if not (all_moderate(observations) and all_moderate(step)):
         return False
-    strength, num_cells, running = agent.strength, agent.num_cells, agent.running
+    running = agent.running
     sources = np.empty(agent.feature_mean.size, np.float32)
     for env in range(rewards.size):
         if stepped[env] != 0:
-            cells, policy, action = agent.trace[env, TraceRow.NOW], agent.policy[env], agent.action[env]
+            cells = agent.trace[env, TraceRow.NOW]
             agent.trace[env, TraceRow.BEFORE] = cells
             look(agent, settings, scalars, env, observations[env], sources, cells)
             update_reward_range(progress, rewards[env])
@@ -268,16 +281,7 @@ def observe(buffer, observations):
             running[RunningRow.LENGTH, env] += 1
             running[RunningRow.RETURN, env] += rewards[env]
             if terminated[env] == 0 and truncated[env] == 0:
-                act(
-                    strength,
-                    num_cells,
-                    agent.action_offsets,
-                    settings.policy_range,
-                    cells,
-                    policy,
-                    action,
-                    agent.random,
-                )
+                act(agent, settings, env)
                 continue
             kind = RowKind.TERMINATED if terminated[env] != 0 else RowKind.TRUNCATED
             task_changes = progress.task_changes
@@ -297,13 +301,44 @@ def predict(buffer, observations, deterministic, random, actions):
     sources = np.empty(agent.feature_mean.size, np.float32)
     cells = np.empty(agent.cell.shape[1], np.float32)
     policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
+    no_mask = policy[:0]
     for b in range(observations.shape[0]):
         encode_features(agent.scaler, agent.sample, observations[b], sources)
         fire_cells(agent.cell, agent.num_cells, settings.radius, spread, sources, cells)
-        policy_of(agent.strength, agent.num_cells, action_offsets, settings.policy_range, cells, policy, log_policy)
+        policy_range = settings.policy_range
+        policy_of(agent.strength, agent.num_cells, action_offsets, policy_range, cells, no_mask, policy, log_policy)
         for d in range(action_offsets.size - 1):
-            start, stop = action_offsets[d], action_offsets[d + 1]
-            if deterministic:
-                actions[b, d] = np.argmax(policy[start:stop])
-            else:
-                actions[b, d] = sample_categorical(policy, start, stop, random_uniform(random)) - start
+            actions[b, d] = take(policy, action_offsets[d], action_offsets[d + 1], deterministic, random)
+
+
+@jit_entry
+def policies(buffer, observations, forbidden, deterministic, random, policy, actions):
+    """As `predict`, with masks: forbidden (b, a), or empty; and write the policy (b, a) too."""
+    agent = unfolded(buffer)
+    settings, action_offsets = agent.settings[0], agent.action_offsets
+    spread = agent.scalars[0].feature_spread
+    sources = np.empty(agent.feature_mean.size, np.float32)
+    cells = np.empty(agent.cell.shape[1], np.float32)
+    log_policy, no_mask = np.empty(action_offsets[-1]), np.empty(0, np.bool_)
+    for b in range(observations.shape[0]):
+        mask = forbidden[b] if forbidden.size > 0 else no_mask
+        encode_features(agent.scaler, agent.sample, observations[b], sources)
+        fire_cells(agent.cell, agent.num_cells, settings.radius, spread, sources, cells)
+        policy_range = settings.policy_range
+        policy_of(agent.strength, agent.num_cells, action_offsets, policy_range, cells, mask, policy[b], log_policy)
+        for d in range(action_offsets.size - 1):
+            actions[b, d] = take(policy[b], action_offsets[d], action_offsets[d + 1], deterministic, random)
+
+
+@jit_entry
+def values_at(buffer, observations, values):
+    """Write the values (b,) of observations (b, f)."""
+    agent = unfolded(buffer)
+    scalars = agent.scalars[0]
+    base = reward_base(agent.progress[0]) / (1.0 - agent.settings[0].discount)
+    sources = np.empty(agent.feature_mean.size, np.float32)
+    cells = np.empty(agent.cell.shape[1], np.float32)
+    for b in range(observations.shape[0]):
+        encode_features(agent.scaler, agent.sample, observations[b], sources)
+        fire_cells(agent.cell, agent.num_cells, agent.settings[0].radius, scalars.feature_spread, sources, cells)
+        values[b] = base + scalars.value_range * readout(agent.strength[0], agent.num_cells, cells)

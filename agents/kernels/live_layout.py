@@ -5,13 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 from numba.core.cgutils import pack_array
-from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
 from dynlive_rl.agents.live_config import LIVE_SETTINGS
 from dynlive_rl.kernels.codes import Code
-from dynlive_rl.kernels.jit import jit_inline
+from dynlive_rl.kernels.jit import intrinsic_or, jit_inline, record_dtype
 from dynlive_rl.kernels.layout import Integer
 
 from .progress import PROGRESS
@@ -33,7 +32,7 @@ class TraceRow(Code):
     TRACES = 2
 
 
-SCALARS = np.dtype(
+SCALARS = record_dtype(
     [
         ("value_range", np.float64),  # a value is value_range · readout of the value neuron
         ("error_mean_square", np.float64),  # running mean square of TD errors
@@ -71,6 +70,7 @@ class LiveAgent(NamedTuple):
     random: NDArray[np.uint64]  # (4,)
     settings: NDArray[np.void]  # (1,) a LIVE_SETTINGS record
     step: NDArray[np.float64]  # (4, e) what a step brought: who stepped, rewards, who terminated, who was truncated
+    forbidden: NDArray[np.float64]  # (e, a) which actions are masked where the next one is taken
 
 
 def _words(record: np.dtype[np.void]) -> int:
@@ -87,7 +87,8 @@ def new_buffer(
 ) -> NDArray[np.float64]:
     """Return the buffer of a new agent, all 0 but for its sizes f, a, d, l, c, e, m, s at the start, as whole numbers."""
     wholes = SIZES + layers + components + 1 + environments * components + 4
-    doubles = environments * (3 + actions) + 2 * recent + (SCALER_ROWS + 2) * features + RECORD_WORDS + 4 * environments
+    doubles = environments * (3 + actions) + 2 * recent + (SCALER_ROWS + 2) * features + RECORD_WORDS
+    doubles += environments * (4 + actions)
     singles = (2 * features + 2 + 1 + actions + environments * (3 + actions)) * pool + samples * SAMPLE_SIZE
     buffer = np.zeros(wholes + doubles + -(-singles // 2))
     buffer.view(np.int64)[:SIZES] = features, actions, components, layers, pool, environments, recent, samples
@@ -115,6 +116,7 @@ def _unfold(take, take_record):
         settings = take_record(buffer, at + SCALARS_WORDS + PROGRESS_WORDS, LIVE_SETTINGS)
         at += RECORD_WORDS
         step, at = take(buffer, at, 4, e)
+        forbidden, at = take(buffer, at, e, a)
         cell, at = take(single, 2 * at, 2 * f + 2, c)
         strength, at = take(single, at, 1 + a, c)
         trace, at = take(single, at, e * (3 + a), c)
@@ -122,7 +124,7 @@ def _unfold(take, take_record):
         return LiveAgent(
             cell, num_cells[0], strength, trace.reshape(e, 3 + a, c), running, recent, value_shift[0], policy,
             action_offsets[0], action, scaler, sample, feature_mean[0], scalars, progress, random[0].view(np.uint64), settings,
-            step,
+            step, forbidden,
         )  # fmt: skip
 
     return unfold
@@ -139,7 +141,11 @@ def _take_record(buffer, start, record):
     return buffer[start : start + _words(record)].view(record)
 
 
-@intrinsic
+def _view(array, start, rows, columns):
+    return array[start : start + rows * columns].reshape(rows, columns)
+
+
+@intrinsic_or(_view)
 def borrowed(typingctx, array, start, rows, columns):
     """View (rows, columns) of a flat array from a position on, as `reshape` of a slice, for callers who hold the array.
 
@@ -165,7 +171,7 @@ def borrowed(typingctx, array, start, rows, columns):
     return result(array, types.intp, types.intp, types.intp), codegen
 
 
-@intrinsic
+@intrinsic_or(_take_record)
 def borrowed_record(typingctx, array, start, record):
     """As `_take_record`, with a view that is counted by nobody."""
     result = types.Array(record.dtype, 1, "C")

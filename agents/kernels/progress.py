@@ -6,7 +6,7 @@ A task begins with the first step, and again whenever recent returns say that wh
 import numpy as np
 
 from dynlive_rl.kernels.codes import Code
-from dynlive_rl.kernels.jit import jit_internal
+from dynlive_rl.kernels.jit import jit_internal, record_dtype
 
 from .experience import RowKind
 
@@ -49,7 +49,7 @@ class OutcomeRow(Code):
 
 
 # A record of 8-byte numbers, so that it can be a view of live mode's buffer too. Flags are 0 or 1.
-PROGRESS = np.dtype(
+PROGRESS = record_dtype(
     [
         ("steps", np.int64),  # environment steps learned from
         ("episodes", np.int64),  # finished episodes
@@ -119,9 +119,8 @@ def reward_base(progress):
 
 
 @jit_internal
-def square_value_scale(progress):
-    """Return the mean square of the discounted sum of rewards, counted from `reward_base`."""
-    base = reward_base(progress)
+def square_value_scale(progress, base):
+    """Return the mean square of the discounted sum of rewards, counted from a base."""
     if base == 0:
         return progress.return_mean_square
     return progress.return_mean_square + base * (base * progress.steps_mean_square - 2.0 * progress.return_steps_mean)

@@ -8,7 +8,7 @@ from dynlive_rl.kernels.jit import jit_internal
 from dynlive_rl.kernels.layout import LinkRow, TableRow
 from dynlive_rl.kernels.numerics import total
 
-from .acting import log_softmax
+from .acting import MASKED, log_softmax, num_allowed
 from .experience import RowKind
 from .progress import reward_base
 
@@ -32,14 +32,26 @@ def read_values(output, first_value, gain, neutral, progress, gamma, values):
 
 
 @jit_internal
-def read_policies(output, first_action, action_offsets, gain, policy, log_policy):
-    """Write policies (a, b) and their logarithms from the action neurons' outputs (2, n, b) in a batch."""
+def read_masks(experience, where, width, num_actions):
+    """Return the masks (r, a) of all rows of the segments where (2, s), each `width` long; none are masked by default."""
+    forbidden = np.zeros((where.shape[1] * width, num_actions), np.bool_)
+    for r in range(forbidden.shape[0] if experience.forbidden.shape[2] > 0 else 0):
+        s, t = r // width, r % width
+        row = (where[1, s] + t) % experience.kind.shape[1]
+        for k in range(num_actions):
+            forbidden[r, k] = experience.forbidden[where[0, s], row, k]
+    return forbidden
+
+
+@jit_internal
+def read_policies(output, first_action, action_offsets, gain, forbidden, policy, log_policy):
+    """Write policies (a, b) and their logarithms from the action neurons' outputs (2, n, b) and the masks (b, a)."""
     num_actions = action_offsets[-1]
     logits = np.empty(num_actions, np.float32)
     one, log_one = np.empty(num_actions), np.empty(num_actions)
     for b in range(policy.shape[1]):
         for k in range(num_actions):
-            logits[k] = output[1, first_action + k, b]
+            logits[k] = MASKED if forbidden[b, k] else output[1, first_action + k, b]
         for d in range(action_offsets.size - 1):
             log_softmax(logits, action_offsets[d], action_offsets[d + 1], gain, one, log_one)
         for k in range(num_actions):
@@ -192,17 +204,19 @@ def share_steps(net, output, most, credit):
 
 @jit_internal
 def credit_policy(
-    output, first_action, rows, action_offsets, advantage, log_target_policy, settings, entropy, advantage_scale, credit
-):
+    output, first_action, rows, action_offsets, advantage, log_target_policy, forbidden, settings, entropy,
+    advantage_scale, credit,
+):  # fmt: skip
     """Give the action neurons advantage, entropy and the pull towards the target policy, centred by the policy.
 
     wish_k = clip(advantage_k / scale) - entropy · log π_k - kl_coefficient · (log π_k - log target π_k),
     credit_k = π_k (wish_k - Σ π wish): the gradient of the policy's expected wish. Neurons that read one-hot cells get the
     natural gradient, with 1 / n instead of π_k, so that unlikely actions get updates as large as likely ones (Hennes et
-    al., 2020).
+    al., 2020). Masked actions have no part in the policy, are none of the n, and get nothing.
 
     Parameters: output (2, n, b); id of the first action neuron; rows (b,); action_offsets (d + 1,); advantage (a, r);
-    log_target_policy (a, r); settings record; entropy weight; advantage_scale; credit (2, n, b), changed in place.
+    log_target_policy (a, r); forbidden (r, a), the masks; settings record; entropy weight; advantage_scale; credit (2, n, b),
+    changed in place.
     """
     num_actions = action_offsets[-1]
     logits = np.empty(num_actions, np.float32)
@@ -212,7 +226,7 @@ def credit_policy(
     for b in range(rows.size):
         r = rows[b]
         for k in range(num_actions):
-            logits[k] = output[1, first_action + k, b]
+            logits[k] = MASKED if forbidden[r, k] else output[1, first_action + k, b]
         for d in range(action_offsets.size - 1):
             start, stop = action_offsets[d], action_offsets[d + 1]
             log_softmax(logits, start, stop, settings.policy_gain, policy, log_policy)
@@ -224,6 +238,7 @@ def credit_policy(
                     - settings.kl_coefficient * (log_policy[k] - log_target_policy[k, r])
                 )
                 mean += policy[k] * wish[k]
+            options = num_allowed(forbidden[r], start, stop)
             for k in range(start, stop):
-                weight = 1.0 / (stop - start) if settings.natural_gradient else policy[k]
-                credit[1, first_action + k, b] = weight * (wish[k] - mean)
+                weight = 1.0 / options if settings.natural_gradient else policy[k]
+                credit[1, first_action + k, b] = 0.0 if forbidden[r, k] else weight * (wish[k] - mean)

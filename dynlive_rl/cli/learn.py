@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .common import Commands, add_command, add_json, add_seed, make_folder
 
+EXAMPLES = ("dynlive learn xor --seed 0", "dynlive learn iris --out runs/iris")
+
 if TYPE_CHECKING:
     from dynlive_rl.network import Network
     from dynlive_rl.problems import Problem
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Commands) -> None:
     """Say what `dynlive learn` takes."""
-    parser = add_command(commands, "learn", "learn a small problem from examples", run)
+    parser = add_command(
+        commands, "learn", "PROBLEM [options]", "let a network learn a small problem from examples", run, EXAMPLES
+    )
     parser.add_argument("problem", metavar="PROBLEM", help="xor, memory-xor, parity, moons, iris or digits")
     parser.add_argument(
         "--engine",

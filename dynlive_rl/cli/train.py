@@ -1,94 +1,98 @@
-"""`dynlive train`: an agent learns in an environment."""
+"""`dynlive train`: an agent learns in an environment, in a folder of its own that it can go on from."""
 
 import argparse
-import csv
+import os
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from .common import Commands, add_command, add_json, add_seed, load_environments, make_folder, whole
+from .common import (
+    Commands,
+    add_command,
+    add_env_kwargs,
+    add_json,
+    add_seed,
+    load_environments,
+    name_and_value,
+    whole,
+)
 
 if TYPE_CHECKING:
-    from dynlive_rl.agents import DynLiveAgent, Report
-    from dynlive_rl.agents.pictures import LearningRecord
+    from .runs import Plan, RunFolder
+
+EXAMPLES = (
+    "dynlive train CartPole-v1 --steps 1e4 --out runs/pole",
+    "dynlive train --resume --out runs/pole --steps 2e4",
+    "dynlive train Acrobot-v1 --steps 1e4 --out runs/acro --eval-every 1000",
+    "dynlive train CartPole-v1 --print-config > my.toml",
+)
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 
 
 def add_parser(commands: Commands) -> None:
     """Say what `dynlive train` takes."""
-    parser = add_command(commands, "train", "train an agent and save it", run)
-    parser.add_argument("env", metavar="ENV_ID", help="Gymnasium environment id, e.g. CartPole-v1")
-    parser.add_argument("--steps", type=whole(0), required=True, metavar="N", help="environment steps to learn from")
-    parser.add_argument(
-        "--mode",
-        choices=("rehearsal", "live"),
-        default="rehearsal",
-        help="learn from remembered experience, or live, with nothing stored (default: %(default)s)",
+    parser = add_command(
+        commands, "train", "ENV --steps N --out DIR [options]", "train an agent in an environment", run, EXAMPLES
     )
-    add_seed(parser)
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for agent.dynlive and progress.csv"
-    )
-    parser.add_argument(
-        "--pictures", action="store_true", help="also draw networks, learning curve, turnover and an animation into DIR"
-    )
-    parser.add_argument(
-        "--step-timeout",
-        type=_seconds,
-        metavar="S",
-        help="stop where a step of the environment takes longer than S seconds",
-    )
+    parser.add_argument("env", nargs="?", metavar="ENV", help="environment, an id or module:id (`dynlive envs`)")
+    run_ = parser.add_argument_group("the run")
+    run_.add_argument("--steps", type=whole(0), metavar="N", help="environment steps to learn from in all, e.g. 1e5")
+    run_.add_argument("--out", type=Path, metavar="DIR", help="folder for the agent, its tables and run.json")
+    ways = run_.add_mutually_exclusive_group()
+    ways.add_argument("--resume", action="store_true", help="go on with the run in DIR, up to --steps")
+    ways.add_argument("--force", action="store_true", help="begin anew, and remove the run in DIR")
+    add_seed(run_, "seed of everything random (default: one is drawn and told)")
+    run_.add_argument("--threads", type=whole(1), metavar="N", help="threads that libraries may use, per process")
+    _add_environment(parser)
+    _add_agent(parser)
+    _add_keeping(parser)
     add_json(parser)
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Train an agent; write DIR/agent.dynlive and DIR/progress.csv, one row per episode."""
-    from dynlive_rl.agents import DynLiveAgent
+def _add_environment(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the environment")
+    add_env_kwargs(group)
+    group.add_argument("--n-envs", type=whole(1), metavar="N", help="so many step side by side (default: 1)")
+    group.add_argument(
+        "--vector",
+        choices=("sync", "async"),
+        help="how: in this process, or each in its own; an episode cannot be resumed there (default: sync)",
+    )
+    group.add_argument("--step-timeout", type=_seconds, metavar="S", help="stop if a step takes longer than S seconds")
 
-    load_environments()
-    start = time.perf_counter()
-    agent = DynLiveAgent(options.env, mode=options.mode, seed=options.seed)
-    make_folder(options.out)
-    agent.warm_up()
-    compile_s = time.perf_counter() - start
-    record = _record(agent, options.steps) if options.pictures else None
-    start = time.perf_counter()
-    with open(options.out / "progress.csv", "w", newline="") as file:
-        table = _Table(agent, file)
 
-        checkpoint = options.out / "agent.dynlive"
-        with _limited(agent, options.step_timeout) as step_begins:
+def _add_agent(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the agent")
+    group.add_argument(
+        "--mode",
+        choices=("rehearsal", "live"),
+        help="learn from remembered experience, or live, with nothing stored (default: rehearsal)",
+    )
+    group.add_argument("--config", type=Path, metavar="FILE", help="settings from a TOML or JSON file, or a run.json")
+    group.add_argument(
+        "--set",
+        nargs="+",
+        type=name_and_value,
+        action="extend",
+        metavar="NAME=VALUE",
+        help="settings by name, e.g. rehearsal.batch=32; they count more than a file's",
+    )
+    group.add_argument("--print-config", action="store_true", help="print all settings as a file for --config, and end")
 
-            def follow(report: "Report") -> None:
-                step_begins()
-                if record is not None:
-                    record(report)
-                table.add(report)
 
-            try:
-                agent.learn(options.steps, callback=follow)
-            finally:
-                agent.save(checkpoint)  # what was learned is kept, whatever the environment does
-    wall_s = time.perf_counter() - start
-    if record is not None:
-        record.draw(options.out)
-    if not options.json:
-        print(
-            f"learned from {agent.num_timesteps} steps and {agent.episodes} episodes in {wall_s:.1f} s; wrote {checkpoint}"
-        )
-    return {
-        "env": options.env,
-        "agent": "dynlive" if options.mode == "rehearsal" else f"dynlive-{options.mode}",
-        "seed": options.seed,
-        "steps": agent.num_timesteps,
-        "episodes": agent.episodes,
-        "wall_s": round(wall_s, 3),
-        "compile_s": round(compile_s, 3),
-        "connections": agent.connections,
-        "checkpoint": str(checkpoint),
-    }
+def _add_keeping(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is kept")
+    group.add_argument("--checkpoint-every", type=whole(1), metavar="N", help="keep the agent every N steps")
+    group.add_argument("--keep", type=whole(1), metavar="K", help="of these the last K (default: 5)")
+    group.add_argument("--eval-every", type=whole(1), metavar="N", help="evaluate it every N steps, and keep the best")
+    group.add_argument("--eval-episodes", type=whole(1), metavar="M", help="episodes of an evaluation (default: 10)")
+    group.add_argument("--pictures", action="store_true", help="draw networks, learning curve, turnover, an animation")
 
 
 def _seconds(text: str) -> float:
@@ -101,53 +105,105 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-@contextmanager
-def _limited(agent: "DynLiveAgent", seconds: float | None) -> Iterator[Callable[[], object]]:
-    """Yield what is to be called whenever a step begins; TimeoutError ends one that takes too long."""
-    if seconds is None:
-        yield lambda: None
-        return
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Train an agent and save it.
 
-    def end_step(*_: object) -> None:
-        raise TimeoutError(f"step {agent.num_timesteps + 1} of the environment took longer than {seconds:g} s")
+    DIR gets agent.dynlive, run.json and progress.csv, a row per episode; checkpoints/, evaluations.csv and best.dynlive if
+    asked for. An existing run is never overwritten. Ctrl-C, SIGTERM and SIGHUP end it with everything saved, and --resume goes
+    on as if it had never stopped.
+    """
+    if options.print_config:
+        return _print_config(options)
+    if options.out is None:
+        raise ValueError("--out is required: the folder that the run is kept in, e.g. --out runs/pole")
+    for name in THREADS if options.threads else ():
+        os.environ[name] = str(options.threads)  # for what is loaded from now on, and processes that are started
+    from . import running  # loads what the environment variables are for
+    from .runs import RunFolder
 
-    before = signal.signal(signal.SIGALRM, end_step)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        yield lambda: signal.setitimer(signal.ITIMER_REAL, seconds)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-class _Table:
-    """The table of a training: a row per episode, with the seconds since the table was begun."""
-
-    def __init__(self, agent: "DynLiveAgent", file: TextIO) -> None:
-        self._agent = agent
-        self._rows = csv.writer(file)
-        self._rows.writerow(["step", "episode", "return", "length", "td_error_mse", "connections", "seconds"])
-        self._start = time.perf_counter()
-
-    def add(self, report: "Report") -> None:
-        agent = self._agent
-        for episode in report.finished:
-            self._rows.writerow(
-                [
-                    agent.num_timesteps,
-                    agent.episodes,
-                    episode.episode_return,
-                    episode.length,
-                    f"{agent.td_error_mse:.6g}",
-                    agent.connections,
-                    f"{time.perf_counter() - self._start:.3f}",
-                ]
-            )
+    load_environments()
+    folder = RunFolder(options.out)
+    if not (options.resume or options.force):
+        folder.need_free()
+    before, steps = _plan_before(folder, options)
+    if before is None:
+        _require_new(options)
+    plan = _plan(options, before)
+    return running.train(options, folder, plan, steps, resumes=before is not None)
 
 
-def _record(agent: "DynLiveAgent", steps: int) -> "LearningRecord":
-    from dynlive_rl.agents.pictures import LearningRecord
-    from dynlive_rl.drawing import require_pyplot
+# -- what is to be run -------------------------------------------------------------------------------------------------
 
-    require_pyplot()  # says what is missing before the training
-    return LearningRecord(agent, steps)
+
+def _print_config(options: argparse.Namespace) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from .configuration import as_toml
+
+    mode, config = _configuration(options, None)
+    if not options.json:
+        print(as_toml(mode, config), end="")
+    return {"mode": mode, **asdict(config)}
+
+
+def _configuration(options: argparse.Namespace, before: "Plan | None") -> tuple[str, Any]:
+    """Return the mode and the configuration that the options ask for; before them, those of the run to go on with."""
+    from .configuration import configuration, read, tree
+
+    file_mode, settings = read(options.config) if options.config else (None, {})
+    if options.mode and file_mode and options.mode != file_mode:
+        raise ValueError(f"{options.config} is of mode {file_mode}, not {options.mode}: leave one of them out")
+    mode = options.mode or file_mode or (before.mode if before else "rehearsal")
+    known = [before.config] if before and before.mode == mode and not options.config else []
+    return mode, configuration(mode, [*known, settings, tree(options.set or ())])
+
+
+def _plan_before(folder: "RunFolder", options: argparse.Namespace) -> "tuple[Plan | None, int]":
+    """Return the plan of the run to go on with, None for a new one, and the steps to learn from in all."""
+    if not (options.resume and folder.is_taken()):
+        return None, options.steps or 0
+    plan, content = folder.read()
+    options.steps = content["steps"] if options.steps is None else options.steps
+    for name, value in content["schedule"].items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return plan, options.steps
+
+
+def _require_new(options: argparse.Namespace) -> None:
+    if options.env is None:
+        raise ValueError("name an environment, e.g. dynlive train CartPole-v1: `dynlive envs` lists them")
+    if options.steps is None:
+        raise ValueError("--steps is required: the environment steps to learn from, e.g. --steps 1e4")
+
+
+def _plan(options: argparse.Namespace, before: "Plan | None") -> "Plan":
+    """Return what is to be run; ValueError if it is not the run that is to go on."""
+    from dataclasses import asdict, replace
+
+    from dynlive_rl.checks import drawn_seed
+
+    from .runs import Plan
+
+    mode, config = _configuration(options, before)
+    n_envs = options.n_envs or (before.n_envs if before else 1)
+    asked = Plan(
+        env=options.env or (before.env if before else ""),
+        env_kwargs=(before.env_kwargs if before else {}) if options.env_kwargs is None else dict(options.env_kwargs),
+        n_envs=n_envs,
+        vector=None if n_envs == 1 else options.vector or (before.vector if before else None) or "sync",
+        mode=mode,
+        config=asdict(config),
+        seed=drawn_seed() if options.seed is None else options.seed,
+    )
+    if before is None:
+        return asked
+    if options.seed is None:
+        asked = replace(asked, seed=before.seed)
+    other = before.differences(asked)
+    if other:
+        raise ValueError(
+            f"the run in {options.out} is another one: {'; '.join(other)}. Leave these out to go on with it, or begin anew "
+            "with --force"
+        )
+    return before

@@ -1,4 +1,4 @@
-"""How kernels are compiled."""
+"""How kernels are compiled, or with NUMBA_DISABLE_JIT=1 run as the plain Python that they are written in."""
 
 import warnings
 from collections.abc import Callable
@@ -8,8 +8,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 from numba import config, njit
-from numba.core.caching import CompileResultCacheImpl
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.extending import intrinsic
 
 
 class _Flags(set[str]):
@@ -35,11 +37,25 @@ def cache_folder(source: Path) -> Path | None:
         return None
 
 
+class _Cache(FunctionCache):
+    """What was compiled of a function; used all the same where it cannot be written, as on a disk that is full by now."""
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _warn_once(f"{error.strerror}")
+
+
 def cached_jit(**options: Any) -> Callable[[Any], Any]:
     """Return a decorator like `njit(cache=True, **options)` that does without the cache where none can be kept."""
 
     def decorate(function: Any) -> Any:
-        return njit(cache=_can_cache(Path(function.__code__.co_filename)), **options)(function)
+        compiled = njit(**options)(function)
+        if not config.DISABLE_JIT and _can_cache(Path(function.__code__.co_filename)):
+            # As Numba's own `enable_caching` does, which takes no other cache than its own.
+            setattr(compiled, "_cache", _Cache(function))  # noqa: B010
+        return compiled
 
     return decorate
 
@@ -47,17 +63,17 @@ def cached_jit(**options: Any) -> Callable[[Any], Any]:
 @cache
 def _can_cache(source: Path) -> bool:
     if cache_folder(source) is None:
-        _warn_once()
+        unwritable = f"NUMBA_CACHE_DIR={config.CACHE_DIR}, " if config.CACHE_DIR else ""
+        _warn_once(f"{unwritable}the installation and HOME cannot be written to")
         return False
     return True
 
 
 @cache
-def _warn_once() -> None:
-    unwritable = f"NUMBA_CACHE_DIR={config.CACHE_DIR}, " if config.CACHE_DIR else ""
+def _warn_once(reason: str) -> None:
     warnings.warn(
-        f"compiled code cannot be kept, so that every start compiles again: {unwritable}the installation and HOME cannot be "
-        "written to; set NUMBA_CACHE_DIR to a folder that can be",
+        f"compiled code cannot be kept, so that every start compiles again: {reason}; "
+        "set NUMBA_CACHE_DIR to a folder that can be written to",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -72,6 +88,17 @@ jit_inline = njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True
 # For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.
 # Always inlined: a separately compiled copy might choose another order.
 jit_reduction = njit(error_model="numpy", fastmath=_Flags({"reassoc", "contract"}), forceinline=True)
+
+
+def intrinsic_or(plain: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return a decorator like `intrinsic`, with what plain Python does in its place."""
+    return lambda function: plain if config.DISABLE_JIT else intrinsic(function)
+
+
+def record_dtype(fields: list[Any]) -> np.dtype[np.void]:
+    """Return the type of records whose fields kernels read and write as attributes, `record.field`."""
+    # Compiled calls take longer to recognise the records of NumPy that have attributes.
+    return np.dtype((np.record, fields)) if config.DISABLE_JIT else np.dtype(fields)
 
 
 def drop_stale_caches(folder: Path, *others: Path) -> None:

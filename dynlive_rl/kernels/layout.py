@@ -255,6 +255,7 @@ class Workspace(NamedTuple):
 
 
 MOST_WEAK = 0.02  # no strength above this is ever called weak
+LEAST_STRENGTH = 2.0**-126  # the smallest normal number of float32
 
 
 class Rule(NamedTuple):

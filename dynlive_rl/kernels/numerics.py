@@ -1,43 +1,51 @@
 """Activations with their slopes, and sums: the arithmetic inside every loop."""
 
+from ctypes import CFUNCTYPE, c_double
 from math import exp
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-from .jit import jit_inline, jit_reduction
+from .jit import intrinsic_or, jit_inline, jit_reduction
 from .layout import ActivationCode
 
 
 def logistic(x):
     """Logistic function σ(x) = 1 / (1 + exp(-x)): exact in float64, a rational function within 5e-5 in float32."""
-    raise RuntimeError("only for compiled code")
+    return _rational(x) if isinstance(x, np.float32) else 1.0 / (1.0 + np.exp(-x))
 
 
 @overload(logistic, jit_options={"error_model": "numpy"})
 def _logistic(x):
-    if x == types.float64:
-        return lambda x: 1.0 / (1.0 + exp(-x))
-
-    # The continued fraction of tanh(x / 2), cut off after x⁷: it has no call and one division, so loops vectorise.
-    p0, p1, p2, p3 = np.float32(135135), np.float32(17325), np.float32(378), np.float32(1)
-    q1, q2, q3 = np.float32(62370), np.float32(3150), np.float32(28)
-    half, edge, one = np.float32(0.5), np.float32(4.97), np.float32(1)
-
-    def fast(x):
-        h = half * x
-        h = -edge if h < -edge else h
-        h = edge if h > edge else h
-        y = h * h
-        a = half + half * h * (p0 + y * (p1 + y * (p2 + y * p3))) / (p0 + y * (q1 + y * (q2 + y * q3)))
-        return one if a > one else a
-
-    return fast
+    return _exact if x == types.float64 else _rational
 
 
-@intrinsic
+def _exact(x):
+    return 1.0 / (1.0 + exp(-x))
+
+
+# The continued fraction of tanh(x / 2), cut off after x⁷: it has no call and one division, so loops vectorise.
+_P0, _P1, _P2, _P3 = np.float32(135135), np.float32(17325), np.float32(378), np.float32(1)
+_Q1, _Q2, _Q3 = np.float32(62370), np.float32(3150), np.float32(28)
+_HALF, _EDGE, _ONE = np.float32(0.5), np.float32(4.97), np.float32(1)
+
+
+def _rational(x):
+    h = _HALF * x
+    h = -_EDGE if h < -_EDGE else h
+    h = _EDGE if h > _EDGE else h
+    y = h * h
+    a = _HALF + _HALF * h * (_P0 + y * (_P1 + y * (_P2 + y * _P3))) / (_P0 + y * (_Q1 + y * (_Q2 + y * _Q3)))
+    return _ONE if a > _ONE else a
+
+
+def _call(address, x):
+    return CFUNCTYPE(c_double, c_double)(int(address))(x)
+
+
+@intrinsic_or(_call)
 def call_address(typingctx, address, x):
     """Call the C function double → double at an address: a user's activation, compiled apart from the kernels."""
 

@@ -9,14 +9,27 @@ from math import sqrt
 import numpy as np
 
 from .jit import jit_inline, jit_internal
-from .layout import MOST_WEAK, ActivationCode, ConnectionRow, Growth, NeuronRow, RuleKind, StepRule, TableRow
+from .layout import (
+    LEAST_STRENGTH,
+    MOST_WEAK,
+    ActivationCode,
+    ConnectionRow,
+    Growth,
+    NeuronRow,
+    RuleKind,
+    StepRule,
+    TableRow,
+)
 from .numerics import count_at_most, total
 from .structure import grow_at_random, prune, room_for_connections
 
 
 @jit_inline
 def normalise(strength, reserve):
-    """Divide a row of strengths (any length) by its sum, w ← w / Σ w; with a reserve only where the sum is above 1."""
+    """Divide a row of strengths (any length) by its sum, w ← w / Σ w; with a reserve only where the sum is above 1.
+
+    What would fall below LEAST_STRENGTH does not: rounded to 0 it would be no connection, and yet connected.
+    """
     real = strength.dtype.type
     whole = total(strength)
     if whole <= 0:
@@ -24,9 +37,9 @@ def normalise(strength, reserve):
         for c in range(strength.size):
             strength[c] = real(1) / real(strength.size)
     elif not (reserve and whole <= 1):
-        scale = real(1) / whole
+        scale, least = real(1) / whole, real(LEAST_STRENGTH)
         for c in range(strength.size):
-            strength[c] *= scale
+            strength[c] = max(strength[c] * scale, min(strength[c], least))
 
 
 @jit_inline

@@ -20,7 +20,7 @@ from dynlive_rl.writing import write_whole
 from . import numpy_policy, one_hot
 from .config import AgentConfig
 from .kernels.live_layout import CellRow
-from .kernels.scaling import ScalerRow
+from .kernels.scaling import SAMPLE_SIZE, ScalerRow, Scaling
 from .spaces import leaves
 
 if TYPE_CHECKING:
@@ -113,12 +113,26 @@ def policy_of(agent: "DynLiveAgent") -> tuple[Spec, Arrays]:
     with agent.still():
         spec, arrays = _spaces(agent)
         learner: Any = agent.interaction.learner
-        scaler = learner.state.scaler
-        variance, mean = scaler[ScalerRow.VARIANCE], scaler[ScalerRow.MEAN]
-        square = np.maximum(variance + np.minimum(1e-8, 0.5 * variance), 1e-12 * mean * mean) + 1e-60
-        arrays |= {"is_scaled": scaler[ScalerRow.SCALED] > 0, "mean": mean.copy(), "deviation": np.sqrt(square)}
+        arrays |= scaling_of(learner.state.scaler, learner.state.sample)
         more, numbers = _live(learner) if agent.mode == "live" else _rehearsal(agent)
         return spec | more, arrays | numbers
+
+
+def scaling_of(scaler: NDArray[np.float64], sample: NDArray[np.float32]) -> Arrays:
+    """Return how a scaler (5, f) and its samples scale observations, as `numpy_policy.scores_of` takes it."""
+    variance, mean = scaler[ScalerRow.VARIANCE], scaler[ScalerRow.MEAN]
+    square = np.maximum(variance + np.minimum(1e-8, 0.5 * variance), 1e-12 * mean * mean) + 1e-60
+    can_be_ranked = np.flatnonzero(scaler[ScalerRow.SCALED] == Scaling.RANKS_TOO)
+    share, counts = scaler[ScalerRow.RANKED, can_be_ranked], scaler[ScalerRow.COUNT, can_be_ranked]
+    size = int(min(counts.min(initial=SAMPLE_SIZE), SAMPLE_SIZE))  # all are seen equally often
+    return {
+        "is_scaled": scaler[ScalerRow.SCALED] > 0,
+        "mean": mean.copy(),
+        "deviation": np.sqrt(square),
+        "ranked": can_be_ranked[share > 0],
+        "share": share[share > 0],
+        "sample": sample[share > 0, :size].astype(np.float64),
+    }
 
 
 def _spaces(agent: "DynLiveAgent") -> tuple[Spec, Arrays]:

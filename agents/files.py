@@ -17,10 +17,12 @@ from .config import AgentConfig
 from .environments import MODULE
 from .format2 import from_format_2
 from .invariants import check_sizes
+from .kernels.scaling import ScalerRow, fill_samples, new_scaler
 from .live_config import LiveConfig
 from .memory_state import without_experience
 from .modes import CONFIGS, Mode
-from .spaces import space_from_json, space_to_json
+from .spaces import ObservationEncoder, space_from_json, space_to_json
+from .state import rows
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
@@ -31,7 +33,33 @@ def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header, {"progress.target_mean_square": np.zeros(1)} | arrays
 
 
-UPGRADES = {2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged}
+def from_format_5(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """Translate format 5 to 6.
+
+    Samples of values without a range become what the statistics say; nothing was explored; the range of rewards had 0 in it.
+    """
+    scaled = ObservationEncoder(space_from_json(header["observation_space"])).scaled
+    count = (
+        arrays["scaler.count"] if "scaler.count" in arrays else np.full(scaled.size, arrays["scalars.observations"][0])
+    )
+    scaler, sample = new_scaler(scaled)
+    scaler[ScalerRow.MEAN], scaler[ScalerRow.VARIANCE] = arrays["scaler.mean"], arrays["scaler.variance"]
+    scaler[ScalerRow.COUNT] = count
+    fill_samples(scaler, sample)
+    added = {
+        name: np.zeros(1)
+        for name in ("progress.reward_sum", "progress.return_steps_mean", "progress.steps_mean_square")
+    }
+    added |= {
+        name: np.zeros_like(arrays["running.length"]) for name in ("running.explored", "running.discounted_steps")
+    }
+    added |= {
+        f"progress.{end}_reward": arrays[f"progress.{m}_reward"] for end, m in (("lowest", "min"), ("highest", "max"))
+    }
+    return header, added | arrays | rows("scaler", scaler, ScalerRow) | {"sample": sample}
+
+
+UPGRADES = {2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged, 5: from_format_5}
 
 
 class SavedAgent(NamedTuple):

@@ -18,7 +18,9 @@ from . import one_hot
 from .config import AgentConfig, NetworkConfig
 from .kernels.live_layout import CellRow
 from .kernels.progress import PROGRESS, Mastery
+from .kernels.scaling import SAMPLE_SIZE, Scaling
 from .live_config import LiveConfig
+from .spaces import is_open
 
 MODERATE = Span(-1e30, 1e30)  # as observations and rewards have to be
 LENGTH = Span(0, 1e15)
@@ -39,10 +41,12 @@ SPANS = {
     "action": POSITIVE,
     "action_repeat.action": POSITIVE,
     "action_repeat.probability": CHANCE,
-    "scaler.scaled": FLAG,
+    "scaler.scaled": Span(0, max(Scaling)),
     "scaler.mean": MODERATE,
     "scaler.variance": POSITIVE,
     "scaler.count": LENGTH,
+    "scaler.ranked": CHANCE,
+    "sample": MODERATE,
     "recent.length": LENGTH,
     "recent.return": ANY,
     "outcomes.count": LENGTH,
@@ -50,6 +54,7 @@ SPANS = {
     "running.length": LENGTH,
     "running.return": ANY,
     "running.discounted_return": ANY,
+    "running.explored": LENGTH,
     "cell": POSITIVE,
     "num_cells": COUNT,
     "strength": Span(0, 1 + TOLERANCE),
@@ -73,7 +78,7 @@ PROGRESS_SPANS = {
     "entropy_clock": LENGTH,
     "mean_terminated_length": LENGTH,
     **dict.fromkeys(("reward_is_informative", "rewards_differ", "content", "last_truncated_below_best"), FLAG),
-    **dict.fromkeys(("first_reward", "min_reward", "max_reward"), MODERATE),
+    **dict.fromkeys(("first_reward", "lowest_reward", "highest_reward", "reward_sum", "return_steps_mean"), MODERATE),
     **dict.fromkeys(("min_return", "max_return", "best_mean_return"), ANY),
 }
 """Range of the fields of the progress record that are not simply ≥ 0."""
@@ -105,6 +110,7 @@ def check_sizes(
     shapes |= {
         "observations": (environments, features),
         "action": (environments, len(num_actions)),
+        "sample": (_open_features(observation_space), SAMPLE_SIZE),
         "recent.length": (recent,),
     }
     if isinstance(config, LiveConfig):
@@ -133,6 +139,14 @@ def _features(space: spaces.Space[Any]) -> int:
     if isinstance(space, spaces.MultiDiscrete):
         return sum(space.nvec.ravel().tolist())
     return _product(space.shape or ())
+
+
+def _open_features(space: spaces.Space[Any]) -> int:
+    """Return how many of these values have no range."""
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        parts: Iterable[spaces.Space[Any]] = space.values() if isinstance(space, spaces.Dict) else space
+        return sum(_open_features(part) for part in parts)
+    return int(np.count_nonzero(is_open(space))) if isinstance(space, spaces.Box) else 0
 
 
 def _product(numbers: Iterable[int]) -> int:
@@ -276,6 +290,9 @@ def check_live(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int, ...]
 
 def _check_scaled(state: Arrays, scaled: NDArray[Any]) -> None:
     need(np.array_equal(state["scaler.scaled"], scaled), "'scaler.scaled' must be that of the observation space")
+    sample, counts = state["sample"], state["scaler.count"][scaled == Scaling.RANKS_TOO]
+    is_used = np.arange(1, sample.shape[1]) < counts[:, None]
+    need(((sample[:, 1:] >= sample[:, :-1]) | ~is_used).all(), "'sample' must be sorted")
 
 
 def _check_actions(name: str, actions: NDArray[Any], num_actions: tuple[int, ...]) -> None:

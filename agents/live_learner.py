@@ -15,7 +15,7 @@ from .invariants import check_live, checked
 from .kernels import live
 from .kernels.live_layout import CellRow, new_buffer, unfold
 from .kernels.progress import RecentRow, RunningRow
-from .kernels.scaling import ScalerRow
+from .kernels.scaling import ScalerRow, new_scaler
 from .live_config import LiveConfig
 from .protocols import StepBatch
 from .state import record_fields, rows
@@ -45,14 +45,14 @@ class LiveLearner:
         acting, predicting = np.random.SeedSequence(seed).spawn(2)
         buffer = new_buffer(
             features, sum(num_actions), len(num_actions), cells.layers, per_layer * cells.layers, environments,
-            config.world_change.recent_episodes,
+            config.world_change.recent_episodes, new_scaler(scaled)[1].shape[0],
         )  # fmt: skip
         self._view(buffer)
         self.is_masked = False
         self.state.settings[:] = config.settings()
         self.step.stepped[:] = True
         self.state.action_offsets[:] = np.cumsum([0, *num_actions])
-        self.state.scaler[ScalerRow.SCALED], self.state.scaler[ScalerRow.VARIANCE] = scaled, 1
+        self.state.scaler[:] = new_scaler(scaled)[0]
         self.state.random[:] = random_state(acting)
         self._predict_random = random_state(predicting)
         self._is_warm = False
@@ -205,7 +205,10 @@ class LiveLearner:
 
     def _named_arrays(self, with_masks: bool) -> dict[str, NDArray[Any]]:
         state = self.state
-        whole = ("cell", "num_cells", "strength", "trace", "value_shift", "policy", "action", "feature_mean", "random")
+        whole = (
+            "cell", "num_cells", "strength", "trace", "value_shift", "policy", "action", "feature_mean", "sample",
+            "random",
+        )  # fmt: skip
         return (
             {name: getattr(state, name) for name in whole}
             | record_fields("progress", state.progress)

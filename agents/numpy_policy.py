@@ -10,6 +10,22 @@ from typing import Any
 import numpy as np
 
 
+def scores_of(rows: Any, arrays: dict[str, Any]) -> Any:
+    """Return how far rows (b, f) are from the middle of what they have been: in deviations, and by ranks where these fail."""
+    scores = (rows - arrays["mean"]) / arrays["deviation"]
+    for sample, i, share in zip(arrays["sample"], arrays["ranked"], arrays["share"], strict=True):
+        x, size = rows[:, i].astype(np.float64), sample.size
+        same = 1e-6 * np.abs(x)
+        below = (sample < (x - same)[:, None]).sum(axis=1)
+        up_to = (sample <= (x + same)[:, None]).sum(axis=1)
+        left, right = sample[np.maximum(below - 1, 0)], sample[np.minimum(below, size - 1)]
+        between = below - 0.5 + (x - left) / np.where(right > left, right - left, 1)
+        inside = np.where((below > 0) & (below < size), between, below)
+        rank = np.clip(np.where(up_to > below, 0.5 * (below + up_to), inside), 0.5, size - 0.5)
+        scores[:, i] += share * (0.6 * np.log(rank / (size - rank)) - scores[:, i])
+    return scores
+
+
 class NumpyPolicy:
     """What an agent has learned, to be acted by.
 
@@ -70,7 +86,7 @@ class NumpyPolicy:
     def _policy(self, rows: Any) -> list[Any]:
         """Return the probabilities (b, actions) of every component."""
         arrays = self.arrays
-        scaled = _sigmoid(((rows - arrays["mean"]) / arrays["deviation"]).astype(np.float32))
+        scaled = _sigmoid(scores_of(rows, arrays).astype(np.float32))
         code = np.where(arrays["is_scaled"], scaled, rows)
         preferences = (self._cells if self.spec["mode"] == "live" else self._network)(code).astype(np.float64)
         policy = []

@@ -88,8 +88,46 @@ def _scaled(graph: Graph, rows: str, arrays: Arrays) -> str:
         return rows
     distance = graph.add("Sub", graph.cast(rows, np.float64), graph.constant(arrays["mean"][None], np.float64))
     deviations = graph.add("Div", distance, graph.constant(arrays["deviation"][None], np.float64))
+    for sample, i, share in zip(arrays["sample"], arrays["ranked"], arrays["share"], strict=True):
+        deviations = _ranked(graph, rows, deviations, arrays["mean"].size, sample, i, share)
     scaled = _sigmoid(graph, graph.cast(deviations, np.float32))
     return str(graph.add("Where", graph.constant(arrays["is_scaled"][None], np.bool_), scaled, rows))
+
+
+def _ranked(graph: Graph, rows: str, scores: str, width: int, sample: NDArray[np.float64], i: int, share: float) -> str:
+    """Add to scores (b, width) what the rank of feature i in a sample makes of its own, see `numpy_policy.scores_of`."""
+    size, values = sample.size, graph.constant(sample[None], np.float64)
+
+    def number(value: float) -> str:
+        return graph.constant(value, np.float64)
+
+    def count(comparison: str, end: str) -> str:
+        held = graph.cast(graph.add(comparison, values, end), np.float64)
+        return str(graph.add("ReduceSum", held, graph.constant([1], np.int64), keepdims=1))
+
+    def value_at(place: str, step: float) -> str:
+        index = graph.add("Clip", graph.add("Add", place, number(step)), number(0), number(size - 1))
+        flat = graph.constant(sample, np.float64)
+        return str(graph.add("Gather", flat, graph.cast(index, np.int64), axis=0))
+
+    column = graph.constant([i], np.int64)
+    x = graph.cast(graph.add("Gather", rows, column, axis=1), np.float64)
+    same = graph.add("Mul", graph.add("Abs", x), number(1e-6))
+    below, up_to = count("Less", graph.add("Sub", x, same)), count("LessOrEqual", graph.add("Add", x, same))
+    left, right = value_at(below, -1), value_at(below, 0)
+    gap = graph.add("Max", graph.add("Sub", right, left), number(1e-300))
+    way = graph.add("Min", graph.add("Div", graph.add("Sub", x, left), gap), number(1))
+    between = graph.add("Add", graph.add("Sub", below, number(0.5)), way)
+    is_inside = graph.add("And", graph.add("Greater", below, number(0)), graph.add("Less", below, number(size)))
+    inside = graph.add("Where", is_inside, between, below)
+    equal = graph.add("Mul", number(0.5), graph.add("Add", below, up_to))
+    rank = graph.add("Where", graph.add("Greater", up_to, below), equal, inside)
+    rank = graph.add("Clip", rank, number(0.5), number(size - 0.5))
+    log_odds = graph.add("Log", graph.add("Div", rank, graph.add("Sub", number(size), rank)))
+    ranked = graph.add("Mul", number(0.6), log_odds)
+    change = graph.add("Mul", number(share), graph.add("Sub", ranked, graph.add("Gather", scores, column, axis=1)))
+    where = np.arange(width)[None] == i
+    return str(graph.add("Add", scores, graph.add("Mul", change, graph.constant(where, np.float64))))
 
 
 def _sigmoid(graph: Graph, x: str) -> str:

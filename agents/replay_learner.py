@@ -22,7 +22,7 @@ from .kernels.acting import RepeatColumn
 from .kernels.actor_critic import Agent, Outcome
 from .kernels.experience import Experience, new_experience
 from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
-from .kernels.scaling import ScalerRow
+from .kernels.scaling import ScalerRow, new_scaler
 from .networks import fit_to_examples, new_network
 from .protocols import StepBatch
 from .state import record_fields, rows
@@ -37,7 +37,7 @@ class ReplayLearner:
     Parameters
     ----------
     scaled
-        Shape (f,): which values of an observation are scaled by their running statistics; the others are in [0, 1].
+        Shape (f,): the `Scaling` of every value of an observation; those that are not scaled are in [0, 1].
     num_actions
         Number of actions of each of the d independent components that make an action.
     environments
@@ -78,6 +78,7 @@ class ReplayLearner:
         self.critic, self.actor = self._networks(seeds[:2])
         self._capacity = max(2, -(-config.rehearsal.memory // environments))  # a step and what followed it
         self._room = 0  # rows that every stream has room for before that must be looked at again
+        scaler, sample = new_scaler(scaled)
         experience = new_experience(environments, min(FIRST_ROWS, self._capacity), features, len(num_actions))
         self.state = Agent(
             critic=self.critic.arrays,
@@ -89,11 +90,12 @@ class ReplayLearner:
             workspace=new_workspace(self.actor.arrays, 1, 0),
             experience=experience,
             action_offsets=np.cumsum([0, *num_actions]),
-            scaler=np.stack([scaled, np.zeros(features), np.ones(features), np.zeros(features)]).astype(float),
+            scaler=scaler,
+            sample=sample,
             progress=new_progress(),
             recent=np.zeros((2, config.world_change.recent_episodes)),
             outcomes=np.zeros((2, OUTCOME_SLOTS)),
-            running=np.zeros((3, environments)),
+            running=np.zeros((len(RunningRow), environments)),
             action_repeat=np.zeros((environments, len(num_actions), 2)),
             action=np.zeros((environments, len(num_actions)), np.int64),
             forbidden=np.zeros((environments, sum(num_actions)), np.bool_),
@@ -132,14 +134,17 @@ class ReplayLearner:
             return
         state, agent = self.state, (self.state, self._settings)
         observations = np.zeros((self.action.shape[0], self._scaled.size), np.float32)
-        predicting = state.actor, self._predict_batch, state.rule, state.scaler, state.action_offsets, self._policy_gain
+        predicting = state.actor, self._predict_batch, state.rule, state.scaler, state.sample, state.action_offsets
         prepare(
             [
                 Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
                 Call(actor_critic.choose_actions, (*agent, self.step.stepped)),
                 Call(actor_critic.observe, (*agent, *self._step_arguments(observations))),
                 Call(actor_critic.rehearse, (*agent, self.step.stepped, state.rule.recruiting)),
-                Call(acting.predict, (*predicting, observations, True, self._predict_random, self.action)),
+                Call(
+                    acting.predict,
+                    (*predicting, self._policy_gain, observations, True, self._predict_random, self.action),
+                ),
             ]
         )
         self._is_warm = True
@@ -187,7 +192,7 @@ class ReplayLearner:
 
     def _begin_arguments(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> tuple[Any, ...]:
         state = self.state
-        return state.experience, state.scaler, state.running, state.forbidden, starting, observations
+        return state.experience, state.scaler, state.sample, state.running, state.forbidden, starting, observations
 
     def _step_arguments(self, observations: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         stepped, rewards, terminated, truncated = self.step
@@ -244,6 +249,7 @@ class ReplayLearner:
             self._predict_batch if count == self._predict_batch.drive.shape[2] else self._batch_of(count),
             state.rule,
             state.scaler,
+            state.sample,
             state.action_offsets,
             self._policy_gain,
             observations,
@@ -265,8 +271,8 @@ class ReplayLearner:
         policy, actions = np.empty((count, self.forbidden.shape[1])), np.empty((count, self.action.shape[1]), np.int64)
         random, state = self._predict_random if random is None else random, self.state
         acting.policies(
-            state.actor, self._batch_of(count), state.rule, state.scaler, state.action_offsets, self._policy_gain,
-            observations, forbidden, deterministic, random, policy, actions,
+            state.actor, self._batch_of(count), state.rule, state.scaler, state.sample, state.action_offsets,
+            self._policy_gain, observations, forbidden, deterministic, random, policy, actions,
         )  # fmt: skip
         return policy, actions
 
@@ -351,6 +357,7 @@ class ReplayLearner:
             | rows("action_repeat", state.action_repeat, RepeatColumn, axis=2)
             | {"action": state.action, "random": state.random, "predict_random": self._predict_random}
             | ({"forbidden": state.forbidden} if self.is_masked else {})
+            | {"sample": state.sample}
         )
 
     def _make_room(self) -> None:

@@ -10,8 +10,10 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from .checks import FAULTS, BadInputError, numbers_of
+from .kernels.scaling import Scaling
 
 SINGLE = np.dtype(np.float32)
+LARGEST = 1e30  # of what an observation may be
 
 
 class ObservationEncoder:
@@ -31,7 +33,7 @@ class ObservationEncoder:
     size
         f, the number of values.
     scaled
-        Shape (f,): whether each is scaled by its running statistics.
+        Shape (f,): the `Scaling` of each. Ranks take part where a Box declares no range for it.
     names
         What to call each: where it stands in the observation, and which state a one-hot value stands for.
 
@@ -48,7 +50,7 @@ class ObservationEncoder:
         for path, inner in leaves(space):
             part = _Part(path, inner, len(scaled))
             self._parts.append(part)
-            scaled += [int(isinstance(inner, spaces.Box))] * part.size
+            scaled += _scaling(inner, part.size)
         self.size, self.scaled = len(scaled), np.array(scaled, np.int8)
         self.names = [name for part in self._parts for name in part.names()]
         if self.size == 0:
@@ -194,6 +196,18 @@ def leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[A
     else:
         kinds = "Box, Discrete, MultiDiscrete, MultiBinary, or Dict or Tuple of these"
         raise ValueError(f"observations must be {kinds}, not {space}: wrap the environment")
+
+
+def _scaling(space: gym.Space[Any], size: int) -> list[int]:
+    """Return the `Scaling` of all values that a space which is no Dict or Tuple is encoded as."""
+    if not isinstance(space, spaces.Box):
+        return [int(Scaling.NONE)] * size
+    return np.where(is_open(space), Scaling.RANKS_TOO, Scaling.STATISTICS).ravel().tolist()
+
+
+def is_open(space: spaces.Box) -> NDArray[np.bool_]:
+    """Tell, for every value of a Box, whether its range says nothing of what it may be: a bound is infinite, or above 1e30."""
+    return ~((space.low >= -LARGEST) & (space.high <= LARGEST))
 
 
 def _misfit(value: Any, path: tuple[Any, ...], space: gym.Space[Any], rows: int = 1) -> BadInputError:

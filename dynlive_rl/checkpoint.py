@@ -25,7 +25,7 @@ from safetensors.numpy import save as save_arrays
 from ._version import __version__
 from .writing import write_whole
 
-FORMAT = 5
+FORMAT = 6
 FIRST_WITH_CHECKSUM = 4
 LONGEST_QUOTE = 400
 
@@ -155,7 +155,7 @@ def read(file: Source, kind: str, upgrades: Mapping[int, Upgrade] | None = None)
 
 
 def unchanged(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
-    """Translate format 3 to 4, or 4 to 5: only the checksum, or its place, is new."""
+    """Translate a format to the next one where nothing else is new, or the place of the checksum alone."""
     return header, arrays
 
 

@@ -74,15 +74,15 @@ def call_update_reward_statistics(record, experience, outcomes, env, reward, kin
 
 
 @njit
-def judge_episodes(record, recent, lengths, returns, kinds, settings, history):
-    """Judge episodes (n,) as live mode does; history (n,) is the record after each.
+def judge_episodes(record, recent, lengths, returns, kinds, explored, settings, history):
+    """Judge episodes (n,), of which the shares explored (n,) were; history (n,) is the record after each.
 
     Returns the share of the gain that recent episodes lost (n,) after each.
     """
     lost = np.zeros(len(returns))
     for n in range(len(returns)):
         record[0].steps += lengths[n]
-        lost[n] = progress.judge_episode(record[0], recent, lengths[n], returns[n], kinds[n], settings[0])
+        lost[n] = progress.judge_episode(record[0], recent, lengths[n], returns[n], kinds[n], explored[n], settings[0])
         history[n] = record[0]
     return lost
 
@@ -91,6 +91,7 @@ def judge_episodes(record, recent, lengths, returns, kinds, settings, history):
 def count_steps(record, running, recent, envs, rewards, kinds, settings, history):
     """Count steps (n,), each of an environment and with a reward and a kind; history (n,) is the record after each."""
     for n in range(len(rewards)):
+        progress.update_reward_range(record[0], rewards[n])
         progress.update_progress(record[0], running, recent, envs[n], rewards[n], kinds[n], settings[0])
         history[n] = record[0]
         if kinds[n] != RowKind.STEP:
@@ -98,9 +99,24 @@ def count_steps(record, running, recent, envs, rewards, kinds, settings, history
 
 
 @njit
+def call_reward_base(record):
+    return progress.reward_base(record[0])
+
+
+@njit
+def call_square_value_scale(record, base):
+    return progress.square_value_scale(record[0], base)
+
+
+@njit
+def call_update_reward_range(record, reward):
+    progress.update_reward_range(record[0], reward)
+
+
+@njit
 def call_sample_action(
     output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, forbidden, random
 ):
-    acting.sample_action(
+    return acting.sample_action(
         output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, forbidden, random
     )

@@ -48,8 +48,8 @@ class NaiveProgress:
             mean += (length - mean) / min(number, self.config.world_change.recent_episodes)
         return mean
 
-    def judge(self, length, episode_return, end):
-        """Count an episode; returns the share of the gain that the recent ones lost."""
+    def judge(self, length, episode_return, end, explored=0.0):
+        """Count an episode, of which a share was explored; returns the share of the gain that the recent ones lost."""
         change = self.config.world_change
         self.episodes.append((length, episode_return, end))
         self.task_returns.append(episode_return)
@@ -72,7 +72,8 @@ class NaiveProgress:
         self.best_mean_return = max(self.task_means)
         gain = self.best_mean_return - min(self.task_returns)
         lost = self.best_mean_return - max(recent)
-        self._count_failure(episode_return, gain)
+        if explored <= 0.5:
+            self._count_failure(episode_return, gain)
         return self._decide(episode_return, gain, lost, mean)
 
     def _count_failure(self, episode_return, gain):
@@ -137,8 +138,8 @@ class NaiveCounter:
         self.config = config
         self.judge = NaiveProgress(config)
         self.rewards = [[] for _ in range(environments)]  # of every environment's present episode
-        self.all_rewards = [0.0]
-        self.squares = []  # of all discounted returns so far
+        self.all_rewards = []
+        self.discounted = []  # of all steps so far: the episode's rewards until then, and their discounts
         self.rate_boost = 0.0
 
     def step(self, env, reward, end=None):
@@ -150,15 +151,30 @@ class NaiveCounter:
         self.all_rewards.append(reward)
         self.rewards[env].append(reward)
         gamma, rewards = self.config.optimisation.discount_low, self.rewards[env]
-        self.squares.append(sum(gamma**k * r for k, r in enumerate(reversed(rewards))) ** 2)
+        self.discounted.append([(gamma**k, r) for k, r in enumerate(reversed(rewards))])
         if end is not None:
             lost = judge.judge(len(rewards), sum(rewards), end)
             self.rate_boost = self.config.optimisation.boost if lost > self.config.optimisation.fall else 1.0
             self.rewards[env] = []
 
+    def square_value_scale(self, base):
+        """Mean square of the discounted sums of rewards that are counted from a base."""
+        sums = [sum(weight * (r - base) for weight, r in episode) for episode in self.discounted]
+        return sum(one * one for one in sums) / len(sums)
+
     @property
     def return_mean_square(self):
-        return sum(self.squares) / len(self.squares)
+        return self.square_value_scale(0.0)
+
+    @property
+    def reward_base(self):
+        return base_of(self.all_rewards, bool(self.judge.terminated_lengths))
+
+
+def base_of(rewards, has_terminated):
+    """What rewards are counted from: what is nearest 0 within three ranges of the rewards so far from that range."""
+    low, high = min(rewards), max(rewards)
+    return 0.0 if has_terminated or low == high else min(max(0.0, 4 * low - 3 * high), 4 * high - 3 * low)
 
 
 @dataclass
@@ -180,7 +196,10 @@ class NaiveRewardStatistics:
 
     @property
     def square(self):
-        return sum(r * r for of_action in self.rewards.values() for r in of_action)
+        return self.square_from(base_of([r for of_action in self.rewards.values() for r in of_action], False))
+
+    def square_from(self, base):
+        return sum((r - base) ** 2 for of_action in self.rewards.values() for r in of_action)
 
     @property
     def within(self):

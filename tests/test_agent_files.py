@@ -8,12 +8,13 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from dynlive_rl import CheckpointError, DynLiveAgent, LearningRule, Network, checkpoint
 from dynlive_rl.agents import AgentConfig, CellConfig, LiveConfig, NetworkConfig
+from dynlive_rl.agents.files import from_format_5
 from helpers import assert_same_state, cart, feed, own
 from networks import refused
 from worlds import Corridor
@@ -123,13 +124,27 @@ FORMAT_3 = Path(__file__).parent / "data" / "format3"
 FORMAT_4 = FORMAT_3.parent / "format4"
 
 
+def without_additions(agent):
+    """The state of an agent of an older file, without what format 6 added, all of it 0, and with its names."""
+    state = agent.get_state()
+    added = {"running.explored", "running.discounted_steps", "sample", "scaler.ranked"}
+    added |= {f"progress.{name}" for name in ("reward_sum", "return_steps_mean", "steps_mean_square")}
+    for name in added & state.keys():
+        assert not state.pop(name).any()
+    if agent.mode == "live":
+        assert (state.pop("scaler.count") == state["scalars.observations"]).all()
+    for name, before in (("lowest", "min"), ("highest", "max")):
+        state[f"progress.{before}_reward"] = state.pop(f"progress.{name}_reward")
+    return state
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_file_of_format_3_goes_on_where_it_was(mode, tmp_path):
     """Written before there was format 4; what the agent chose in the next sixty steps was noted then."""
     agent = DynLiveAgent.load(FORMAT_3 / f"{mode}.safetensors")
     arrays = load_file(FORMAT_3 / f"{mode}.safetensors")
-    state = agent.get_state()
-    assert state.pop("progress.target_mean_square") == 0  # what later versions added
+    state = without_additions(agent)
+    assert state.pop("progress.target_mean_square") == 0  # what format 4 added
     assert_same_state(state, arrays)
     agent.save(tmp_path / "agent")
     again = DynLiveAgent.load(tmp_path / "agent")
@@ -139,10 +154,26 @@ def test_a_file_of_format_3_goes_on_where_it_was(mode, tmp_path):
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_file_without_samples_gets_what_its_statistics_say(mode, tmp_path):
+    agent = cart(mode=mode).learn(400, progress_bar=False)
+    agent.save(tmp_path / "agent")
+    header, arrays = checkpoint.read(tmp_path / "agent", "agent")
+    added = {"running.explored", "sample", "scaler.ranked"} | ({"scaler.count"} if mode == "live" else set())
+    old = {name: array for name, array in arrays.items() if name not in added}
+    old |= {"progress.min_reward": np.zeros(1), "progress.max_reward": np.ones(1)}
+    agent.set_state(from_format_5(header, old)[1])
+    state = agent.get_state()
+    assert state["scaler.count"].tolist() == arrays["scaler.count"].tolist()
+    assert_allclose(state["sample"].mean(axis=1), arrays["scaler.mean"][[1, 3]], atol=0.05)
+    assert_allclose(state["sample"].std(axis=1), np.sqrt(arrays["scaler.variance"][[1, 3]]), rtol=0.1)
+    agent.learn(100, progress_bar=False)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_file_of_format_4_goes_on_where_it_was(mode, tmp_path):
     """Written before there was format 5; what the agent chose in the next sixty steps was noted then."""
     agent = DynLiveAgent.load(FORMAT_4 / f"{mode}.safetensors")
-    assert_same_state(agent.get_state(), load_file(FORMAT_4 / f"{mode}.safetensors"))
+    assert_same_state(without_additions(agent), load_file(FORMAT_4 / f"{mode}.safetensors"))
     agent.save(tmp_path / "agent")
     again = DynLiveAgent.load(tmp_path / "agent")
     chosen = feed(agent, 60, seed=2)
@@ -161,7 +192,7 @@ def test_an_older_file_is_checked_like_any_other(mode, tmp_path):
         DynLiveAgent.load(tmp_path / "agent")
 
 
-@pytest.mark.parametrize("written", [4, 5, "3", 3.0, True, None])
+@pytest.mark.parametrize("written", [4, 5, 6, "3", 3.0, True, None])
 def test_only_older_files_need_no_checksum(written, tmp_path):
     arrays = load_file(FORMAT_3 / "live.safetensors")
     with safe_open(FORMAT_3 / "live.safetensors", "numpy") as file:

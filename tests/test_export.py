@@ -225,3 +225,25 @@ def test_a_trained_agent_of_every_kind_keeps_its_return(tmp_path):
         observation, _, terminated, truncated, _ = env.step(action)
         if terminated or truncated:
             break
+
+
+@pytest.mark.parametrize("mode", ["rehearsal", "live"])
+def test_observations_that_are_told_apart_by_ranks_are_in_other_forms_too(mode, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    rng = np.random.default_rng(0)
+    observations = np.sinh(8 * rng.uniform(-1, 1, (400, 2))).astype(np.float32)
+    observations[:, 1] = np.round(observations[:, 1])  # many are equal
+    agent = DynLiveAgent(observation_space=Box(-np.inf, np.inf, (2,)), action_space=Discrete(3), mode=mode, seed=1)
+    for t, observation in enumerate(observations[:-1], start=1):
+        agent.act(observation)
+        agent.observe(float(rng.normal()), observations[t], t % 7 == 0, False)
+    assert agent.get_state()["scaler.ranked"].min() > 0
+    asked = np.concatenate([observations, [[1e9, -1e9], [0, 0]]]).astype(np.float32)
+    expected, _ = agent.predict(asked, deterministic=True)
+    policy = NumpyPolicy(*policy_of(agent))
+    assert (policy.act(asked) == expected).mean() >= 0.99
+    export_onnx(agent, tmp_path / "policy.onnx")
+    session = runtime.InferenceSession(tmp_path / "policy.onnx")
+    action, probabilities = session.run(["action", "probabilities"], {"observation": asked})
+    assert (action == expected).mean() >= 0.99
+    assert_allclose(probabilities, policy.probabilities(asked), atol=1e-4)

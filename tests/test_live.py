@@ -99,7 +99,8 @@ def test_state_has_names():
     records = {f"progress.{name}" for name in PROGRESS.names} | {f"scalars.{name}" for name in SCALARS.names}
     assert found.keys() == records | {
         "cell", "num_cells", "strength", "trace", "value_shift", "policy", "action", "feature_mean", "random",
-        "predict_random", "scaler.scaled", "scaler.mean", "scaler.variance", "recent.length", "recent.return",
+        "predict_random", "sample", "scaler.scaled", "scaler.mean", "scaler.variance", "scaler.count", "scaler.ranked",
+         "recent.length", "recent.return",
         "running.length", "running.return", "observations", "ended",
     }  # fmt: skip
     assert found["progress.steps"] == 150

@@ -21,17 +21,19 @@ def write_to_every_part(buffer):
     agent = unfolded(buffer)
     agent.cell[:], agent.num_cells[:], agent.strength[:], agent.trace[:], agent.running[:] = 0, 1, 2, 3, 4
     agent.recent[:], agent.value_shift[:], agent.policy[:], agent.action_offsets[:], agent.action[:] = 5, 6, 7, 8, 9
-    agent.scaler[:], agent.feature_mean[:], agent.random[:], agent.step[:] = 10, 11, 14, 16
-    agent.scalars.view(np.float64)[:] = 12
-    agent.progress.view(np.float64)[:] = 13
-    agent.settings.view(np.float64)[:] = 15
-    agent.forbidden[:] = 17
+    agent.scaler[:], agent.sample[:], agent.feature_mean[:], agent.random[:], agent.step[:] = 10, 11, 12, 15, 17
+    agent.scalars.view(np.float64)[:] = 13
+    agent.progress.view(np.float64)[:] = 14
+    agent.settings.view(np.float64)[:] = 16
+    agent.forbidden[:] = 18
 
 
-@given(st.tuples(*[st.integers(1, 3)] * 5), st.integers(1, 3), st.integers(1, 7))
-def test_the_parts_of_the_buffer_do_not_overlap_and_kernels_find_them_where_others_do(sizes, environments, recent):
+@given(st.tuples(*[st.integers(1, 3)] * 5), st.integers(1, 3), st.integers(1, 7), st.integers(0, 3))
+def test_the_parts_of_the_buffer_do_not_overlap_and_kernels_find_them_where_others_do(
+    sizes, environments, recent, samples
+):
     features, actions, components, layers, pool = sizes
-    buffer = new_buffer(features, actions, components, layers, pool * layers, environments, recent)
+    buffer = new_buffer(features, actions, components, layers, pool * layers, environments, recent, samples)
     write_to_every_part(buffer)
     parts = unfold(buffer)
     for number, part in enumerate(parts):
@@ -41,7 +43,7 @@ def test_the_parts_of_the_buffer_do_not_overlap_and_kernels_find_them_where_othe
     assert parts.cell.shape == (2 * features + 2, pool * layers)
     assert parts.recent.shape == (2, recent)
     assert parts.scalars.shape == parts.progress.shape == parts.settings.shape == (1,)
-    size = 8 * 7 + sum(part.nbytes for part in parts)  # the sizes are at the start
+    size = 8 * 8 + sum(part.nbytes for part in parts)  # the sizes are at the start
     assert size <= buffer.nbytes <= size + 4
 
 

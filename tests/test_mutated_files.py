@@ -146,6 +146,8 @@ FORGERIES = [  # an array, where in it, what for, and what is said about it
     ("rehearsal", "experience.probability", 0, -1, "'experience.probability' must hold finite numbers from 0 to 1.001"),
     ("rehearsal", "experience.kind", 0, 3, "'experience.kind' must hold finite numbers from 0 to 2, not 3"),
     ("rehearsal", "scaler.variance", 0, -1, "'scaler.variance' must hold finite numbers from 0 to inf, not -1.0"),
+    ("rehearsal", "scaler.scaled", 0, 0, "'scaler.scaled' must be that of the observation space"),
+    ("rehearsal", "scaler.ranked", 0, 1.5, "'scaler.ranked' must hold finite numbers from 0 to 1, not 1.5"),
     ("rehearsal", "progress.failures", 0, 10**8, "'progress.failures' must be at most the number of episodes"),
     ("rehearsal", "progress.mastery", 0, 3, "'progress.mastery' must hold finite numbers from 0 to 2, not 3"),
     ("live", "num_cells", ..., 10**6, "'num_cells' must be at most"),

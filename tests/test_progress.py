@@ -13,7 +13,10 @@ from calls import (
     call_discount,
     call_rates_now,
     call_rehearsal_interval,
+    call_reward_base,
+    call_square_value_scale,
     call_task_rows,
+    call_update_reward_range,
     call_update_reward_statistics,
     call_value_gain,
     count_steps,
@@ -71,18 +74,22 @@ def assert_judged_alike(record, twin):
     } == {}
 
 
-def judged(episodes, config):
-    """Judge episodes (length, return, ending), as the twin does after every single one; returns record and twin."""
+def judged(episodes, config, explored=None):
+    """Judge episodes (length, return, ending), as the twin does after every single one; returns record and twin.
+
+    explored (n,) are the shares of their actions that were tried for their own sake; default: 0.
+    """
+    explored = np.zeros(len(episodes)) if explored is None else explored
     record, twin = new_progress(), NaiveProgress(config)
     history = np.zeros(len(episodes), PROGRESS)
     lengths = np.array([length for length, _, _ in episodes], np.int64)
     returns = np.array([episode_return for _, episode_return, _ in episodes], float)
     kinds = np.array([KINDS[end] for _, _, end in episodes], np.int64)
     recent = np.zeros((2, config.world_change.recent_episodes))
-    lost = judge_episodes(record, recent, lengths, returns, kinds, config.settings(), history)
+    lost = judge_episodes(record, recent, lengths, returns, kinds, explored, config.settings(), history)
     for n, (length, episode_return, end) in enumerate(episodes):
         twin.steps += length
-        assert isclose(lost[n], twin.judge(length, episode_return, end), rel_tol=1e-12)
+        assert isclose(lost[n], twin.judge(length, episode_return, end, explored[n]), rel_tol=1e-12)
         assert_judged_alike(history[n], twin)
     return record[0], twin
 
@@ -141,7 +148,9 @@ def test_every_decision_is_the_twins(config):
     ),
 )
 def test_whatever_the_configuration_decisions_are_the_twins(seed, phases, change):
-    judged(random_life(np.random.default_rng(seed), phases), AgentConfig(world_change=change))
+    rng = np.random.default_rng(seed)
+    episodes = random_life(rng, phases)
+    judged(episodes, AgentConfig(world_change=change), rng.choice([0, 0.5, 0.6], len(episodes)))
 
 
 @given(seed=st.integers(0, 10**6), environments=st.integers(1, 3))
@@ -149,19 +158,24 @@ def test_every_step_is_counted_as_the_twin_does(seed, environments):
     rng, config = np.random.default_rng(seed), AgentConfig(world_change=QUICK)
     count = 200
     envs = rng.integers(environments, size=count)
-    rewards = 30.0 * rng.integers(-3, 4, count)
+    rewards = 30.0 * rng.integers(-3, 4, count) + rng.choice([0, -3_000, 3_000])
     ends = [rng.choice(["terminated", "truncated"]) if rng.random() < 0.15 else None for _ in range(count)]
     record, twin = new_progress(), NaiveCounter(config, environments)
     history = np.zeros(count, PROGRESS)
-    running, recent = np.zeros((3, environments)), np.zeros((2, QUICK.recent_episodes))
+    running, recent = np.zeros((5, environments)), np.zeros((2, QUICK.recent_episodes))
     kinds = np.array([KINDS[end] for end in ends], np.int64)
     count_steps(record, running, recent, envs, rewards, kinds, config.settings(), history)
     for n, (env, reward, end) in enumerate(zip(envs, rewards, ends, strict=True)):
         twin.step(env, reward, end)
         assert_judged_alike(history[n], twin.judge)
         assert history[n]["rate_boost"] == twin.rate_boost
-        assert history[n]["min_reward"] == min(twin.all_rewards)
-        assert history[n]["max_reward"] == max(twin.all_rewards)
+        assert history[n]["lowest_reward"] == min(twin.all_rewards)
+        assert history[n]["highest_reward"] == max(twin.all_rewards)
+        base = call_reward_base(history[n : n + 1])
+        assert base == twin.reward_base
+        assert call_square_value_scale(history[n : n + 1], base) == pytest.approx(
+            twin.square_value_scale(base), rel=1e-9
+        )
         assert history[n]["return_mean_square"] == pytest.approx(twin.return_mean_square, rel=1e-9)
         assert history[n]["return_count"] == history[n]["steps_since_rehearsal"] == n + 1
     lengths, returns = running[0], running[1]
@@ -197,6 +211,14 @@ def test_what_is_not_made_good_in_time_is_another_task():
     assert after([*LEARNING, *[440] * 15], established_steps=1_500)["task_changes"] == 0
     assert after([*LEARNING, *[440] * 16], established_steps=1_500)["task_changes"] == 1
     assert after([*LEARNING, *[440] * 8, *[500] * 20], established_steps=1_500)["task_changes"] == 0
+
+
+def test_episodes_that_were_mostly_explored_are_no_failures_of_the_policy():
+    episodes = [(100, one, "truncated") for one in [*LEARNING, *[100] * 5]]
+    config = AgentConfig(world_change=WorldChangeConfig())
+    assert judged(episodes, config)[0]["task_changes"] == 1
+    explored = np.array([0.0] * len(LEARNING) + [0.51] * 5)
+    assert judged(episodes, config, explored)[0]["task_changes"] == 0
 
 
 def test_most_of_what_was_mastered_lost_is_another_task_at_once():
@@ -325,7 +347,9 @@ def test_a_tasks_rows_are_its_steps_and_an_end_of_every_episode():
     lambda rng, action: -float(action.sum()) + 0.02 * rng.normal(),
     lambda rng, action: float(rng.normal()),
     lambda rng, action: float(rng.random() < 0.05),
-], ids=["constant", "price", "noisy price", "noise", "rare"])  # fmt: skip
+    lambda rng, action: 1000.0 + rng.integers(2),
+    lambda rng, action: -1000.0 - float(action.sum()),
+], ids=["constant", "price", "noisy price", "noise", "rare", "far from 0", "price far from 0"])  # fmt: skip
 @pytest.mark.parametrize("components", [1, 2])
 def test_rewards_are_told_from_prices_as_the_twin_does(reward_of, components):
     rng, config = np.random.default_rng(1), AgentConfig()
@@ -340,14 +364,16 @@ def test_rewards_are_told_from_prices_as_the_twin_does(reward_of, components):
         experience.rows[0] += 1
         experience.action[0, (experience.rows[0] - 1) % 8] = action
         kind = RowKind.TERMINATED if terminated else RowKind.STEP
+        call_update_reward_range(record, reward)
         call_update_reward_statistics(record, experience, outcomes, 0, reward, kind, config.settings())
         record["return_count"] += 1
+        record["steps"] += 1
         twin.step(action, reward, terminated)
         first = reward if first is None else first
         differ = differ or reward != first
         assert record["reward_is_informative"] == twin.is_informative == (n >= 90 or twin.is_informative)
         assert record["rewards_differ"] == differ
         assert record["first_reward"] == first
-        assert record["reward_square_sum"] == pytest.approx(twin.square)
+        assert record["reward_square_sum"] == pytest.approx(twin.square_from(0.0))
         assert record["within_action_square_sum"] == pytest.approx(twin.within, abs=1e-9)
         assert outcomes[0].sum() == n + 1

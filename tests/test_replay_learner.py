@@ -97,8 +97,8 @@ def test_the_remembered_probability_of_a_choice_is_the_true_one_while_choices_ar
 
 def test_the_range_of_rewards_is_kept_track_of():
     agent = DynLiveAgent(TransformReward(gym.make("CartPole-v1"), lambda reward: reward - 3.0), seed=0).learn(50)
-    assert progress_of(agent)["min_reward"] == -2.0
-    assert progress_of(agent)["max_reward"] == 0.0
+    assert progress_of(agent)["lowest_reward"] == -2.0
+    assert progress_of(agent)["highest_reward"] == -2.0
 
 
 def test_it_rehearses_as_often_as_it_should():
@@ -152,12 +152,14 @@ def test_state_has_names():
     state = agent.get_state()
     assert {name.partition(".")[0] for name in state} == {
         "action", "action_repeat", "actor", "critic", "ended", "experience", "observations", "outcomes", "predict_random",
-        "progress", "random", "recent", "running", "scaler",
+        "progress", "random", "recent", "running", "sample", "scaler",
     }  # fmt: skip
     shapes = {
         "scaler.scaled": (2,), "scaler.mean": (2,), "scaler.variance": (2,), "scaler.count": (2,),
+        "scaler.ranked": (2,), "sample": (0, 256),
         "recent.length": (5,), "recent.return": (5,), "outcomes.count": (256,), "outcomes.mean": (256,),
         "running.length": (1,), "running.return": (1,), "running.discounted_return": (1,),
+        "running.explored": (1,), "running.discounted_steps": (1,),
         "action_repeat.action": (1, 1), "action_repeat.probability": (1, 1), "action": (1, 1),
         "observations": (1, 2), "ended": (1,), "random": (4,), "predict_random": (4,),
     } | {f"progress.{name}": (1,) for name in PROGRESS.names}  # fmt: skip

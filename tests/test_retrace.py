@@ -96,11 +96,12 @@ def test_retrace_agrees_with_its_equations(num_actions, seed):
         np.zeros((len(num_actions), columns), np.int64), np.zeros(columns, np.int64),
     )  # fmt: skip
     progress = new_progress()
+    progress["lowest_reward"], progress["highest_reward"], base = seed, seed + 1, max(seed - 3, 0)
     where = np.array([[0] * 3, starts])
     action_offsets = np.cumsum([0, *num_actions])
     count = call_retrace(experience, action_offsets, where, width, values, policy, 0.97, settings, out, progress)
     expected = retrace_by_hand(
-        experience,
+        experience._replace(reward=experience.reward - base),
         starts,
         width,
         num_actions,
@@ -181,11 +182,18 @@ def test_value_neurons_are_rewarded_with_the_clipped_error_of_what_was_chosen():
 
 
 @pytest.mark.parametrize(
-    ("rewards", "least", "most"), [((1.0, 1.0), 0, 20), ((-1.0, 0.0), -20, 0), ((-2.0, 3.0), -40, 60)]
+    ("rewards", "least", "most"),
+    [
+        ((1.0, 1.0), 0, 20),
+        ((-1.0, 0.0), -20, 0),
+        ((-2.0, 3.0), -40, 60),
+        ((-101.0, -100.0), -80, 0),
+        ((50.0, 52.0), 0, 160),
+    ],
 )
 def test_no_value_is_beyond_what_the_rewards_seen_could_add_up_to(rewards, least, most):
     progress = new_progress()
-    progress["min_reward"], progress["max_reward"] = min(0, *rewards), max(0, *rewards)
+    progress["lowest_reward"], progress["highest_reward"] = rewards
     output = np.zeros((2, 1, 3), np.float32)
     output[1, 0] = [0.0, 0.51, 1.0]
     values = np.zeros((1, 3))

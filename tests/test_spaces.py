@@ -29,7 +29,7 @@ def encoded(space, observation, rows=1):
     "space",
     [
         Box(-1, 1, (3,)),
-        Box(-np.inf, np.inf, (2, 3), np.float64),
+        Box(-1e9, 1e9, (2, 3), np.float64),
         Box(0, 255, (2, 2, 2), np.uint8),
         Box(-5, 5, (4,), np.int32),
         Box(0, 1, ()),

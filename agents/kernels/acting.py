@@ -89,13 +89,14 @@ def sample_action(
 
     Parameters: output of the action neurons (a,); action_offsets (d + 1,); policy gain; uniform share u; repeating;
     max_mean_repeat; experience; env; action_repeat (e, d, 2) and action (e, d), changed in place; forbidden (a,), the mask;
-    random state (4,).
+    random state (4,). Returns the share of components that are uniform or repeated, and not the policy's.
     """
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
     logits = np.empty(action_offsets[-1], np.float32)
     for k in range(logits.size):
         logits[k] = MASKED if forbidden[k] else output[k]
     policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
+    explored = action_offsets.size - 1
     for d in range(action_offsets.size - 1):
         start, stop = action_offsets[d], action_offsets[d + 1]
         log_softmax(logits, start, stop, gain, policy, log_policy)
@@ -109,6 +110,7 @@ def sample_action(
                 k = nth_allowed(forbidden, start, random_integer(random, options))
             else:
                 k = sample_categorical(policy, start, stop, random_uniform(random))
+                explored -= 1
             extended = repeating or is_uniform
             action_repeat[env, d, RepeatColumn.ACTION] = k - start
             action_repeat[env, d, RepeatColumn.PROBABILITY] = (
@@ -120,14 +122,15 @@ def sample_action(
         experience.probability[env, row, d] = (1.0 - repeat_probability) * chosen + (
             repeat_probability if k == repeated else 0.0
         )
+    return explored / (action_offsets.size - 1)
 
 
 @jit_inline
-def forward_target(actor, batch, rule, scaler, observations):
+def forward_target(actor, batch, rule, scaler, sample, observations):
     """Let the target policy's network read observations (b, f), in a batch of b sequences of one cycle."""
     code = np.empty(observations.shape, np.float32)
     for b in range(observations.shape[0]):
-        encode(scaler, observations[b], code[b])
+        encode(scaler, sample, observations[b], code[b])
     write_inputs(actor.inputs, code.T, batch.output[1], False)
     strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
     forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
@@ -142,13 +145,13 @@ def take(policy, start, stop, deterministic, random):
 
 
 @jit_entry(seconds=1)
-def predict(actor, batch, rule, scaler, action_offsets, gain, observations, deterministic, random, actions):
+def predict(actor, batch, rule, scaler, sample, action_offsets, gain, observations, deterministic, random, actions):
     """Write the target policy's actions (b, d), the most likely or sampled ones, for every observation (b, f).
 
-    Parameters: actor; batch of b sequences of one cycle; rule; scaler (4, f); action_offsets (d + 1,); policy gain;
-    observations; deterministic; random state (4,); actions.
+    Parameters: actor; batch of b sequences of one cycle; rule; scaler (5, f) and its samples; action_offsets (d + 1,);
+    policy gain; observations; deterministic; random state (4,); actions.
     """
-    forward_target(actor, batch, rule, scaler, observations)
+    forward_target(actor, batch, rule, scaler, sample, observations)
     output = np.empty(action_offsets[-1], np.float32)
     policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
     for b in range(observations.shape[0]):
@@ -162,10 +165,22 @@ def predict(actor, batch, rule, scaler, action_offsets, gain, observations, dete
 
 @jit_entry
 def policies(
-    actor, batch, rule, scaler, action_offsets, gain, observations, forbidden, deterministic, random, policy, actions
+    actor,
+    batch,
+    rule,
+    scaler,
+    sample,
+    action_offsets,
+    gain,
+    observations,
+    forbidden,
+    deterministic,
+    random,
+    policy,
+    actions,
 ):
     """As `predict`, with masks: forbidden (b, a), or empty; and write the policy (b, a) too."""
-    forward_target(actor, batch, rule, scaler, observations)
+    forward_target(actor, batch, rule, scaler, sample, observations)
     output, log_policy = np.empty(action_offsets[-1], np.float32), np.empty(action_offsets[-1])
     for b in range(observations.shape[0]):
         for k in range(output.size):

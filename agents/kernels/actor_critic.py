@@ -33,7 +33,17 @@ from dynlive_rl.kernels.update import update_target
 
 from .acting import sample_action
 from .experience import Experience, RowKind, all_moderate, append_row, write_mask
-from .progress import discount, rehearsal_interval, task_rows, update_progress, update_reward_statistics
+from .progress import (
+    RunningRow,
+    discount,
+    rehearsal_interval,
+    reward_base,
+    square_value_scale,
+    task_rows,
+    update_progress,
+    update_reward_range,
+    update_reward_statistics,
+)
 from .retrace import (
     credit_policy,
     credit_values,
@@ -69,11 +79,12 @@ class Agent(NamedTuple):
     workspace: Workspace
     experience: Experience
     action_offsets: Integer  # (d + 1,) where each component's output neurons start
-    scaler: NDArray[np.float64]  # (4, f) rows by ScalerRow
+    scaler: NDArray[np.float64]  # (5, f) rows by ScalerRow
+    sample: NDArray[np.float32]  # (s, n) sorted values of every feature that can be ranked
     progress: NDArray[np.void]  # (1,) a PROGRESS record
     recent: NDArray[np.float64]  # (2, m) rows by RecentRow
     outcomes: NDArray[np.float64]  # (2, slots) rows by OutcomeRow
-    running: NDArray[np.float64]  # (3, e) rows by RunningRow
+    running: NDArray[np.float64]  # (5, e) rows by RunningRow
     action_repeat: NDArray[np.float64]  # (e, d, 2) columns by RepeatColumn
     action: Integer  # (e, d) the next action of every environment
     forbidden: NDArray[np.bool_]  # (e, a) which actions were masked where it is taken
@@ -115,7 +126,7 @@ def act(agent, settings, env):
     experience, memory, progress = agent.experience, agent.memory, agent.progress[0]
     code = np.empty(experience.observation.shape[2], np.float32)
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
-    encode(agent.scaler, experience.observation[env, row], code)
+    encode(agent.scaler, agent.sample, experience.observation[env, row], code)
     run_cycle(agent.actor, memory, agent.rule, code)
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
@@ -129,19 +140,20 @@ def act(agent, settings, env):
     elif progress.last_truncated_below_best > 0 and progress.terminations == 0:
         # Where episodes terminate, random actions would mostly make them end badly.
         uniform = settings.stuck_share
-    sample_action(
+    explored = sample_action(
         output, agent.action_offsets, settings.policy_gain, uniform, searching, settings.max_mean_repeat,
         experience, env, agent.action_repeat, agent.action, agent.forbidden[env], agent.random,
     )  # fmt: skip
+    agent.running[RunningRow.EXPLORED, env] += 0.0 if searching else explored
 
 
 @jit_entry(seconds=0.5)
-def begin(experience, scaler, running, forbidden, starting, observations):
+def begin(experience, scaler, sample, running, forbidden, starting, observations):
     """Start an episode in every environment e where starting[e], at observations (e, f); `choose_actions` comes after.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
 
-    experience; scaler (4, f); running (3, e); forbidden (e, a), the masks there: of the agent
+    experience; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there: of the agent
     """
     if not all_moderate(observations):
         return False
@@ -150,7 +162,7 @@ def begin(experience, scaler, running, forbidden, starting, observations):
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
             if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
                 experience.kind[env, last] = RowKind.TRUNCATED  # the action taken there led nowhere
-            append_row(experience, scaler, env, observations[env], forbidden[env], RowKind.STEP)
+            append_row(experience, scaler, sample, env, observations[env], forbidden[env], RowKind.STEP)
             for k in range(running.shape[0]):
                 running[k, env] = 0.0
     return True
@@ -188,11 +200,12 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             reward = rewards[env]
             experience.reward[env, (experience.rows[env] - 1) % experience.kind.shape[1]] = reward
             kind = RowKind.TERMINATED if terminated[env] else (RowKind.TRUNCATED if truncated[env] else RowKind.STEP)
+            update_reward_range(progress, reward)
             update_reward_statistics(progress, experience, agent.outcomes, env, reward, kind, numbers)
-            append_row(experience, agent.scaler, env, observations[env], agent.forbidden[env], kind)
+            append_row(experience, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind)
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
     if progress.task_changes > task_changes:
-        refit_scaler(agent.scaler, experience, task_rows(progress, experience.rows.size))
+        refit_scaler(agent.scaler, agent.sample, experience, task_rows(progress, experience.rows.size))
         progress.return_count = progress.rehearsals = 0
     is_due = progress.steps_since_rehearsal >= rehearsal_interval(progress, numbers)
     if progress.steps >= numbers.first_rehearsal and is_due:
@@ -255,7 +268,8 @@ def rehearse(agent, settings, going_on, recruiting):
     """
     progress, experience, action_offsets = agent.progress[0], agent.experience, agent.action_offsets
     numbers = settings[0]
-    scale = sqrt(progress.return_mean_square) if progress.return_mean_square > 0 else 1.0
+    square = square_value_scale(progress, reward_base(progress))
+    scale = sqrt(square) if square > 0 else 1.0
     gain = value_gain(progress, scale, numbers)
     gamma = discount(progress, numbers.discount_low, numbers.discount_high)
     length = segment_length(experience, numbers.segment_length)
@@ -289,7 +303,7 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     for s in range(where.shape[1]):
         for t in range(width):
             row = (where[1, s] + t) % experience.kind.shape[1]
-            encode(agent.scaler, experience.observation[where[0, s], row], code[s * width + t])
+            encode(agent.scaler, agent.sample, experience.observation[where[0, s], row], code[s * width + t])
     write_inputs(critic.inputs, code.T, batch.output[1], False)
     num_actions = action_offsets[-1]
     forbidden = read_masks(experience, where, width, num_actions)

@@ -60,15 +60,15 @@ def all_moderate(values):
 
 
 @jit_internal
-def append_row(experience, scaler, env, observation, forbidden, kind):
-    """Write an observation (f,) and its mask (a,) as an environment's next row, and update the scaler (4, f)."""
+def append_row(experience, scaler, sample, env, observation, forbidden, kind):
+    """Write an observation (f,) and its mask (a,) as an environment's next row; update the scaler (5, f) and its samples."""
     row = experience.rows[env] % experience.kind.shape[1]
     experience.kind[env, row] = kind
     experience.rows[env] += 1
     for i in range(observation.size):
         experience.observation[env, row, i] = observation[i]
     write_mask(experience, env, row, forbidden)
-    update_scaler(scaler, observation)
+    update_scaler(scaler, sample, observation)
 
 
 @jit_internal

@@ -16,7 +16,7 @@ from .acting import MASKED, log_softmax, sample_categorical, take
 from .experience import RowKind, all_moderate
 from .live_cells import encode_features, fire_and_recruit, fire_cells, observe_and_encode
 from .live_layout import TraceRow, unfolded
-from .progress import RunningRow, judge_episode
+from .progress import RunningRow, judge_episode, reward_base, update_reward_range
 
 
 @jit_reduction
@@ -219,7 +219,7 @@ def learn_policy(agent, env, settings, share, advantage):
 @jit_inline
 def look(agent, settings, scalars, env, observation, sources, cells):
     """Let the statistics and the cells of an agent see an observation (f,): features (2 f,) and outputs (c,) are written."""
-    observe_and_encode(agent.scaler, agent.feature_mean, scalars, observation, sources)
+    observe_and_encode(agent.scaler, agent.sample, agent.feature_mean, scalars, observation, sources)
     spread = scalars.feature_spread
     fire_and_recruit(agent.cell, agent.num_cells, agent.strength, agent.trace, settings, spread, sources, cells)
 
@@ -275,8 +275,10 @@ def observe(buffer, observations):
             for i in range(before.size):
                 before[i] = cells[i]
             look(agent, settings, scalars, env, observations[env], sources, cells)
+            update_reward_range(progress, rewards[env])
             progress.steps += 1
-            learn(agent, env, scalars, progress, settings, rewards[env], terminated[env] != 0)
+            reward = rewards[env] - reward_base(progress)
+            learn(agent, env, scalars, progress, settings, reward, terminated[env] != 0)
             running[RunningRow.LENGTH, env] += 1
             running[RunningRow.RETURN, env] += rewards[env]
             if terminated[env] == 0 and truncated[env] == 0:
@@ -285,7 +287,7 @@ def observe(buffer, observations):
             kind = RowKind.TERMINATED if terminated[env] != 0 else RowKind.TRUNCATED
             task_changes = progress.task_changes
             length, episode_return = running[RunningRow.LENGTH, env], running[RunningRow.RETURN, env]
-            judge_episode(progress, agent.recent, length, episode_return, kind, settings)
+            judge_episode(progress, agent.recent, length, episode_return, kind, 0.0, settings)
             if progress.task_changes > task_changes:
                 reset_readouts(agent)
     return True
@@ -302,7 +304,7 @@ def predict(buffer, observations, deterministic, random, actions):
     policy, log_policy = np.empty(action_offsets[-1]), np.empty(action_offsets[-1])
     no_mask = policy[:0]
     for b in range(observations.shape[0]):
-        encode_features(agent.scaler, observations[b], sources)
+        encode_features(agent.scaler, agent.sample, observations[b], sources)
         fire_cells(agent.cell, agent.num_cells, settings.radius, spread, sources, cells)
         policy_range = settings.policy_range
         policy_of(agent.strength, agent.num_cells, action_offsets, policy_range, cells, no_mask, policy, log_policy)
@@ -321,7 +323,7 @@ def policies(buffer, observations, forbidden, deterministic, random, policy, act
     log_policy, no_mask = np.empty(action_offsets[-1]), np.empty(0, np.bool_)
     for b in range(observations.shape[0]):
         mask = forbidden[b] if forbidden.size > 0 else no_mask
-        encode_features(agent.scaler, observations[b], sources)
+        encode_features(agent.scaler, agent.sample, observations[b], sources)
         fire_cells(agent.cell, agent.num_cells, settings.radius, spread, sources, cells)
         policy_range = settings.policy_range
         policy_of(agent.strength, agent.num_cells, action_offsets, policy_range, cells, mask, policy[b], log_policy)
@@ -334,9 +336,10 @@ def values_at(buffer, observations, values):
     """Write the values (b,) of observations (b, f)."""
     agent = unfolded(buffer)
     scalars = agent.scalars[0]
+    base = reward_base(agent.progress[0]) / (1.0 - agent.settings[0].discount)
     sources = np.empty(agent.feature_mean.size, np.float32)
     cells = np.empty(agent.cell.shape[1], np.float32)
     for b in range(observations.shape[0]):
-        encode_features(agent.scaler, observations[b], sources)
+        encode_features(agent.scaler, agent.sample, observations[b], sources)
         fire_cells(agent.cell, agent.num_cells, agent.settings[0].radius, scalars.feature_spread, sources, cells)
-        values[b] = scalars.value_range * readout(agent.strength[0], agent.num_cells, cells)
+        values[b] = base + scalars.value_range * readout(agent.strength[0], agent.num_cells, cells)

@@ -17,7 +17,7 @@ from dynlive_rl.kernels.jit import jit_inline, jit_internal
 from dynlive_rl.kernels.numerics import total
 
 from .live_layout import CellRow
-from .scaling import ScalerRow, encode
+from .scaling import encode, update_scaler
 
 
 @jit_inline
@@ -108,10 +108,10 @@ def smallest(values):
 
 
 @jit_inline
-def encode_features(scaler, observation, sources):
+def encode_features(scaler, sample, observation, sources):
     """Write the features (2 f,) of an observation (f,): sin and cos of π/2 times its encoding."""
     f = observation.size
-    encode(scaler, observation, sources)
+    encode(scaler, sample, observation, sources)
     for i in range(f):
         angle = 0.5 * pi * min(max(sources[i], np.float32(0)), np.float32(1))
         sources[i] = sin(angle)
@@ -119,21 +119,14 @@ def encode_features(scaler, observation, sources):
 
 
 @jit_inline
-def observe_and_encode(scaler, feature_mean, scalars, observation, sources):
+def observe_and_encode(scaler, sample, feature_mean, scalars, observation, sources):
     """Update the running statistics with an observation (f,), and write its features (2 f,).
 
-    scaler (3, f), feature_mean (2 f,) and the record of scalars are changed in place.
+    scaler (5, f), its samples, feature_mean (2 f,) and the record of scalars are changed in place.
     """
     scalars.observations += 1
-    for i in range(observation.size):
-        if scaler[ScalerRow.SCALED, i] > 0:
-            x = observation[i]
-            distance = x - scaler[ScalerRow.MEAN, i]
-            scaler[ScalerRow.MEAN, i] += distance / scalars.observations
-            scaler[ScalerRow.VARIANCE, i] += (
-                distance * (x - scaler[ScalerRow.MEAN, i]) - scaler[ScalerRow.VARIANCE, i]
-            ) / scalars.observations
-    encode_features(scaler, observation, sources)
+    update_scaler(scaler, sample, observation)
+    encode_features(scaler, sample, observation, sources)
     spread = float(observation.size)
     for j in range(feature_mean.size):
         feature_mean[j] += (sources[j] - feature_mean[j]) / scalars.observations

@@ -14,6 +14,7 @@ from dynlive_rl.kernels.jit import intrinsic_or, jit_inline, record_dtype
 from dynlive_rl.kernels.layout import Integer
 
 from .progress import PROGRESS
+from .scaling import SAMPLE_SIZE, ScalerRow
 
 
 class CellRow(Code):
@@ -39,13 +40,14 @@ SCALARS = record_dtype(
         ("feature_spread", np.float64),  # mean square distance of features to their mean
     ]
 )
-SIZES = 7  # entries at the start of an agent's buffer
+SIZES = 8  # entries at the start of an agent's buffer
 
 
 class LiveAgent(NamedTuple):
     """Everything a live step reads and writes.
 
-    There are c cells in l layers, a actions of d components, f observation features, e environments and m recent episodes.
+    There are c cells in l layers, a actions of d components, f observation features, s of which can be ranked, e environments
+    and m recent episodes.
     All of it lies in one buffer, because a compiled call takes long to unpack many arrays, and named tuples above all: 8 of
     the 10 microseconds of such a call. `unfold` says what is where.
     """
@@ -60,7 +62,8 @@ class LiveAgent(NamedTuple):
     policy: NDArray[np.float64]  # (e, a) the policy that chose the next action
     action_offsets: Integer  # (d + 1,) where each component's actions start
     action: Integer  # (e, d) the next action
-    scaler: NDArray[np.float64]  # (3, f) rows by ScalerRow
+    scaler: NDArray[np.float64]  # (5, f) rows by ScalerRow
+    sample: NDArray[np.float32]  # (s, SAMPLE_SIZE) sorted values of every feature that can be ranked
     feature_mean: NDArray[np.float64]  # (2 f,) running means of the features
     scalars: NDArray[np.void]  # (1,) a SCALARS record
     progress: NDArray[np.void]  # (1,) a PROGRESS record
@@ -76,18 +79,19 @@ def _words(record: np.dtype[np.void]) -> int:
 
 SCALARS_WORDS, PROGRESS_WORDS, SETTINGS_WORDS = _words(SCALARS), _words(PROGRESS), _words(LIVE_SETTINGS)
 RECORD_WORDS = SCALARS_WORDS + PROGRESS_WORDS + SETTINGS_WORDS
+SCALER_ROWS = len(ScalerRow)
 
 
 def new_buffer(
-    features: int, actions: int, components: int, layers: int, pool: int, environments: int, recent: int
+    features: int, actions: int, components: int, layers: int, pool: int, environments: int, recent: int, samples: int
 ) -> NDArray[np.float64]:
-    """Return the buffer of a new agent, all 0 but for its sizes f, a, d, l, c, e, m at the start, as whole numbers."""
+    """Return the buffer of a new agent, all 0 but for its sizes f, a, d, l, c, e, m, s at the start, as whole numbers."""
     wholes = SIZES + layers + components + 1 + environments * components + 4
-    doubles = environments * (3 + actions) + 2 * recent + 5 * features + RECORD_WORDS
+    doubles = environments * (3 + actions) + 2 * recent + (SCALER_ROWS + 2) * features + RECORD_WORDS
     doubles += environments * (4 + actions)
-    singles = (2 * features + 2 + 1 + actions + environments * (3 + actions)) * pool
+    singles = (2 * features + 2 + 1 + actions + environments * (3 + actions)) * pool + samples * SAMPLE_SIZE
     buffer = np.zeros(wholes + doubles + -(-singles // 2))
-    buffer.view(np.int64)[:SIZES] = features, actions, components, layers, pool, environments, recent
+    buffer.view(np.int64)[:SIZES] = features, actions, components, layers, pool, environments, recent, samples
     return buffer
 
 
@@ -96,7 +100,7 @@ def _unfold(take, take_record):
 
     def unfold(buffer):
         whole, single = buffer.view(np.int64), buffer.view(np.float32)
-        f, a, d, layers, c, e, m = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6]
+        f, a, d, layers, c, e, m, s = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6], whole[7]
         num_cells, at = take(whole, SIZES, 1, layers)
         action_offsets, at = take(whole, at, 1, d + 1)
         action, at = take(whole, at, e, d)
@@ -105,7 +109,7 @@ def _unfold(take, take_record):
         recent, at = take(buffer, at, 2, m)
         value_shift, at = take(buffer, at, 1, e)
         policy, at = take(buffer, at, e, a)
-        scaler, at = take(buffer, at, 3, f)
+        scaler, at = take(buffer, at, SCALER_ROWS, f)
         feature_mean, at = take(buffer, at, 1, 2 * f)
         scalars = take_record(buffer, at, SCALARS)
         progress = take_record(buffer, at + SCALARS_WORDS, PROGRESS)
@@ -116,10 +120,11 @@ def _unfold(take, take_record):
         cell, at = take(single, 2 * at, 2 * f + 2, c)
         strength, at = take(single, at, 1 + a, c)
         trace, at = take(single, at, e * (3 + a), c)
+        sample, at = take(single, at, s, SAMPLE_SIZE)
         return LiveAgent(
             cell, num_cells[0], strength, trace.reshape(e, 3 + a, c), running, recent, value_shift[0], policy,
-            action_offsets[0], action, scaler, feature_mean[0], scalars, progress, random[0].view(np.uint64), settings, step,
-            forbidden,
+            action_offsets[0], action, scaler, sample, feature_mean[0], scalars, progress, random[0].view(np.uint64), settings,
+            step, forbidden,
         )  # fmt: skip
 
     return unfold

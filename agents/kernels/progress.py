@@ -10,6 +10,8 @@ from dynlive_rl.kernels.jit import jit_internal, record_dtype
 
 from .experience import RowKind
 
+NEAR = 3.0  # ranges of the rewards seen: if 0 is further away, rewards count from what is so near
+
 
 class Mastery(Code):
     """Whether the agent has been content in the present task, and whether it has lost some of that since."""
@@ -27,11 +29,16 @@ class RecentRow(Code):
 
 
 class RunningRow(Code):
-    """Rows of `running` (3, e), of every environment's present episode; live mode has the first two."""
+    """Rows of `running` (5, e), of every environment's present episode; live mode has the first two.
+
+    EXPLORED counts the actions that were tried for their own sake, after the search for a first reward.
+    """
 
     LENGTH = 0
     RETURN = 1
     DISCOUNTED_RETURN = 2
+    EXPLORED = 3
+    DISCOUNTED_STEPS = 4
 
 
 class OutcomeRow(Code):
@@ -49,7 +56,9 @@ PROGRESS = record_dtype(
         ("steps_since_rehearsal", np.int64),
         ("rehearsals", np.int64),  # in the present task
         ("return_count", np.int64),  # steps that return_mean_square is the mean of
-        ("return_mean_square", np.float64),  # of the discounted sum of rewards: the square of the scale of values
+        ("return_mean_square", np.float64),  # of the discounted sum of rewards
+        ("return_steps_mean", np.float64),  # mean product of that sum and the discounted sum of steps
+        ("steps_mean_square", np.float64),  # mean square of the discounted sum of steps
         ("target_mean_square", np.float64),  # running mean square of the Retrace targets
         ("target_variance", np.float64),  # running variance of the Retrace targets
         ("advantage_scale", np.float64),  # running standard deviation of the advantages
@@ -64,6 +73,7 @@ PROGRESS = record_dtype(
         ("reward_is_informative", np.int64),  # flag: rewards are more than a price of actions
         ("rewards_differ", np.int64),  # flag: some reward differed from the first one
         ("first_reward", np.float64),
+        ("reward_sum", np.float64),  # Σ r
         ("reward_square_sum", np.float64),  # Σ r²
         ("within_action_square_sum", np.float64),  # Σ (r - mean reward of equal actions)²
         ("content", np.int64),  # flag: every recent episode returned about as much as the best one
@@ -71,8 +81,8 @@ PROGRESS = record_dtype(
         ("partial_losses", np.int64),  # times that something of a mastered task was lost
         ("failures", np.int64),  # episodes failed in a row
         ("failure_rate", np.float64),  # share of episodes that failed before them
-        ("min_reward", np.float64),  # of all steps, and 0
-        ("max_reward", np.float64),
+        ("lowest_reward", np.float64),  # of all steps
+        ("highest_reward", np.float64),
         ("terminations", np.int64),  # episodes that ended by themselves
         ("mean_terminated_length", np.float64),  # mean length of the last of these
         ("last_truncated_below_best", np.int64),  # flag: the last episode was truncated below the best return
@@ -87,11 +97,41 @@ def new_progress() -> np.ndarray:
 
 
 @jit_internal
+def update_reward_range(progress, reward):
+    """Let the range of rewards take in that of a step which is not counted yet."""
+    if progress.steps == 0:
+        progress.lowest_reward = progress.highest_reward = reward
+    progress.lowest_reward = min(progress.lowest_reward, reward)
+    progress.highest_reward = max(progress.highest_reward, reward)
+
+
+@jit_internal
+def reward_base(progress):
+    """Return what rewards are counted from: 0, or where they are far from it, what is nearest within three of their ranges.
+
+    As long as no episode terminates, a constant added to all rewards changes no policy; it only drowns their differences
+    (reward centring, Naik et al., 2024). Their sign stays, so that what was never tried looks better than what only costs.
+    """
+    span = NEAR * (progress.highest_reward - progress.lowest_reward)
+    if progress.terminations > 0 or span == 0:
+        return 0.0
+    return min(max(0.0, progress.lowest_reward - span), progress.highest_reward + span)
+
+
+@jit_internal
+def square_value_scale(progress, base):
+    """Return the mean square of the discounted sum of rewards, counted from a base."""
+    if base == 0:
+        return progress.return_mean_square
+    return progress.return_mean_square + base * (base * progress.steps_mean_square - 2.0 * progress.return_steps_mean)
+
+
+@jit_internal
 def update_reward_statistics(progress, experience, outcomes, env, reward, kind, settings):
     """Decide whether the rewards so far are more than a price of actions.
 
     They are once an episode has terminated, or once Σ (r - mean of equal actions)² exceeds the share
-    `informative_variance` of Σ r². Actions are told apart by a hash of their components.
+    `informative_variance` of Σ (r - base)². Actions are told apart by a hash of their components.
 
     Parameters: progress record; experience; outcomes (2, slots), changed in place; env; reward of its last step; kind of
     the row it led to; settings record.
@@ -108,8 +148,13 @@ def update_reward_statistics(progress, experience, outcomes, env, reward, kind, 
     distance = reward - outcomes[OutcomeRow.MEAN, slot]
     outcomes[OutcomeRow.MEAN, slot] += distance / outcomes[OutcomeRow.COUNT, slot]
     progress.within_action_square_sum += distance * (reward - outcomes[OutcomeRow.MEAN, slot])
+    progress.reward_sum += reward
     progress.reward_square_sum += reward * reward
-    threshold = settings.informative_variance * progress.reward_square_sum
+    base = reward_base(progress)
+    square_sum = progress.reward_square_sum
+    if base != 0:
+        square_sum += base * ((progress.steps + 1) * base - 2.0 * progress.reward_sum)
+    threshold = settings.informative_variance * square_sum
     varied = progress.return_count >= settings.informative_steps and progress.within_action_square_sum > threshold
     if kind == RowKind.TERMINATED or varied:
         progress.reward_is_informative = 1
@@ -119,7 +164,7 @@ def update_reward_statistics(progress, experience, outcomes, env, reward, kind, 
 def update_progress(progress, running, recent, env, reward, kind, settings):
     """Count a step: returns, their scale, episodes as they end, and whether the task still is what it was.
 
-    Parameters: progress record; running (3, e) and recent (2, m), changed in place; env; reward; kind of the row that the
+    Parameters: progress record; running (5, e) and recent (2, m), changed in place; env; reward; kind of the row that the
     step led to; settings record.
     """
     progress.steps += 1
@@ -127,31 +172,35 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
     # Where episodes can terminate but the last one was truncated below the best return, there is more to be tried.
     forward = progress.last_truncated_below_best == 0 or progress.terminations == 0
     progress.entropy_clock = max(progress.entropy_clock + (1.0 if forward else -1.0), 0.0)
-    progress.min_reward = min(progress.min_reward, reward)
-    progress.max_reward = max(progress.max_reward, reward)
     running[RunningRow.LENGTH, env] += 1
     running[RunningRow.RETURN, env] += reward
     discounted = settings.discount_low * running[RunningRow.DISCOUNTED_RETURN, env] + reward
     running[RunningRow.DISCOUNTED_RETURN, env] = discounted
     progress.return_count += 1
+    steps = settings.discount_low * running[RunningRow.DISCOUNTED_STEPS, env] + 1.0
+    running[RunningRow.DISCOUNTED_STEPS, env] = steps
     progress.return_mean_square += (discounted * discounted - progress.return_mean_square) / progress.return_count
+    progress.return_steps_mean += (discounted * steps - progress.return_steps_mean) / progress.return_count
+    progress.steps_mean_square += (steps * steps - progress.steps_mean_square) / progress.return_count
     if kind != RowKind.STEP:
         length, episode_return = running[RunningRow.LENGTH, env], running[RunningRow.RETURN, env]
-        lost = judge_episode(progress, recent, length, episode_return, kind, settings)
+        explored = running[RunningRow.EXPLORED, env] / length
+        lost = judge_episode(progress, recent, length, episode_return, kind, explored, settings)
         progress.rate_boost = settings.boost if lost > settings.fall else 1.0
 
 
 @jit_internal
-def judge_episode(progress, recent, length, episode_return, kind, settings):
+def judge_episode(progress, recent, length, episode_return, kind, explored, settings):
     """Count an episode, decide whether the task changed, and return the share of the gain that recent episodes lost.
 
     With gain = best mean return - lowest return, loss = best mean return - best recent return: the task changed if it is
     established or was mastered, loss > collapse · gain and gain > learned · (highest - lowest return), and so many
     failures in a row are unlikely. After mastery, loss > setback · gain is a partial loss first, and a change if it is not
-    made good within `established_steps`.
+    made good within `established_steps`. An episode that was mostly exploration is no failure of the policy: steady actions
+    can spoil several in a row.
 
     Parameters: progress record and recent (2, m), changed in place; length and return of the episode; kind of its last row;
-    settings record (`WorldChangeConfig`).
+    share of its actions that were explored; settings record (`WorldChangeConfig`).
     """
     count_episode(progress, recent, length, episode_return, kind, settings)
     episodes = recent.shape[1]
@@ -174,7 +223,8 @@ def judge_episode(progress, recent, length, episode_return, kind, settings):
     lost = progress.best_mean_return - top
     mastered = progress.mastery != Mastery.NEVER
     loss = settings.setback if mastered else settings.collapse
-    count_failures(progress, episode_return < progress.best_mean_return - loss * gained, settings.failure_memory)
+    if explored <= 0.5:
+        count_failures(progress, episode_return < progress.best_mean_return - loss * gained, settings.failure_memory)
     established = (
         progress.task_episodes >= settings.established_episodes
         and progress.steps - progress.task_start_step > settings.established_steps

@@ -10,19 +10,22 @@ from dynlive_rl.kernels.numerics import total
 
 from .acting import MASKED, log_softmax, num_allowed
 from .experience import RowKind
+from .progress import reward_base
 
 
 @jit_internal
 def read_values(output, first_value, gain, neutral, progress, gamma, values):
     """Write values (a, b) of the value neurons' outputs in a batch: gain · (output - neutral), within bounds.
 
-    The bounds are the lowest and the highest reward for ever, r / (1 - γ). Without them values, their targets and the gain
-    that follows the targets' spread run away together.
+    The bounds are the lowest and the highest reward for ever, (r - base) / (1 - γ), and 0. Without them values, their targets
+    and the gain that follows the targets' spread run away together.
 
     Parameters: output (2, n, b); id of the first value neuron; gain, scale · G; output that stands for 0; progress record;
     γ; values.
     """
-    least, most = progress.min_reward / (1.0 - gamma), progress.max_reward / (1.0 - gamma)
+    base = reward_base(progress)
+    least = min(progress.lowest_reward - base, 0.0) / (1.0 - gamma)
+    most = max(progress.highest_reward - base, 0.0) / (1.0 - gamma)
     for k in range(values.shape[0]):
         for b in range(values.shape[1]):
             values[k, b] = min(max(gain * (output[1, first_value + k, b] - neutral), least), most)
@@ -64,7 +67,7 @@ def retrace(
     """Compute Retrace targets and advantages of all rows with an action, each segment from its end (Munos et al., 2016).
 
     With Q(s, a) the mean of the components' values and V(s) = Σ π Q:
-    y = r + γ (V(s') + carry'),  carry = λ min(1, π(a) / μ(a)) (y - Q(s, a)),
+    y = r - base + γ (V(s') + carry'),  carry = λ min(1, π(a) / μ(a)) (y - Q(s, a)),
     advantage of action k = (q_k - Σ π q) / d + (w (y - Q(s, a)) if k was taken), w = min(clip, 1 / μ).
 
     Parameters: experience; action_offsets (d + 1,); where (2, s), environment and first row of every segment; width, rows
@@ -74,6 +77,7 @@ def retrace(
     """
     capacity = experience.kind.shape[1]
     components = action_offsets.size - 1
+    base = reward_base(progress)
     count = 0
     sum_advantage = sum_target = sum_square = 0.0
     for s in range(where.shape[1]):
@@ -94,6 +98,8 @@ def retrace(
                     predicted += values[k, r]
                     ratio *= policy[k, r] / max(experience.probability[env, row, d], 1e-6)
                 y = experience.reward[env, row] + gamma * (next_value + carry)
+                if base != 0:
+                    y -= base
                 error = y - predicted / components
                 carry = settings.trace_decay * min(1.0, ratio) * error
                 target[r] = y

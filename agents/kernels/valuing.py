@@ -10,7 +10,7 @@ from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow
 from dynlive_rl.kernels.online import row_ends, write_inputs
 
 from .actor_critic import value_gain
-from .progress import discount
+from .progress import discount, reward_base, square_value_scale
 from .retrace import read_values
 from .scaling import encode
 
@@ -24,11 +24,16 @@ def action_values(agent, settings, batch, observations, values):
     critic, progress, numbers = agent.critic, agent.progress[0], settings[0]
     code = np.empty(observations.shape, np.float32)
     for b in range(observations.shape[0]):
-        encode(agent.scaler, observations[b], code[b])
+        encode(agent.scaler, agent.sample, observations[b], code[b])
     write_inputs(critic.inputs, code.T, batch.output[1], False)
     strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
     forward(critic, batch, agent.rule, strength, row_ends(critic.table), threshold)
-    scale = sqrt(progress.return_mean_square) if progress.return_mean_square > 0 else 1.0
+    base = reward_base(progress)
+    square = square_value_scale(progress, base)
+    scale = sqrt(square) if square > 0 else 1.0
     gain = scale * value_gain(progress, scale, numbers)
     gamma = discount(progress, numbers.discount_low, numbers.discount_high)
     read_values(batch.output, critic.outputs[0], gain, numbers.neutral, progress, gamma, values)
+    for k in range(values.shape[0]):
+        for b in range(values.shape[1]):
+            values[k, b] += base / (1.0 - gamma)

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from dynlive_rl.agents import DynLiveAgent, one_hot
 from dynlive_rl.agents.config import AgentConfig
+from dynlive_rl.agents.export import scaling_of
 from dynlive_rl.agents.kernels.actor_critic import value_gain
 from dynlive_rl.agents.kernels.live_layout import CellRow
+from dynlive_rl.agents.kernels.progress import reward_base, square_value_scale
+from dynlive_rl.agents.numpy_policy import scores_of
 from dynlive_rl.kernels.layout import ActivationCode
 from dynlive_rl.network import Network
 
@@ -125,7 +128,8 @@ class NetworkInsight:
         parts = np.split(logits, self._offsets[1:-1])
         policy = np.concatenate([np.exp(part - part.max()) / np.exp(part - part.max()).sum() for part in parts])
         progress: Any = agent.interaction.learner.progress.view(np.recarray)[0]
-        scale = sqrt(progress.return_mean_square) if progress.return_mean_square > 0 else 1.0
+        square = _python(square_value_scale)(progress, _python(reward_base)(progress))
+        scale = sqrt(square) if square > 0 else 1.0
         gain = scale * _python(value_gain)(progress, scale, settings)
         answers = forward(agent.critic, inputs)[agent.critic.arrays.outputs]
         return Opinion(policy, gain * (answers - settings.neutral))
@@ -201,9 +205,10 @@ class CellInsight:
         return float(state.trace[0, 0] @ (2 * self._pool * state.strength[row] - 1))
 
     def _encoded(self) -> Floats:
-        scaler, x = self._learner.state.scaler, self._interaction.observations[0]
-        spread = np.sqrt(np.maximum(scaler[2], 1e-12))
-        encoded: Floats = np.where(scaler[0] > 0, 1 / (1 + np.exp(np.clip(-(x - scaler[1]) / spread, -50, 50))), x)
+        state, x = self._learner.state, self._interaction.observations[0]
+        scaling = scaling_of(state.scaler, state.sample)
+        scores = scores_of(x[None], scaling)[0]
+        encoded: Floats = np.where(scaling["is_scaled"], 1 / (1 + np.exp(-np.clip(scores, -50, 50))), x)
         return encoded
 
     def _most_used(self) -> tuple[int, ...]:

@@ -5,15 +5,23 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 LOWEST_PYTHON ?= python3.11
 
-.PHONY: demo test test-slow test-lowest test-boundscheck test-plain lint audit bench clean
+.PHONY: demo docs test test-slow test-lowest test-boundscheck test-plain browser lint audit bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/python scripts/demo.py --out demo
 
-test: .venv/dev.stamp
+test: .venv/dev.stamp browser
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: .venv/dev.stamp
+# What the live page is looked at with. Where it cannot be had its tests are skipped, but not in CI.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+		echo "installing Chromium for the live page's tests" && \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo -n) && $$sudo apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	} || echo "Chromium could not be installed: the live page's browser tests will be skipped"
+
+test-slow: .venv/dev.stamp browser
 	$(BIN)/python -m pytest -m slow
 
 # With the lowest versions that pyproject.toml declares, and without what only extras other than viz bring. Compiled code
@@ -42,6 +50,10 @@ lint: .venv/dev.stamp
 # says nothing about is an error, or an audit without an answer would pass.
 audit: .venv-audit/stamp
 	.venv-audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+
+# The site, in build/docs/index.html: no warning is let through, and nothing is fetched.
+docs: .venv/dev.stamp
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -d build/doctrees docs build/docs
 
 bench: .venv/demo.stamp
 	$(BIN)/python scripts/benchmark.py --quick

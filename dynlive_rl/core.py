@@ -248,7 +248,7 @@ class NetworkCore:
         delta
             The temporal-difference error, or another surprise; finite.
         bound
-            b > 0: the step is at most 1 / (b · max(|delta|, 1) · ‖traces‖₁) (Elsayed, Vasan & Mahmood, 2024).
+            b > 0: the step is at most `1 / (b · max(|delta|, 1) · ‖traces‖₁)` (Elsayed, Vasan & Mahmood, 2024).
 
         Raises
         ------

@@ -209,7 +209,7 @@ def test_files_that_are_no_agents(capsys, tmp_path, folder):
 
 # -- help ------------------------------------------------------------------------------------------------------------
 
-COMMANDS = ("train", "evaluate", "watch", "info", "draw", "export", "envs", "learn")
+COMMANDS = ("train", "live", "evaluate", "watch", "info", "draw", "export", "envs", "learn")
 
 
 def shown(capsys, *arguments):

@@ -288,8 +288,9 @@ def install(tmp_path, monkeypatch):
 
 
 def test_the_plugin_in_the_documentation_is_found(install, capsys, tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", Path("docs/plugins.md").read_text(), re.DOTALL)
-    install("my_worlds", next(block for block in blocks if "class Coin" in block))
+    blocks = re.findall(r"```python\n(.*?)```", Path("docs/environments.md").read_text(), re.DOTALL)
+    code = next(block for block in blocks if "class Coin" in block)
+    install("my_worlds", f'{code}\n\ngym.register("MyWorlds/Coin-v0", Coin)\n')
     assert main(["train", "MyWorlds/Coin-v0", "--steps", "10", "--out", str(tmp_path / "run")]) == 0
     assert main(["evaluate", str(tmp_path / "run" / "agent.dynlive"), "--episodes", "2"]) == 0
     assert capsys.readouterr().err == ""

@@ -16,13 +16,36 @@ CONFIGURATION = ("dynlive_rl.agents.settings", "dynlive_rl.agents.config", "dynl
 LAYERS = {
     "dynlive_rl.kernels": (),
     "dynlive_rl": ("dynlive_rl.kernels",),
-    **dict.fromkeys(CONFIGURATION, ("dynlive_rl", *CONFIGURATION)),
+    **dict.fromkeys(CONFIGURATION, ("dynlive_rl.kernels", "dynlive_rl", *CONFIGURATION)),
     "dynlive_rl.agents.kernels": ("dynlive_rl.kernels", "dynlive_rl", *CONFIGURATION),
     "dynlive_rl.agents": ("dynlive_rl.kernels", "dynlive_rl", *CONFIGURATION, "dynlive_rl.agents.kernels"),
+    "dynlive_rl.agents.live_page": (
+        "dynlive_rl.kernels",
+        "dynlive_rl",
+        *CONFIGURATION,
+        "dynlive_rl.agents.kernels",
+        "dynlive_rl.agents",
+        "dynlive_rl.envs",
+    ),
     "dynlive_rl.envs": (),
-    "dynlive_rl.cli": ("dynlive_rl.kernels", "dynlive_rl", "dynlive_rl.agents", "dynlive_rl.envs", *CONFIGURATION),
+    "dynlive_rl.cli": (
+        "dynlive_rl.kernels",
+        "dynlive_rl",
+        *CONFIGURATION,
+        "dynlive_rl.agents",
+        "dynlive_rl.agents.live_page",
+        "dynlive_rl.envs",
+    ),
     "dynlive_rl.__main__": ("dynlive_rl.cli",),
-    "scripts": ("dynlive_rl.kernels", "dynlive_rl", "dynlive_rl.agents", "dynlive_rl.envs", "dynlive_rl.cli"),
+    "scripts": (
+        "dynlive_rl.kernels",
+        "dynlive_rl",
+        "dynlive_rl.agents.kernels",
+        "dynlive_rl.agents",
+        "dynlive_rl.agents.live_page",
+        "dynlive_rl.envs",
+        "dynlive_rl.cli",
+    ),
 }
 # but for these: environments check numbers as all do, and the package's front door shows the agent to who asks for it.
 EXCEPTIONS = {("dynlive_rl.envs", "dynlive_rl.checks"), ("dynlive_rl", "dynlive_rl.agents")}

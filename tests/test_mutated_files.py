@@ -235,11 +235,13 @@ def test_what_is_no_state_is_refused(files, what):
     thing = files[what][0].load(io.BytesIO(files[what][1]))
     before = thing.get_state()
     for none in (None, 3, list(before)):
-        with pytest.raises(CheckpointError, match="^a state must be arrays by name, as get_state returns them, not "):
+        with pytest.raises(CheckpointError, match=r"^a state must be arrays by name, as get_state returns them, not "):
             thing.set_state(none)
     for name in before:
         for wrong in (None, "x", [[1, 2], [3]]):
-            with pytest.raises(CheckpointError, match=f"^{name!r} (must be an array|has shape)|'{name.split('.')[-1]}' has"):
+            with pytest.raises(
+                CheckpointError, match=f"^{name!r} (must be an array|has shape)|'{name.split('.')[-1]}' has"
+            ):
                 thing.set_state(before | {name: wrong})
     helpers.assert_same_state(before, thing.get_state())
 

@@ -166,7 +166,7 @@ def test_an_empty_observation_space_is_refused(space):
         (Box(0, 1, ()), ["x"]),
         (Discrete(2, start=3), ["x = 3", "x = 4"]),
         (MultiDiscrete([2, 1]), ["x[0] = 0", "x[0] = 1", "x[1] = 0"]),
-        (Dict({"a": Box(0, 1, (1, 2)), "b": Tuple([MultiBinary(1)])}), ["a[0,0]", "a[0,1]", "b.0[0]"]),
+        (Dict({"a": Box(0, 1, (1, 2)), "b": Tuple([MultiBinary(1)])}), ["a[0,0]", "a[0,1]", "b[0][0]"]),
     ],
     ids=str,
 )

@@ -122,7 +122,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
     with pytest.raises(OSError, match=rf"cannot write {tmp_path / 'pipe'}: it is no regular file$"):
         small().save(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
-    with pytest.raises(OSError, match="it is no regular file$"):
+    with pytest.raises(OSError, match=r"it is no regular file$"):
         small().save(tmp_path / "link")
     assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]

@@ -15,17 +15,18 @@ from typing import Any, NoReturn
 
 from dynlive_rl._version import __version__
 
-from . import draw, environments, evaluate, export, info, learn, train, watch
+from . import draw, environments, evaluate, export, info, learn, live, train, watch
 from .common import Help
 
 __all__ = ["main"]
 
-COMMANDS = (train, evaluate, watch, info, draw, export, environments, learn)
+COMMANDS = (train, live, evaluate, watch, info, draw, export, environments, learn)
 EXAMPLES = """\
 examples:
   dynlive train CartPole-v1 --steps 1e4 --out runs/pole
   dynlive evaluate runs/pole
   dynlive watch runs/pole --gif pole.gif
+  dynlive live
 
 dynlive COMMAND --help says what a command takes."""
 

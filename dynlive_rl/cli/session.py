@@ -153,7 +153,8 @@ class Session(EventCallback):
             return
         self.save()
         # Best actions are drawn by no one: neither the agent's random state nor its memory knows of it.
-        result = self.agent.evaluate(self._schedule.eval_episodes, env=self._env, seed=self._seed, deterministic=True)
+        episodes = self._schedule.eval_episodes
+        result = self.agent.evaluate(episodes, env=self._env, seed=self._seed, progress_bar=False)
         if result.mean > self._best:
             self._best = result.mean
             self.agent.save(self._folder.best)

@@ -1,4 +1,4 @@
-"""The README and the documentation: their Python runs and prints what they say, and their tables are those of results/.
+"""The documentation: its Python runs and prints what it says, its tables are those of results/, its links hold.
 
 The blocks of a page run in order in one namespace, as a reader would type them, in an empty folder.
 """
@@ -10,13 +10,15 @@ import pytest
 
 import dynlive_rl.envs  # noqa: F401  registers its environments once and for all
 import tables
+from sites import REPOSITORY, headings, links, local
 
 PAGES = {str(path.relative_to(tables.ROOT)): path.read_text() for path in tables.pages()}
 NEEDS = {"docs/sb3.md": ("stable_baselines3", "rl_zoo3", "optuna", "tensorboard", "tensorboardX", "pandas", "seaborn")}
 BLOCKS = {name: re.findall(r"```python\n(.*?)```", page, re.DOTALL) for name, page in PAGES.items()}
+WITH_PYTHON = [name for name, blocks in BLOCKS.items() if blocks]
 
 
-@pytest.mark.parametrize("name", [name for name, blocks in BLOCKS.items() if blocks])
+@pytest.mark.parametrize("name", WITH_PYTHON)
 def test_the_python_of_a_page_runs_and_prints_what_it_says(name, capsys, tmp_path, monkeypatch):
     for package in NEEDS.get(name, ()):
         pytest.importorskip(package)
@@ -32,6 +34,10 @@ def test_the_python_of_a_page_runs_and_prints_what_it_says(name, capsys, tmp_pat
         del gym.registry[own]
 
 
+def test_most_pages_have_python():
+    assert len(WITH_PYTHON) > 10
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_the_tables_of_a_page_are_those_of_the_results(name):
     assert tables.filled(PAGES[name]) == PAGES[name]
@@ -40,18 +46,23 @@ def test_the_tables_of_a_page_are_those_of_the_results(name):
 @pytest.mark.parametrize("name", PAGES)
 def test_what_a_page_links_to_is_there(name):
     page = tables.ROOT / name
-    for link in re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", PAGES[name]):
-        target, _, heading = "".join(link).partition("#")
+    for link in links(PAGES[name]):
+        target, _, heading = local(link).partition("#")
         if target.startswith("http"):
             continue
-        path = page.parent / target if target else page
+        path = (tables.ROOT if link.startswith(REPOSITORY) else page.parent) / target if target else page
         assert path.exists(), f"{name} links to {target}"
         if heading:
-            headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
-            assert heading in {title.lower().replace(" ", "-") for title in headings}, (
-                f"{name} links to {target}#{heading}"
-            )
+            assert heading in headings(path.read_text(encoding="utf-8")), f"{name} links to {target}#{heading}"
+
+
+# -- the README, which package indexes show too ------------------------------------------------------------------------
 
 
 def test_the_readme_is_short():
     assert len((tables.ROOT / "README.md").read_bytes()) <= 10_000
+
+
+def test_the_addresses_of_the_readme_are_absolute():
+    assert [link for link in links(PAGES["README.md"]) if not link.startswith("https://")] == []
+    assert any(link.startswith(f"{REPOSITORY}/raw/main/") for link in links(PAGES["README.md"]))

@@ -45,6 +45,9 @@ class DynLiveAgent(Player):
         none: more environment steps, a few microseconds each, in memory that does not grow.
     config
         Another configuration than the mode's default one: an `AgentConfig`, or a `LiveConfig` for live mode.
+    recurrent
+        Whether it remembers what it saw and did in an episode: for environments that do not show everything at once. See
+        `RecurrenceConfig`.
     on_bad_input
         What becomes of a step from which nothing can be learned: numbers not within ±1e30, what does not fit the space, an
         exception of the environment … "raise": an error with the value and the step. "skip": it is counted in `skipped`
@@ -98,6 +101,7 @@ class DynLiveAgent(Player):
         action_space: gym.Space[Any] | None = None,
         verbose: int = 0,
         tensorboard_log: str | PathLike[str] | None = None,
+        recurrent: bool = False,
     ) -> None:
         environments, is_vector = 1, False
         if env is not None:
@@ -112,7 +116,7 @@ class DynLiveAgent(Player):
             raise ValueError(f"on_bad_input must be 'raise' or 'skip', not {on_bad_input!r}")
         self.observation_space, self.action_space = observation_space, action_space
         self.mode: Mode = mode
-        self.config = config_of(mode, config)
+        self.config = config_of(mode, config, recurrent)
         self.on_bad_input: OnBadInput = on_bad_input
         self.seed = drawn_seed() if seed is None else natural("seed", seed)
         self.verbose = natural("verbose", verbose)
@@ -187,7 +191,7 @@ class DynLiveAgent(Player):
         return self
 
     def warm_up(self) -> None:
-        """Compile, or load from the cache, everything that learning needs; otherwise the first step does."""
+        """Compile, or load from the cache, everything that learning needs; otherwise `learn` and the first `act` do."""
         self.interaction.learner.warm_up()
 
     def act(self, observation: Any, *, action_mask: Any = None) -> Any:

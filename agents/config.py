@@ -5,16 +5,20 @@ Kernels read the numbers as the fields of one record, which is generated from th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dynlive_rl.checks import number
 from dynlive_rl.rule import LearningRule
 
 from .settings import check_groups, check_numbers, check_order, settings_dtype, settings_record
 
 MOST_REHEARSED = 2**18  # steps at once, and MOST_EXAMPLES: what a file says cannot take hours, or all memory
 MOST_EXAMPLES = 2**14
+SLOWEST, MOST_CONSTANTS = 1e6, 64
 RULE = LearningRule(step="adam", growth="signal", mature=1000)
 
 
@@ -310,6 +314,32 @@ class ActionConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecurrenceConfig:
+    """What is remembered of an episode while it goes on, in both modes: nothing, until `recurrent` makes it more.
+
+    Attributes
+    ----------
+    time_constants
+        Time constants ≥ 1 of the slow neurons that every observed value and every action has, in steps, ascending. One of 1
+        holds what was there one step before. An agent with any is recurrent.
+    """
+
+    time_constants: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        given: Any = self.time_constants  # a list, where a file says it
+        if not isinstance(given, (tuple, list)):
+            raise ValueError(f"time_constants must be numbers ≥ 1, such as (1, 4, 16), not {given!r}")
+        constants = tuple(number("time_constants", value) for value in given)
+        is_ascending = all(one < other for one, other in pairwise(constants))
+        if not is_ascending or not all(1 <= value <= SLOWEST for value in constants):
+            raise ValueError(f"time_constants must be ascending numbers from 1 to {SLOWEST:g}, not {constants}")
+        if len(constants) > MOST_CONSTANTS:
+            raise ValueError(f"there may be at most {MOST_CONSTANTS} time_constants, not {len(constants)}")
+        object.__setattr__(self, "time_constants", constants)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentConfig:
     """Configuration of the rehearsed Retrace actor-critic, in groups.
 
@@ -329,6 +359,7 @@ class AgentConfig:
     world_change: WorldChangeConfig = field(default_factory=WorldChangeConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     actions: ActionConfig = field(default_factory=ActionConfig)
+    recurrence: RecurrenceConfig = field(default_factory=RecurrenceConfig)
 
     def __post_init__(self) -> None:
         check_groups(self)

@@ -21,8 +21,11 @@ UNLIMITED = 10_000  # steps of an episode, where the environment itself sets no 
 SIDE_BY_SIDE = 16  # most copies at once
 SECONDS_UNTIL_PROGRESS = 2.0
 
-Act = Callable[[Any, Any], Any]
-"""Returns the action for an observation, or actions for a batch; with a mask, rows of masks, or None."""
+Act = Callable[[Any, Any, list[Any]], tuple[Any, Any]]
+"""Returns the action for an observation, or actions for a batch, and the states after, a row for each, or None.
+
+It takes the observation or batch; a mask, rows of masks, or None; and the states before: None where an episode begins.
+"""
 
 
 class Evaluation(NamedTuple):
@@ -89,11 +92,15 @@ def play(
     max_steps: int | None = None,
 ) -> Evaluation:
     """Play the first episode of every environment of a vector environment, with anything that predicts."""
-
-    def act(observations: Any, masks: Any) -> Any:
-        return policy.predict(observations, deterministic=deterministic)[0]
-
     count = environments.num_envs
+    state: Any = None
+
+    def act(observations: Any, masks: Any, states: list[Any]) -> tuple[Any, Any]:
+        nonlocal state  # nobody's episode begins but with the first call
+        starts = None if state is None else np.zeros(count, np.bool_)
+        actions, state = policy.predict(observations, state, starts, deterministic=deterministic)
+        return actions, None
+
     return collected(play_vector(act, environments, count, seed, max_steps), count, progress_bar=False)
 
 
@@ -164,6 +171,7 @@ class _Running:
 
     def __init__(self, env: gym.Env[Any, Any], number: int, observation: Any, mask: Any) -> None:
         self.env, self.number, self.observation, self.mask = env, number, observation, mask
+        self.state: Any = None
         self.episode_return, self.length = 0.0, 0
 
 
@@ -178,14 +186,23 @@ def _begin(env: gym.Env[Any, Any], waiting: Iterator[int], seed: int | None) -> 
 def _actions_for(act: Act, running: list[_Running]) -> Any:
     """Return the action of every environment: of several with one call."""
     if len(running) == 1:
-        return [act(running[0].observation, running[0].mask)]
+        action, states = act(running[0].observation, running[0].mask, [running[0].state])
+        _keep_states(running, states)
+        return [action]
     space, action_space = running[0].env.observation_space, running[0].env.action_space
     observations = [one.observation for one in running]
     empty: Any = create_empty_array(space, len(running))
     batch = concatenate(space, observations, empty)
     masks = [one.mask for one in running]
-    actions = act(batch, None if all(mask is None for mask in masks) else masks)
+    actions, states = act(batch, None if all(mask is None for mask in masks) else masks, [one.state for one in running])
+    _keep_states(running, states)
     return iterate(gym.vector.utils.batch_space(action_space, len(running)), actions)
+
+
+def _keep_states(running: list[_Running], states: Any) -> None:
+    if states is not None:
+        for one, state in zip(running, states, strict=True):
+            one.state = state
 
 
 def play_vector(
@@ -207,7 +224,7 @@ def play_vector(
     while (left > 0).any():
         observations, info = env.reset(seed=seed)
         seed = None
-        masks = masks_of(info, count)
+        masks, states = masks_of(info, count), [None] * count
         returns, lengths = np.zeros(count), np.zeros(count, np.int64)
         resetting, stuck = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
         while ((left > 0) & ~stuck).any():
@@ -215,7 +232,8 @@ def play_vector(
                 observations, info = env.reset(options={"reset_mask": resetting})
                 masks = merged(masks, masks_of(info, count), resetting)
             stepped = ~resetting if mode == AutoresetMode.NEXT_STEP else np.ones(count, np.bool_)
-            actions = act(observations, None if masks is None else merged(masks, None, ~stepped | stuck))
+            allowed = None if masks is None else merged(masks, None, ~stepped | stuck)
+            actions, after = act(observations, allowed, states)
             observations, rewards, terminated, truncated, info = env.step(actions)
             masks = masks_of(info, count)
             rewards = rewards if true_rewards is None else true_rewards.of_step(rewards)
@@ -232,3 +250,6 @@ def play_vector(
                 stuck |= broken_off
                 resetting = ended & (mode == AutoresetMode.NEXT_STEP)
             returns[ended | broken_off], lengths[ended | broken_off] = 0, 0
+            if after is not None:
+                fresh = ended | broken_off | ~stepped
+                states = [None if begins else state for begins, state in zip(fresh, after, strict=True)]

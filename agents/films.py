@@ -89,8 +89,9 @@ def play(
 ) -> Iterator[tuple[gym.Env[Any, Any], float]]:
     """Play one episode of the agent's best actions, yielding the environment and the reward after every step."""
     observation, info = env.reset(seed=seed)
+    state = None
     for _ in range(steps):
-        action, _ = agent.predict(observation, deterministic=True, action_mask=mask_of(info))
+        action, state = agent.predict(observation, state, deterministic=True, action_mask=mask_of(info))
         observation, reward, terminated, truncated, info = env.step(action)
         yield env, float(reward)
         if terminated or truncated:

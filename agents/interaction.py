@@ -19,6 +19,7 @@ from .locks import held_over_forks
 from .masks import NO_MASK, forbidden_actions
 from .protocols import Learner
 from .replay_learner import ReplayLearner
+from .slow_neurons import SlowNeurons
 from .spaces import ActionDecoder, ObservationEncoder
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Interaction:
     ----------
     encoder, decoder, learner
         The parts.
+    recurrence
+        The slow neurons of a recurrent agent; None: it is none.
     observations
         Shape (e, f): the observations that the next actions are for, encoded as rows.
     num_timesteps
@@ -69,19 +72,12 @@ class Interaction:
     ) -> None:
         self.encoder = ObservationEncoder(observation_space)
         self.decoder = ActionDecoder(action_space, config.actions.values_per_component)
-        self.learner: Learner
-        scaled, num_actions = self.encoder.scaled, self.decoder.num_actions
-        if isinstance(config, LiveConfig):
-            self.learner = LiveLearner(scaled, num_actions, environments, config, seed)
-        else:
-            examples = self.encoder.examples(config.network.examples, np.random.default_rng(seed))
-            self.learner = ReplayLearner(
-                scaled, num_actions, environments, config, seed, examples, self.encoder.components
-            )
+        self.recurrence = _slow_neurons(self.encoder, self.decoder, config, environments)
+        self.learner = _learner(self.encoder, self.decoder, self.recurrence, config, seed, environments)
         self.num_timesteps = self.skipped = 0
         self.skips_bad_input = False
         self.is_vector = is_vector
-        self.observations = np.zeros((environments, self.encoder.size), np.float32)
+        self.observations = np.zeros((environments, self._row_size), np.float32)
         self._rows = np.zeros_like(self.observations)  # the next ones
         self._ended = np.ones(environments, np.bool_)
         self._any_ended = True  # much quicker to ask
@@ -98,6 +94,10 @@ class Interaction:
         for name in ("observations", "_rows", "_ended", "_all"):
             setattr(self, name, np.array(state[name]))  # what was unpickled may be a file, mapped and read-only
         held_over_forks(self)
+
+    @property
+    def _row_size(self) -> int:
+        return self.encoder.size if self.recurrence is None else self.recurrence.size
 
     @property
     def environments(self) -> int:
@@ -130,12 +130,15 @@ class Interaction:
         if action_mask is not None:
             forbidden = self._forbidden(action_mask, None if stepping is None else ~stepping)
         if self._any_ended or observation is not self._latest:
-            self.encoder.encode(observation, self._rows)
-            starting = self._ended | (self._rows != self.observations).any(axis=1)
+            features = self.encoder.size
+            self.encoder.encode(observation, self._rows[:, :features])
+            starting = self._ended | (self._rows[:, :features] != self.observations[:, :features]).any(axis=1)
             if stepping is not None:
                 starting &= stepping
             if starting.any():
                 with self.lock:
+                    if self.recurrence is not None:
+                        self.recurrence.begin(starting, self.learner.feature_means, self._rows)
                     self._write_masks(starting, forbidden)
                     self.learner.begin(starting, self._rows)
                     self.observations[starting] = self._rows[starting]
@@ -179,7 +182,7 @@ class Interaction:
         if self._any_ended:
             raise ValueError(NO_ACTION)
         learner, rows = self.learner, self._rows
-        self.encoder.encode(next_observation, rows)
+        self._encode_next(next_observation, rows, self._all)
         learner.step.rewards[0] = reward if type(reward) is float else check_reward(reward)
         ended = terminated is not False or truncated is not False
         if ended or self._flagged:
@@ -189,11 +192,21 @@ class Interaction:
             if forbidden is not None or learner.is_masked:
                 self._write_masks(self._all, forbidden)
             learner.observe(rows)
+            if self.recurrence is not None:
+                self.recurrence.keep()
             self._rows, self.observations = self.observations, rows
             self._latest = next_observation
             if ended:
                 self._ended[0] = self._any_ended = True
             self.num_timesteps += 1
+
+    def _encode_next(self, observations: Any, rows: NDArray[np.float32], stepped: NDArray[np.bool_]) -> None:
+        """Write what the environments that stepped (e,) led to into rows, with what slow neurons hold then."""
+        if self.recurrence is None:
+            self.encoder.encode(observations, rows)
+        else:
+            self.encoder.encode(observations, rows[:, : self.encoder.size])
+            self.recurrence.write_next(self.observations, self.learner.action, stepped, rows)
 
     def _write_ends(self, terminated: Any, truncated: Any) -> bool:
         """Write whether a single environment's episode ended, and return it."""
@@ -215,7 +228,7 @@ class Interaction:
         stepped = self._all if stepped is None else stepped
         if (self._ended & stepped).any():
             raise ValueError(NO_ACTION)
-        self.encoder.encode(next_observations, self._rows)
+        self._encode_next(next_observations, self._rows, stepped)
         step = self.learner.step
         for name, row, values in zip(step._fields, step, (stepped, rewards, terminated, truncated), strict=True):
             check_row(name, values, row)
@@ -224,6 +237,8 @@ class Interaction:
         with self.lock:
             self._write_masks(stepped, forbidden)
             self.learner.observe(self._rows)
+            if self.recurrence is not None:
+                self.recurrence.keep()
             self.observations, self._rows = self._rows, self.observations
             self._latest = next_observations
             self._ended |= stepped & np.logical_or(terminated, truncated)
@@ -237,13 +252,19 @@ class Interaction:
         logger.warning("skipped, %d so far: %s", self.skipped, why)
 
     def predict(
-        self, observation: Any, deterministic: bool, action_mask: Any = None, random: NDArray[np.uint64] | None = None
-    ) -> Any:
-        """Return the learned policy's action for an observation, or actions for a batch; see `DynLiveAgent.predict`.
+        self,
+        observation: Any,
+        deterministic: bool,
+        action_mask: Any = None,
+        random: NDArray[np.uint64] | None = None,
+        state: Any = None,
+        episode_start: Any = None,
+    ) -> tuple[Any, Any]:
+        """Return the learned policy's action for an observation, or actions for a batch, and the state after.
 
-        They are sampled with a random state (4,), by default one that is kept for that.
+        They are sampled with a random state (4,), by default one that is kept for that. See `DynLiveAgent.predict`.
         """
-        count, rows = self._encoded(observation)
+        count, rows, memory = self._encoded(observation, state, episode_start)
         if action_mask is None:
             with self.lock:
                 actions = self.learner.predict(rows, deterministic, random)
@@ -251,33 +272,39 @@ class Interaction:
             forbidden = forbidden_actions(action_mask, self.decoder.num_actions, len(rows))
             with self.lock:
                 _, actions = self.learner.policies(rows, forbidden, deterministic, random)
-        return self.decoder.decode_single(actions) if count is None else self.decoder.decode(actions)
+        if self.recurrence is not None:
+            state = self.recurrence.state_after(memory, rows, actions)
+        return self.decoder.decode_single(actions) if count is None else self.decoder.decode(actions), state
 
-    def probabilities(self, observation: Any, action_mask: Any = None) -> Any:
+    def probabilities(self, observation: Any, action_mask: Any = None, state: Any = None) -> Any:
         """Return the probabilities of all actions, see `DynLiveAgent.probabilities`."""
-        count, rows = self._encoded(observation)
+        count, rows, _ = self._encoded(observation, state)
         forbidden = self._optional_masks(action_mask, len(rows))
         with self.lock:
             policy, _ = self.learner.policies(rows, forbidden)
         return self._by_component(policy, count)
 
-    def values(self, observation: Any, action_mask: Any = None) -> tuple[Any, Any]:
+    def values(self, observation: Any, action_mask: Any = None, state: Any = None) -> tuple[Any, Any]:
         """Return the value of an observation, and those of its actions; see `DynLiveAgent.value` and `action_values`."""
-        count, rows = self._encoded(observation)
+        count, rows, _ = self._encoded(observation, state)
         forbidden = self._optional_masks(action_mask, len(rows))
         with self.lock:
             values, of_actions = self.learner.values(rows, forbidden)
         of_components = None if of_actions is None else self._by_component(of_actions, count)
         return (float(values[0]) if count is None else values), of_components
 
-    def _encoded(self, observation: Any) -> tuple[int | None, NDArray[np.float32]]:
-        """Return of how many observations this is a batch, None for a single one, and their rows."""
-        count = self.encoder.batch_size(observation)
-        rows = np.empty((1 if count is None else count, self.encoder.size), np.float32)
-        self.encoder.encode(observation, rows)
+    def _encoded(
+        self, observation: Any, state: Any = None, episode_start: Any = None
+    ) -> tuple[int | None, NDArray[np.float32], Any]:
+        """Return of how many observations this is a batch, None for a single one; their rows, and what slow neurons hold."""
+        count, features, memory = self.encoder.batch_size(observation), self.encoder.size, None
+        rows = np.empty((1 if count is None else count, self._row_size), np.float32)
+        self.encoder.encode(observation, rows[:, :features])
+        if self.recurrence is not None:
+            memory = self.recurrence.recall(state, episode_start, self.learner.feature_means, rows)
         if not isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():  # the former in a third of the time
             raise BadInputError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
-        return count, rows
+        return count, rows, memory
 
     def _optional_masks(self, action_mask: Any, count: int) -> NDArray[np.bool_]:
         return NO_MASK if action_mask is None else forbidden_actions(action_mask, self.decoder.num_actions, count)
@@ -290,14 +317,41 @@ class Interaction:
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""
         with self.lock:
-            return self.learner.get_state() | {"observations": self.observations.copy(), "ended": self._ended.copy()}
+            return self.learner.get_state() | {name: array.copy() for name, array in self._own_arrays().items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built interaction returned; if it is none, CheckpointError and no change."""
-        own = {"observations": self.observations, "ended": self._ended}
+        own = self._own_arrays()
         with self.lock:
             checked(own, state)
             self.learner.set_state(state)
             checkpoint.copy_into(own, state)
             self._any_ended = bool(self._ended.any())
             self._latest = None
+
+    def _own_arrays(self) -> dict[str, NDArray[Any]]:
+        remembered = {} if self.recurrence is None else {"slow_neurons": self.recurrence.memory}
+        return {"observations": self.observations, "ended": self._ended} | remembered
+
+
+def _slow_neurons(
+    encoder: ObservationEncoder, decoder: ActionDecoder, config: AgentConfig | LiveConfig, environments: int
+) -> SlowNeurons | None:
+    constants = config.recurrence.time_constants
+    return SlowNeurons(encoder.scaled, decoder.num_actions, constants, environments) if constants else None
+
+
+def _learner(
+    encoder: ObservationEncoder,
+    decoder: ActionDecoder,
+    recurrence: SlowNeurons | None,
+    config: AgentConfig | LiveConfig,
+    seed: int | None,
+    environments: int,
+) -> Learner:
+    scaled = encoder.scaled if recurrence is None else recurrence.scaled
+    if isinstance(config, LiveConfig):
+        return LiveLearner(scaled, decoder.num_actions, environments, config, seed)
+    examples = encoder.examples(config.network.examples, np.random.default_rng(seed), scaled.size)
+    components = encoder.components if recurrence is None else ()
+    return ReplayLearner(scaled, decoder.num_actions, environments, config, seed, examples, components, encoder.size)

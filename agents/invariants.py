@@ -29,6 +29,7 @@ CHANCE = Span(0, 1)
 
 SPANS = {
     "observations": MODERATE,
+    "slow_neurons": MODERATE,
     "experience.observation": MODERATE,
     "experience.reward": MODERATE,
     "experience.probability": Span(0, 1 + TOLERANCE),  # 0 where it is too small for its type
@@ -101,8 +102,12 @@ def check_sizes(
         If a size is another.
     """
     features, num_actions = _features(observation_space), _num_actions(action_space, config)
-    recent = config.world_change.recent_episodes
-    shapes: dict[str, tuple[int, ...]] = {
+    recent, constants = config.world_change.recent_episodes, len(config.recurrence.time_constants)
+    shapes: dict[str, tuple[int, ...]] = {}
+    if constants:
+        shapes["slow_neurons"] = (environments, constants, features + sum(num_actions))
+        features += constants * shapes["slow_neurons"][2]
+    shapes |= {
         "observations": (environments, features),
         "action": (environments, len(num_actions)),
         "sample": (_open_features(observation_space), SAMPLE_SIZE),

@@ -20,6 +20,8 @@ logger = logging.getLogger("dynlive_rl.agents.agent")
 
 def learn(agent: "DynLiveAgent", loop: TrainingLoop, callbacks: list[Any], call: Call) -> None:
     """Let an agent's loop run for a number of steps; see `DynLiveAgent.learn`."""
+    if call.steps:
+        agent.warm_up()  # before the bar begins to count
     step = agent.num_timesteps
     with (
         _alone(loop),

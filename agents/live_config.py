@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import ActionConfig, WorldChangeConfig
+from .config import ActionConfig, RecurrenceConfig, WorldChangeConfig
 from .settings import check_groups, check_least, check_numbers, settings_dtype, settings_record
 
 
@@ -121,6 +121,7 @@ class LiveConfig:
     exploration: LiveExplorationConfig = field(default_factory=LiveExplorationConfig)
     world_change: WorldChangeConfig = field(default_factory=WorldChangeConfig)
     actions: ActionConfig = field(default_factory=ActionConfig)
+    recurrence: RecurrenceConfig = field(default_factory=RecurrenceConfig)
 
     def __post_init__(self) -> None:
         check_groups(self)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
+from dynlive_rl.kernels.first_start import Call, prepare
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
 
@@ -54,6 +55,7 @@ class LiveLearner:
         self.state.scaler[:] = new_scaler(scaled)[0]
         self.state.random[:] = random_state(acting)
         self._predict_random = random_state(predicting)
+        self._is_warm = False
 
     def _view(self, buffer: NDArray[np.float64]) -> None:
         """Take a buffer, and views of its parts."""
@@ -70,15 +72,22 @@ class LiveLearner:
         self.__dict__ |= state
         self._view(np.array(state["_buffer"]))
         self._predict_random = np.array(state["_predict_random"])
+        self._is_warm = False
 
     def warm_up(self) -> None:
-        """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
+        """Compile (or load) all kernels now, so that no step waits for it."""
+        if self._is_warm:
+            return
         environments = self.action.shape[0]
-        twin = LiveLearner(self._scaled, self._num_actions, environments, self.config, seed=0)
         observations = np.zeros((environments, self._scaled.size), np.float32)
-        twin.begin(np.ones(environments, np.bool_), observations)
-        twin.observe(observations)
-        twin.predict(observations, deterministic=True)
+        prepare(
+            [
+                Call(live.begin, (self._buffer, np.ones(environments, np.bool_), observations)),
+                Call(live.observe, (self._buffer, observations)),
+                Call(live.predict, (self._buffer, observations, True, self._predict_random, self.action)),
+            ]
+        )
+        self._is_warm = True
 
     @property
     def connections(self) -> int:
@@ -108,6 +117,12 @@ class LiveLearner:
         _no_network()
 
     @property
+    def feature_means(self) -> NDArray[np.float64]:
+        """Running means (f,) of the features that are scaled, 0 of the others."""
+        means: NDArray[np.float64] = self.state.scaler[ScalerRow.MEAN]
+        return means
+
+    @property
     def activity(self) -> NDArray[np.float32]:
         """There are no networks to be active."""
         _no_network()
@@ -118,11 +133,14 @@ class LiveLearner:
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
+        self.warm_up()
         if not live.begin(self._buffer, starting, observations):
             raise_invalid(observations)
 
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Learn from what `step` brought, and where it led; the next actions of those that go on are in `action`."""
+        if not self._is_warm:
+            self.warm_up()
         if not live.observe(self._buffer, observations):
             raise_invalid(observations, self.step.rewards)
 

@@ -42,9 +42,15 @@ def for_environments(state: Arrays, environments: int, memory: int) -> Arrays:
         return state
     changed = {"ended": np.ones(environments, np.bool_)}
     for name, array in state.items():
-        if name in ("observations", "action", "trace", "value_shift", "policy", "forbidden") or name.startswith(
-            ("running.", "action_repeat.")
-        ):
+        if name in (
+            "observations",
+            "action",
+            "trace",
+            "value_shift",
+            "policy",
+            "forbidden",
+            "slow_neurons",
+        ) or name.startswith(("running.", "action_repeat.")):
             changed[name] = np.zeros((environments, *array.shape[1:]), array.dtype)
     if EXPERIENCE + "rows" in state:
         changed |= _experience_for(state, environments, max(2, -(-memory // environments)))

@@ -16,6 +16,7 @@ from . import evaluation
 from .environments import Environment, Recipe, certain_recipe, check_spaces, make
 from .evaluation import Evaluation
 from .interaction import Interaction
+from .slow_neurons import stacked
 from .workplace import Workplace
 
 
@@ -51,7 +52,8 @@ class Player:
         observation
             One observation or a batch of them.
         state, episode_start
-            Accepted and ignored: the agent has no recurrent state.
+            A recurrent agent's: what the call before returned, None where episodes begin; and shape (b,), where an episode
+            begins nevertheless. Other agents ignore both, and return the state as it is.
         deterministic
             The best action, or one drawn from the policy.
         action_mask
@@ -68,15 +70,18 @@ class Player:
         ValueError
             If the observation does not fit the space or is not finite, or the mask does not fit or allows nothing.
         """
-        return self.interaction.predict(observation, deterministic, action_mask), state
+        interaction = self.interaction
+        return interaction.predict(observation, deterministic, action_mask, None, state, episode_start)
 
-    def probabilities(self, observation: Any, *, action_mask: Any = None) -> Any:
+    def probabilities(self, observation: Any, *, state: Any = None, action_mask: Any = None) -> Any:
         """Return the probability of every action under the policy that `predict` samples from.
 
         Parameters
         ----------
         observation
             One observation or a batch of b of them.
+        state
+            As in `predict`.
         action_mask
             As in `predict`: what is masked has probability 0.
 
@@ -91,9 +96,9 @@ class Player:
         ValueError
             As in `predict`.
         """
-        return self.interaction.probabilities(observation, action_mask)
+        return self.interaction.probabilities(observation, action_mask, state)
 
-    def value(self, observation: Any, *, action_mask: Any = None) -> Any:
+    def value(self, observation: Any, *, state: Any = None, action_mask: Any = None) -> Any:
         """Return what the critic expects to follow: the discounted sum of rewards under the policy.
 
         Parameters are those of `probabilities`.
@@ -102,15 +107,17 @@ class Player:
         -------
         float, or ndarray of shape (b,)
         """
-        return self.interaction.values(observation, action_mask)[0]
+        return self.interaction.values(observation, action_mask, state)[0]
 
-    def action_values(self, observation: Any) -> Any:
+    def action_values(self, observation: Any, *, state: Any = None) -> Any:
         """Return what the critic expects to follow every action: an action's value is the mean of its components'.
 
         Parameters
         ----------
         observation
             One observation or a batch of them.
+        state
+            As in `predict`.
 
         Returns
         -------
@@ -121,7 +128,7 @@ class Player:
         ValueError
             In live mode, whose critic knows the value of observations alone; otherwise as `predict`.
         """
-        values = self.interaction.values(observation)[1]
+        values = self.interaction.values(observation, state=state)[1]
         if values is None:
             raise ValueError("a live agent's critic knows no values of actions: ask value(observation)")
         return values
@@ -172,8 +179,9 @@ class Player:
         seed = optional_seed(seed)
         random = None if seed is None else random_state(np.random.SeedSequence(seed))
 
-        def act(observation: Any, mask: Any) -> Any:
-            return self.interaction.predict(observation, deterministic, mask, random)
+        def act(observation: Any, mask: Any, states: list[Any]) -> tuple[Any, Any]:
+            state, starts = stacked(states)
+            return self.interaction.predict(observation, deterministic, mask, random, state, starts)
 
         with self._place(env) as place:
             return evaluation.evaluate(act, place, episodes, seed, max_steps, progress_bar)
@@ -236,7 +244,7 @@ class Player:
 
     @property
     def actor(self) -> Network:
-        """The network whose output neurons policy actions."""
+        """The network whose output neurons choose actions."""
         return self.interaction.learner.actor
 
     @property

@@ -62,7 +62,7 @@ class Learner(Protocol):
         """Whether any actions ever were masked."""
 
     def warm_up(self) -> None:
-        """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
+        """Compile (or load) all kernels now, so that no step waits for it."""
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments (e,), at observations (e, f)."""
@@ -115,6 +115,10 @@ class Learner(Protocol):
     @property
     def critic(self) -> Network:
         """The network whose output neurons say what actions are worth; ValueError where it is none by itself."""
+
+    @property
+    def feature_means(self) -> NDArray[np.float64]:
+        """Running means (f,) of the features that are scaled, 0 of the others."""
 
     @property
     def activity(self) -> NDArray[np.float32]:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
-from dynlive_rl.builder import NetworkBuilder
 from dynlive_rl.core import owned
 from dynlive_rl.invariants import need
+from dynlive_rl.kernels.first_start import Call, prepare
 from dynlive_rl.kernels.layout import Batch, NeuronRow, new_batch, new_workspace
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
@@ -19,10 +19,11 @@ from .config import AgentConfig
 from .invariants import check_rehearsal, checked
 from .kernels import acting, actor_critic, valuing
 from .kernels.acting import RepeatColumn
-from .kernels.actor_critic import Agent
+from .kernels.actor_critic import Agent, Outcome
 from .kernels.experience import Experience, new_experience
 from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
 from .kernels.scaling import ScalerRow, new_scaler
+from .networks import fit_to_examples, new_network
 from .protocols import StepBatch
 from .state import record_fields, rows
 
@@ -61,10 +62,12 @@ class ReplayLearner:
         seed: int | None,
         examples: NDArray[np.float32] | None = None,
         one_hot_components: one_hot.Components = (),
+        observed: int | None = None,
     ) -> None:
         self.config = config
         self._scaled, self._num_actions, self._examples = scaled, num_actions, examples
         self._one_hot_components = one_hot_components
+        self._observed = scaled.size if observed is None else observed
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
         if self._has_cells:
@@ -107,6 +110,7 @@ class ReplayLearner:
         self._view()
         self._predict_random = random_state(seeds[3])
         self._predict_batch = new_batch(self.actor.arrays, 1, 1)
+        self._is_warm = False
 
     def _view(self) -> None:
         self.action, self.progress, self.forbidden = self.state.action, self.state.progress, self.state.forbidden
@@ -122,17 +126,26 @@ class ReplayLearner:
         self.step, self._predict_batch = owned(state["step"]), owned(state["_predict_batch"])
         self._settings, self._predict_random = np.array(state["_settings"]), np.array(state["_predict_random"])
         self._view()
+        self._is_warm = False
 
     def warm_up(self) -> None:
-        """Compile (or load) all kernels now, on a throwaway twin, so that the first steps do not wait for it."""
-        environments, features = self.action.shape[0], self._scaled.size
-        twin = ReplayLearner(
-            self._scaled, self._num_actions, environments, self.config, 0, one_hot_components=self._one_hot_components
+        """Compile (or load) all kernels now, so that no step waits for it."""
+        if self._is_warm:
+            return
+        state, agent = self.state, (self.state, self._settings)
+        observations = np.zeros((self.action.shape[0], self._scaled.size), np.float32)
+        scaling = state.scaler, state.sample
+        predicting = state.actor, self._predict_batch, state.rule, *scaling, state.action_offsets, self._policy_gain
+        prepare(
+            [
+                Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
+                Call(actor_critic.choose_actions, (*agent, self.step.stepped)),
+                Call(actor_critic.observe, (*agent, *self._step_arguments(observations))),
+                Call(actor_critic.rehearse, (*agent, self.step.stepped, state.rule.recruiting)),
+                Call(acting.predict, (*predicting, observations, True, self._predict_random, self.action)),
+            ]
         )
-        observations = np.zeros((environments, features), np.float32)
-        twin.begin(np.ones(environments, np.bool_), observations)
-        twin.observe(observations)
-        twin.predict(observations, deterministic=True)
+        self._is_warm = True
 
     @property
     def connections(self) -> int:
@@ -153,18 +166,31 @@ class ReplayLearner:
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
+        self.warm_up()
         self._make_room()
-        if not actor_critic.begin(self.state, self._settings, starting, observations):
+        if not actor_critic.begin(*self._begin_arguments(starting, observations)):
             raise_invalid(observations)
+        actor_critic.choose_actions(self.state, self._settings, starting)
 
     def observe(self, observations: NDArray[np.float32]) -> None:
         """Learn from what `step` brought, and where it led; the next actions of those that go on are in `action`."""
+        if not self._is_warm:
+            self.warm_up()
         self._make_room()
         task_changes = self.progress["task_changes"][0]
-        if not actor_critic.observe(self.state, self._settings, *self._step_arguments(observations)):
-            raise_invalid(observations, self.step.rewards)
+        outcome = actor_critic.observe(self.state, self._settings, *self._step_arguments(observations))
+        if outcome != Outcome.TAKEN:
+            step = self.step
+            if outcome == Outcome.REFUSED:
+                raise_invalid(observations, step.rewards)
+            going_on = step.stepped & ~(step.terminated | step.truncated)
+            actor_critic.rehearse(self.state, self._settings, going_on, self.state.rule.recruiting)
         if self.progress["task_changes"][0] > task_changes:
             self.reset_networks()
+
+    def _begin_arguments(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> tuple[Any, ...]:
+        state = self.state
+        return state.experience, state.scaler, state.sample, state.running, state.forbidden, starting, observations
 
     def _step_arguments(self, observations: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         stepped, rewards, terminated, truncated = self.step
@@ -176,7 +202,7 @@ class ReplayLearner:
         if self._has_cells:
             components = self._one_hot_components
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
-        networks = [new_network(features, outputs, config, seed) for seed in seeds]
+        networks = [new_network(features, outputs, config, seed, self._observed) for seed in seeds]
         if self._examples is not None and not self._scaled.all():
             for network in networks:
                 fit_to_examples(network, self._examples, config.network.drive_spread)
@@ -207,7 +233,8 @@ class ReplayLearner:
 
     def choose_again(self, which: NDArray[np.bool_]) -> None:
         """Choose the next actions of some environments (e,) anew, after `forbidden` was changed."""
-        actor_critic.choose_again(self.state, self._settings, which)
+        actor_critic.write_masks(self.state.experience, self.state.forbidden, which)
+        actor_critic.choose_actions(self.state, self._settings, which)
 
     def predict(
         self, observations: NDArray[np.float32], deterministic: bool, random: NDArray[np.uint64] | None = None
@@ -267,6 +294,12 @@ class ReplayLearner:
         batch = new_batch(self.critic.arrays, 1, observations.shape[0])
         valuing.action_values(self.state, self._settings, batch, observations, values)
         return values, batch.output
+
+    @property
+    def feature_means(self) -> NDArray[np.float64]:
+        """Running means (f,) of the features that are scaled, 0 of the others."""
+        means: NDArray[np.float64] = self.state.scaler[ScalerRow.MEAN]
+        return means
 
     @property
     def activity(self) -> NDArray[np.float32]:
@@ -362,38 +395,3 @@ class ReplayLearner:
                 getattr(new, name)[:, :kept] = getattr(old, name)[:, :kept]
         new.rows[:] = old.rows
         self.state = self.state._replace(experience=new)
-
-
-def new_network(features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence) -> Network:
-    """Make a network of one layer of sigmoid neurons that read all features and their complements."""
-    shape = config.network
-    build = NetworkBuilder(seed, rule=shape.rule, dual_rail=True, memory=1)
-    inputs = build.add_inputs(features)
-    # A strength averages 1 / (2 · features), and a neuron is moved by all of them together: steps as long as where there are
-    # few features would wipe out what they tell.
-    rate = min(1.0, shape.full_rate_inputs / min(features, shape.max_fan_in // 2)) ** 2
-    hidden = build.add_neurons(shape.hidden, "sigmoid", gain=(shape.gain_low, shape.gain_high), rate=rate)
-    out = build.add_outputs(outputs, "identity", rate=rate * config.optimisation.output_rate / shape.hidden)
-    build.allow(hidden, sources=inputs)
-    build.allow(out, sources=hidden)
-    network = build.build(connect=min(shape.connect, shape.max_fan_in / (2 * features)))
-    network.shape_is_fixed = True  # the learner's arrays are laid out for it
-    return network
-
-
-def fit_to_examples(network: Network, examples: NDArray[np.float32], drive_spread: float) -> None:
-    """Set each hidden neuron's threshold at a random example, and raise its gain where examples hardly move it.
-
-    A single active one-hot input changes the weighted sum far less than a few continuous inputs do. Examples have shape
-    (m, f).
-    """
-    arrays = network.arrays
-    seen = np.zeros((len(examples), arrays.degree.size), np.float32)
-    seen[:, arrays.inputs[0]], seen[:, arrays.inputs[1]] = examples, 1 - examples
-    thresholds = [NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD]
-    for count, j in enumerate(arrays.order[: -arrays.outputs.size]):
-        row = slice(arrays.first[j], arrays.first[j] + arrays.degree[j])
-        drive = seen[:, arrays.source[row]] @ arrays.strength[row]
-        if drive.std() > 1e-5:  # otherwise there is nothing to tell apart
-            arrays.neuron[thresholds, j] = drive[count % len(drive)]
-            arrays.neuron[NeuronRow.GAIN, j] *= max(1.0, drive_spread / float(drive.std()))

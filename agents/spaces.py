@@ -77,11 +77,17 @@ class ObservationEncoder:
             except FAULTS:
                 raise _misfit(value, part.path, part.space, len(rows)) from None
 
-    def examples(self, count: int, random: np.random.Generator) -> NDArray[np.float32]:
-        """Draw rows (count, f) as the input neurons may see them: what is scaled lies anywhere from 0.1 to 0.9."""
-        rows = np.empty((count, self.size), np.float32)
+    def examples(self, count: int, random: np.random.Generator, size: int | None = None) -> NDArray[np.float32]:
+        """Draw rows (count, f) as the input neurons may see them: what is scaled lies anywhere from 0.1 to 0.9.
+
+        With a size > f there are so many columns, the further ones of scaled values.
+        """
+        rows = np.empty((count, size or self.size), np.float32)
         for part in self._parts:
             part.draw(rows[:, part.columns], random)
+        further = rows[:, self.size :]
+        if further.size:
+            further[...] = random.uniform(0.1, 0.9, size=further.shape)
         return rows
 
     @property

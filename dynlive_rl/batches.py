@@ -37,6 +37,7 @@ def rehearse(net: NetworkCore, inputs: ArrayLike, rewards: ArrayLike, *, hops: i
         1.0,
         net.rule.learning_rate,
         hops_limit(hops),
+        net.numbers.recruiting,
     )
     outputs = batch.output[1:, net.arrays.outputs].transpose(2, 0, 1).copy()
     return outputs if several else outputs[:, 0]

@@ -159,7 +159,7 @@ def _epoch(
             rooms[size] = new_batch(net.arrays, cycles, size), new_workspace(net.arrays, cycles, size)
         total += kernels.rehearse(
             net.arrays, *rooms[size], net.numbers,
-            part.inputs, part.targets, _CODES[part.loss], part.sharpness, learning_rate, hops,
+            part.inputs, part.targets, _CODES[part.loss], part.sharpness, learning_rate, hops, net.numbers.recruiting,
         )  # fmt: skip
     return total / order.size
 

@@ -1,4 +1,4 @@
-"""Environments whose world changes while the agent lives in it, and a sparse chain; registered on import.
+"""Environments whose world changes, others that need a memory, and a sparse chain; registered on import.
 
 Reach them as `gymnasium.make("dynlive_rl.envs:DynLive/DriftCartPole-v0")`. Everything that changes follows a schedule
 over the environment steps of a lifetime, not of an episode: see `schedules`.
@@ -9,9 +9,14 @@ from typing import Any
 import gymnasium as gym
 
 from .chain import Chain
+from .delayed_cue import DelayedCue
+from .delayed_reward import DelayedReward
 from .drift_cartpole import DriftCartPole, changing_cartpole, world_at
+from .masked_cartpole import MaskedCartPole
+from .memory_xor import MemoryXor
 from .plugins import load_plugins
 from .schedules import Cycle, Draw
+from .tmaze import TMaze
 from .vector_cartpole import ChangingCartPoles
 from .wrappers import ChangingActions, ChangingSensors
 
@@ -21,8 +26,13 @@ __all__ = [
     "ChangingCartPoles",
     "ChangingSensors",
     "Cycle",
+    "DelayedCue",
+    "DelayedReward",
     "Draw",
     "DriftCartPole",
+    "MaskedCartPole",
+    "MemoryXor",
+    "TMaze",
     "changing_cartpole",
     "load_plugins",
     "world_at",
@@ -59,3 +69,18 @@ for _name, _changes in _CARTPOLES.items():
         kwargs=_changes,
     )
 gym.register("DynLive/Chain-v0", "dynlive_rl.envs.chain:Chain", max_episode_steps=100, reward_threshold=0.95)
+
+_MEMORY = {  # entry point, time limit (the others end by themselves), threshold
+    "MaskedCartPole": ("masked_cartpole:MaskedCartPole", 500, 475.0),
+    "DelayedCue": ("delayed_cue:DelayedCue", None, 0.95),
+    "DelayedReward": ("delayed_reward:DelayedReward", None, None),
+    "MemoryXor": ("memory_xor:MemoryXor", None, 0.95),
+    "TMaze": ("tmaze:TMaze", 1000, 3.8),
+}
+for _name, (_entry_point, _limit, _threshold) in _MEMORY.items():
+    gym.register(
+        f"DynLive/{_name}-v0",
+        f"dynlive_rl.envs.{_entry_point}",
+        max_episode_steps=_limit,
+        reward_threshold=_threshold,
+    )

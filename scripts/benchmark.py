@@ -1,15 +1,20 @@
-"""Microseconds per step: the bare environment, learning, predicting, and what structure adds, as ratios of one run."""
+"""Microseconds per step: the bare environment, learning, predicting, and what structure adds, as ratios of one run.
+
+And seconds until an agent is ready to learn, in a process of its own that compiles everything and in later ones.
+"""
 
 import argparse
 import contextlib
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -161,28 +166,41 @@ def print_structure(structure: list[dict[str, Any]]) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--env", default="CartPole-v1", help="environment id (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=10_000, help="steps per run (default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="2,000 steps, 3 runs")
-    parser.add_argument("--live-page", action="store_true", help="measure the live page alone; needs Chromium")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    arguments = parser.parse_args()
-    if arguments.live_page:
-        from live_page_costs import report
+BARE = "bare environment"
+START = """
+from dynlive_rl import DynLiveAgent
+DynLiveAgent({env!r}, mode={mode!r}, seed=0).warm_up()
+"""
 
-        rows = report(arguments.quick)
-        if arguments.json:
-            print(json.dumps(rows))
-        return
-    steps, repeats = (2_000, 3) if arguments.quick else (arguments.steps, arguments.repeats)
 
+def start_s(env_id: str, mode: Mode, folder: str) -> float:
+    """Seconds from a process's start until an agent is ready to learn, with compiled code kept in a folder."""
     start = time.perf_counter()
-    agent = DynLiveAgent(arguments.env, seed=0)
+    subprocess.run(
+        [sys.executable, "-c", START.format(env=env_id, mode=mode)],
+        env={**os.environ, "NUMBA_CACHE_DIR": folder},
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return time.perf_counter() - start
+
+
+def starts(env_id: str) -> dict[str, dict[str, float]]:
+    """Seconds of the first start of each mode, with nothing compiled, and the median of the next three."""
+    seconds = {}
+    for mode in get_args(Mode):
+        with tempfile.TemporaryDirectory() as folder:
+            first, *later = [start_s(env_id, mode, folder) for _ in range(4)]
+        seconds[mode] = {"first": round(first, 2), "later": round(float(np.median(later)), 2)}
+    return seconds
+
+
+def step_costs(env_id: str, steps: int, repeats: int) -> tuple[float, dict[str, float]]:
+    """Seconds until everything is compiled or loaded, and microseconds a step of every kind."""
+    start = time.perf_counter()
+    agent = DynLiveAgent(env_id, seed=0)
     agent.warm_up()
-    DynLiveAgent(arguments.env, mode="live", seed=0).warm_up()
+    DynLiveAgent(env_id, mode="live", seed=0).warm_up()
     live_network(1)
     ready = time.perf_counter() - start
     observation = agent.observation_space.sample()
@@ -193,20 +211,42 @@ def main() -> None:
         return steps
 
     def learning_us(mode: Mode) -> float:
-        return median_us(lambda: learning(arguments.env, mode, steps), repeats)
+        return median_us(lambda: learning(env_id, mode, steps), repeats)
 
-    env_us = median_us(lambda: bare(arguments.env, steps), repeats)
-    rows = {
-        "bare environment": env_us,
+    env_us = median_us(lambda: bare(env_id, steps), repeats)
+    return ready, {
+        BARE: env_us,
         "learning, beyond the environment": learning_us("rehearsal") - env_us,
         "learning live, beyond the environment": learning_us("live") - env_us,
         "predict, one observation": median_us(predicting, repeats),
         "live network step (64 hidden)": median_us(lambda: live_network(steps), repeats),
     }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--env", default="CartPole-v1", help="environment id (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=10_000, help="steps per run (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each kind (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="2,000 steps, 3 runs, no first starts")
+    parser.add_argument("--live-page", action="store_true", help="measure the live page alone; needs Chromium")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    arguments = parser.parse_args()
+    if arguments.live_page:
+        from live_page_costs import report
+
+        report(arguments.quick, arguments.json)
+        return
+    steps, repeats = (2_000, 3) if arguments.quick else (arguments.steps, arguments.repeats)
+
+    begun = {} if arguments.quick else starts(arguments.env)
+    for mode, seconds in begun.items():
+        print(f"{mode}: first start {seconds['first']:.1f} s, later ones {seconds['later']:.1f} s")
+    ready, rows = step_costs(arguments.env, steps, repeats)
     print(f"compiled or loaded in {ready:.1f} s; medians of {repeats} runs of {steps:,} steps in {arguments.env}\n")
     print(f"{'':38}{'µs per step':>12}{'× environment':>15}")
     for name, us in rows.items():
-        print(f"{name:38}{us:12.1f}{us / env_us:15.1f}")
+        print(f"{name:38}{us:12.1f}{us / rows[BARE]:15.1f}")
     costs = recording_costs(arguments.env, {"rehearsal": steps, "live": 10 * steps}, repeats)
     print_recording(costs)
     structure = structure_costs(repeats, (768, 10_000) if arguments.quick else (768, 10_000, 100_000, 1_000_000))
@@ -215,6 +255,7 @@ def main() -> None:
         results = {
             "env": arguments.env,
             "steps": steps,
+            "start_s": begun,
             "ready_s": round(ready, 2),
             "us_per_step": rows,
             "recording": costs,

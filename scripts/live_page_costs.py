@@ -1,5 +1,6 @@
 """What the live page costs and how quick it is: for `benchmark.py --live-page`."""
 
+import json
 import re
 import shutil
 import signal
@@ -141,10 +142,11 @@ def page_speed(repeats: int) -> dict[str, float]:
     }
 
 
-def report(quick: bool) -> dict[str, float]:
-    """Measure everything, print it and return it."""
+def report(quick: bool, as_json: bool) -> None:
+    """Measure everything and print it."""
     rows = learning_costs(2_000 if quick else 6_000, 3) | page_speed(3 if quick else 5)
     print("\nThe live page, CartPole-v1 with 128 hidden neurons")
     for name, value in rows.items():
         print(f"{name:64}{value:10.3f}")
-    return rows
+    if as_json:
+        print(json.dumps(rows))

@@ -40,6 +40,7 @@ LAYERS = {
     "scripts": (
         "dynlive_rl.kernels",
         "dynlive_rl",
+        "dynlive_rl.agents.kernels",
         "dynlive_rl.agents",
         "dynlive_rl.agents.live_page",
         "dynlive_rl.envs",

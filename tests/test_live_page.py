@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from live import COLOURS, OVERLAP, browser, live_server, number, state, violations, wait_until
 
 WIDTHS = (1280, 768, 400)
-PATIENCE = 180_000  # ms, for what may take its time on a busy machine
+PATIENCE = 600_000  # ms, for what may take its time on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def test_a_new_agent_is_made_as_asked(page):
     page.select_option("#mode", "live")
     expect(page.locator("#hidden-count")).to_be_disabled()
     page.click("#reset")
-    wait_until(lambda: state(page, "mode") == "live" and state(page, "status") == "ready", 180)
+    wait_until(lambda: state(page, "mode") == "live" and state(page, "status") == "ready", 600)
     expect(page.locator("#no-hurt")).to_be_visible()
     expect(page.locator("#hurt-controls")).to_be_hidden()
     run(page, "full")

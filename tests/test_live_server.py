@@ -48,7 +48,7 @@ def ask(page, path, method="GET", body=None, **headers):
     return told
 
 
-async def messages(socket, until, timeout=180):
+async def messages(socket, until, timeout=600):
     """Receive until a header fits, and return it with its parts."""
     async with asyncio.timeout(timeout):
         while True:

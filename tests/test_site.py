@@ -15,7 +15,7 @@ from sites import REPOSITORY, ROOT
 
 pytest.importorskip("sphinx")
 
-PUBLIC = ("dynlive_rl", "dynlive_rl.agents", "dynlive_rl.envs", "dynlive_rl.messages")
+PUBLIC = ("dynlive_rl", "dynlive_rl.agents", "dynlive_rl.envs", "dynlive_rl.messages", "dynlive_rl.agents.sb3")
 UNTOLD = {"__version__"}  # says what it is
 
 

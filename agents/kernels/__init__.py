@@ -1,6 +1,7 @@
 """Compiled kernels of the agents: they know observations, actions, rewards and episodes, and nothing of Gymnasium.
 
-Read them in this order: `experience` (what is remembered of a step), `scaling` (observations into [0, 1]), `acting` (the
+Read them in this order: `experience` (what is remembered of a step), `slow_neurons` (what a
+recurrent agent holds of an episode), `scaling` (observations into [0, 1]), `acting` (the
 policy of every action component), `progress` (returns, tasks and clocks), `retrace` (targets and what output neurons are
 rewarded with), `actor_critic` (a step of the rehearsing agent); and for live mode `live_layout`, `live_cells`, `live`.
 

@@ -1,7 +1,10 @@
-"""The rehearsing Retrace actor-critic: one compiled call per environment step, which learns and chooses the next action.
+"""The rehearsing Retrace actor-critic: a compiled call per environment step, and another one where a rehearsal is due.
 
-`settings` is the record of numbers that `AgentConfig.settings` makes; entry points take it as an array of shape (1,). The
-parts of `rehearse` are inlined: handing on an agent's hundred numbers costs 1 µs a call.
+`observe` takes a step in and chooses the next actions; where it says that a rehearsal is due, `rehearse` chooses them. Two
+entry points compile side by side.
+
+`settings` is the record of numbers that `AgentConfig.settings` makes; entry points take it as an array of shape (1,). What is
+called once is inlined: handing on an agent's hundred numbers costs 1 µs a call.
 """
 
 from math import sqrt
@@ -11,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl.kernels.batch import forward, learn, start_credit
+from dynlive_rl.kernels.codes import Code
 from dynlive_rl.kernels.jit import jit_entry, jit_inline, jit_internal
 from dynlive_rl.kernels.layout import (
     Batch,
@@ -23,7 +27,7 @@ from dynlive_rl.kernels.layout import (
     TableRow,
     Workspace,
 )
-from dynlive_rl.kernels.online import propagate, row_ends, write_inputs
+from dynlive_rl.kernels.online import row_ends, run_cycle, write_inputs
 from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
@@ -53,6 +57,14 @@ from .retrace import (
 from .scaling import encode, refit_scaler
 
 EVERYWHERE = 2**31  # hops without limit
+
+
+class Outcome(Code):
+    """What became of a step: it cannot be learned from, was taken in, or that and a rehearsal is due."""
+
+    REFUSED = 0
+    TAKEN = 1
+    REHEARSAL_DUE = 2
 
 
 class Agent(NamedTuple):
@@ -115,7 +127,7 @@ def act(agent, settings, env):
     code = np.empty(experience.observation.shape[2], np.float32)
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
     encode(agent.scaler, agent.sample, experience.observation[env, row], code)
-    propagate(agent.actor, memory, agent.rule, code)
+    run_cycle(agent.actor, memory, agent.rule, code)
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
     # Until rewards are more than a price of actions, there may be something far away that only steady steps find. Where
@@ -135,47 +147,52 @@ def act(agent, settings, env):
     agent.running[RunningRow.EXPLORED, env] += 0.0 if searching else explored
 
 
-@jit_entry
-def begin(agent, settings, starting, observations):
-    """Start an episode in every environment e where starting[e], at observations (e, f), and choose its first action.
+@jit_entry(seconds=0.5)
+def begin(experience, scaler, sample, running, forbidden, starting, observations):
+    """Start an episode in every environment e where starting[e], at observations (e, f); `choose_actions` comes after.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
+
+    experience; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there: of the agent
     """
     if not all_moderate(observations):
         return False
-    experience = agent.experience
     for env in range(observations.shape[0]):
         if starting[env]:
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
             if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
                 experience.kind[env, last] = RowKind.TRUNCATED  # the action taken there led nowhere
-            forbidden = agent.forbidden[env]
-            append_row(experience, agent.scaler, agent.sample, env, observations[env], forbidden, RowKind.STEP)
-            for k in range(agent.running.shape[0]):
-                agent.running[k, env] = 0.0
-            act(agent, settings[0], env)
+            append_row(experience, scaler, sample, env, observations[env], forbidden[env], RowKind.STEP)
+            for k in range(running.shape[0]):
+                running[k, env] = 0.0
     return True
 
 
 @jit_entry
-def choose_again(agent, settings, which):
-    """Choose the next actions of some environments (e,) anew: their masks are others than when they were chosen."""
-    experience = agent.experience
+def write_masks(experience, forbidden, which):
+    """Remember masks (e, a) anew with the newest rows of some environments (e,); `choose_actions` comes after."""
     for env in range(which.size):
         if which[env]:
-            write_mask(experience, env, (experience.rows[env] - 1) % experience.kind.shape[1], agent.forbidden[env])
+            write_mask(experience, env, (experience.rows[env] - 1) % experience.kind.shape[1], forbidden[env])
+
+
+@jit_entry(seconds=1)
+def choose_actions(agent, settings, acting):
+    """Choose the next action of every environment e where acting[e]."""
+    for env in range(acting.size):
+        if acting[env]:
             act(agent, settings[0], env)
 
 
-@jit_entry
+@jit_entry(seconds=3)
 def observe(agent, settings, stepped, rewards, observations, terminated, truncated):
-    """Learn from one step of every environment e where stepped[e], and choose the next actions of those that go on.
+    """Take in one step of every environment e where stepped[e], and choose the next actions of those that go on.
 
-    Parameters have shape (e,), observations (e, f). Learning comes first, so that the action is the newest strengths'.
-    Returns False, and learns nothing, if an observation or reward is not a number within ±1e30.
+    Parameters have shape (e,), observations (e, f). Returns an `Outcome`. Nothing happens where an observation or reward is
+    not a number within ±1e30; where a rehearsal is due nothing is chosen, so that the action is the newest strengths'.
     """
     if not (all_moderate(observations) and all_moderate(rewards.reshape(-1, 1))):
-        return False
+        return Outcome.REFUSED
     experience, progress, numbers = agent.experience, agent.progress[0], settings[0]
     task_changes = progress.task_changes
     for env in range(rewards.size):
@@ -194,11 +211,11 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     if progress.steps >= numbers.first_rehearsal and is_due:
         progress.steps_since_rehearsal = 0
         progress.rehearsals += 1
-        rehearse(agent, numbers)
+        return Outcome.REHEARSAL_DUE
     for env in range(rewards.size):
         if stepped[env] and not terminated[env] and not truncated[env]:
             act(agent, numbers, env)
-    return True
+    return Outcome.TAKEN
 
 
 @jit_internal
@@ -243,30 +260,37 @@ def value_gain(progress, scale, settings):
     return max(gain, settings.target_range * sqrt(progress.target_mean_square) / scale)
 
 
-@jit_internal
-def rehearse(agent, settings):
-    """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them."""
+@jit_entry(seconds=9)
+def rehearse(agent, settings, going_on, recruiting):
+    """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them.
+
+    Then the next action is chosen of every environment e where going_on[e]. recruiting: as in `learn`.
+    """
     progress, experience, action_offsets = agent.progress[0], agent.experience, agent.action_offsets
+    numbers = settings[0]
     square = square_value_scale(progress, reward_base(progress))
     scale = sqrt(square) if square > 0 else 1.0
-    gain = value_gain(progress, scale, settings)
-    gamma = discount(progress, settings.discount_low, settings.discount_high)
-    length = segment_length(experience, settings.segment_length)
+    gain = value_gain(progress, scale, numbers)
+    gamma = discount(progress, numbers.discount_low, numbers.discount_high)
+    length = segment_length(experience, numbers.segment_length)
     age = task_rows(progress, experience.rows.size)
-    where = sample_segments(experience, settings.segments, length, age, agent.random)
+    where = sample_segments(experience, numbers.segments, length, age, agent.random)
     width = length + 1
-    rows = settings.segments * width
-    rollout = read_rollout(agent, settings, where, width, scale * gain, gamma)
+    rows = numbers.segments * width
+    rollout = read_rollout(agent, numbers, where, width, scale * gain, gamma)
     targets = Targets(
         np.empty(rows, np.float32), np.empty((action_offsets[-1], rows), np.float32),
         np.empty((action_offsets.size - 1, rows), np.int64), np.empty(rows, np.int64),
     )  # fmt: skip
     count = retrace(
-        experience, action_offsets, where, width, rollout.values, rollout.policy, gamma, settings,
+        experience, action_offsets, where, width, rollout.values, rollout.policy, gamma, numbers,
         targets.target, targets.advantage, targets.chosen, targets.sampled, progress,
     )  # fmt: skip
-    rates = rates_now(progress, agent.rule, gain, settings)
-    learn_batches(agent, settings, targets, rollout, count, scale, gain, rates)
+    rates = rates_now(progress, agent.rule, gain, numbers)
+    learn_batches(agent, numbers, targets, rollout, count, scale, gain, rates, recruiting)
+    for env in range(going_on.size):
+        if going_on[env]:
+            act(agent, numbers, env)
 
 
 @jit_inline
@@ -320,7 +344,7 @@ def rates_now(progress, rule, gain, settings):
 
 
 @jit_inline
-def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates):
+def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates, recruiting):
     """Let both networks learn from the first `count` sampled rows, in shuffled minibatches, for some epochs."""
     sampled, size = targets.sampled, agent.minibatch.drive.shape[2]
     square = 0.0
@@ -331,43 +355,39 @@ def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates):
             sampled[i], sampled[k] = sampled[k], sampled[i]
         for first in range(0, count - size + 1, size):
             rows = sampled[first : first + size]
-            square += learn_values(agent, settings, targets, rows, scale, gain, rates)
-            learn_policy(agent, settings, targets, rollout, rows, rates)
+            gather_inputs(agent.critic.inputs, agent.rollout_batch.output, agent.minibatch.output, rows)
+            # In a loop, so that what both do is compiled once.
+            for is_actor in range(2):
+                square += learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_actor, recruiting)
+            update_target(agent.actor, rates.target)
             batches += 1
     if batches > 0:
         agent.progress[0].td_error_mse = square / batches
 
 
 @jit_inline
-def learn_values(agent, settings, targets, rows, scale, gain, rates):
-    """Let the critic learn from some rows (b,), laid into the minibatch; returns its mean square TD error, in scales."""
-    critic, batch, rule, workspace = agent.critic, agent.minibatch, agent.rule, agent.workspace
-    gather_inputs(critic.inputs, agent.rollout_batch.output, batch.output, rows)
-    strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
-    forward(critic, batch, rule, strength, row_ends(critic.table), threshold)
-    start_credit(critic.outputs, workspace, rates.hops)
-    square = credit_values(
-        batch.output, critic.outputs[0], rows, targets.chosen, targets.target, scale, gain, settings.error_clip,
-        settings.neutral, workspace.credit,
-    )  # fmt: skip
+def learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_actor, recruiting):
+    """Let one network learn from some rows (b,), laid into the minibatch; returns the critic's mean square TD error.
+
+    The error is in scales; the actor returns 0.
+    """
+    net, rate = (agent.actor, rates.actor) if is_actor else (agent.critic, rates.critic)
+    batch, rule, workspace = agent.minibatch, agent.rule, agent.workspace
+    strength, threshold, first = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD], net.outputs[0]
+    square = 0.0
+    forward(net, batch, rule, strength, row_ends(net.table), threshold)
+    start_credit(net.outputs, workspace, rates.hops)
+    if is_actor:
+        credit_policy(
+            batch.output, first, rows, agent.action_offsets, targets.advantage, rollout.log_target_policy,
+            rollout.forbidden, settings, rates.entropy, agent.progress[0].advantage_scale, workspace.credit,
+        )  # fmt: skip
+    else:
+        square = credit_values(
+            batch.output, first, rows, targets.chosen, targets.target, scale, gain, settings.error_clip,
+            settings.neutral, workspace.credit,
+        )  # fmt: skip
     if settings.natural_gradient:
-        share_steps(critic, batch.output, settings.max_shared_steps, workspace.credit)
-    learn(critic, batch, workspace, rule, rates.critic, rates.hops, rates.prune_fraction)
+        share_steps(net, batch.output, settings.max_shared_steps, workspace.credit)
+    learn(net, batch, workspace, rule, rate, rates.hops, rates.prune_fraction, recruiting)
     return square
-
-
-@jit_inline
-def learn_policy(agent, settings, targets, rollout, rows, rates):
-    """Let the actor learn from the rows (b,) that `learn_values` laid into the minibatch, and its target policy follow."""
-    actor, batch, rule, workspace = agent.actor, agent.minibatch, agent.rule, agent.workspace
-    strength, threshold = actor.connection[ConnectionRow.STRENGTH], actor.neuron[NeuronRow.THRESHOLD]
-    forward(actor, batch, rule, strength, row_ends(actor.table), threshold)
-    start_credit(actor.outputs, workspace, rates.hops)
-    credit_policy(
-        batch.output, actor.outputs[0], rows, agent.action_offsets, targets.advantage, rollout.log_target_policy,
-        rollout.forbidden, settings, rates.entropy, agent.progress[0].advantage_scale, workspace.credit,
-    )  # fmt: skip
-    if settings.natural_gradient:
-        share_steps(actor, batch.output, settings.max_shared_steps, workspace.credit)
-    learn(actor, batch, workspace, rule, rates.actor, rates.hops, rates.prune_fraction)
-    update_target(actor, rates.target)

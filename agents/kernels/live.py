@@ -224,7 +224,7 @@ def look(agent, settings, scalars, env, observation, sources, cells):
     fire_and_recruit(agent.cell, agent.num_cells, agent.strength, agent.trace, settings, spread, sources, cells)
 
 
-@jit_entry
+@jit_entry(seconds=2)
 def begin(buffer, starting, observations):
     """Start an episode in every environment e where starting[e], at observations (e, f), and choose its first action.
 
@@ -255,7 +255,7 @@ def choose_again(buffer, which):
             act(agent, agent.settings[0], env)
 
 
-@jit_entry
+@jit_entry(seconds=4.5)
 def observe(buffer, observations):
     """Learn from one step of every environment that stepped, and choose the next actions of those that go on.
 
@@ -271,8 +271,9 @@ def observe(buffer, observations):
     sources = np.empty(agent.feature_mean.size, np.float32)
     for env in range(rewards.size):
         if stepped[env] != 0:
-            cells = agent.trace[env, TraceRow.NOW]
-            agent.trace[env, TraceRow.BEFORE] = cells
+            cells, before = agent.trace[env, TraceRow.NOW], agent.trace[env, TraceRow.BEFORE]
+            for i in range(before.size):
+                before[i] = cells[i]
             look(agent, settings, scalars, env, observations[env], sources, cells)
             update_reward_range(progress, rewards[env])
             progress.steps += 1
@@ -292,7 +293,7 @@ def observe(buffer, observations):
     return True
 
 
-@jit_entry
+@jit_entry(seconds=1)
 def predict(buffer, observations, deterministic, random, actions):
     """Write the policy's actions (b, d), the most likely or sampled ones, for every observation (b, f)."""
     agent = unfolded(buffer)

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from dynlive_rl.agents.learning import Report
+from dynlive_rl.agents.reports import Report
 from dynlive_rl.envs import load_plugins
 
 from . import messages

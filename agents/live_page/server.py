@@ -11,6 +11,7 @@ from json import dumps
 from typing import Any
 
 import uvicorn
+import websockets  # noqa: F401  uvicorn would miss it later, and say so less well
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response

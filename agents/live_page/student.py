@@ -13,6 +13,7 @@ from dynlive_rl.agents import AgentConfig, DynLiveAgent, one_hot
 from dynlive_rl.agents.environments import make, spec_described
 from dynlive_rl.agents.files import read_agent
 from dynlive_rl.agents.kernels.progress import RecentRow
+from dynlive_rl.agents.names import names
 
 from .gallery import World, world_of
 from .handles import Handles
@@ -174,10 +175,12 @@ def shown_environment(world: EnvSpec | str) -> gym.Env[Any, Any]:
 
 
 def names_for(agent: DynLiveAgent, world: World) -> Names:
-    """Return the names of an agent's inputs and outputs: the gallery's, where these fit."""
-    encoder, decoder = agent.interaction.encoder.names, agent.interaction.decoder.names
-    observations = world.observations if len(world.observations) == len(encoder) else tuple(encoder)
-    actions = world.actions if len(world.actions) == len(decoder) else tuple(decoder)
+    """Return the names of an agent's inputs and outputs: the gallery's where these fit, or what `names` finds."""
+    told = names(agent)
+    observations, actions = (
+        own if len(own) == len(other) else tuple(other)
+        for own, other in zip((world.observations, world.actions), told, strict=True)
+    )
     return Names(observations, actions)
 
 

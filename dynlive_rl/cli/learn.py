@@ -42,10 +42,11 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Learn a small problem from examples, say what each neuron learned where there are few, and draw the network."""
     from dynlive_rl import problems
-    from dynlive_rl.drawing import draw_network
+    from dynlive_rl.drawing import draw_network, require_pyplot
 
     problem = problems.load(options.problem)
     if options.out is not None:
+        require_pyplot()  # says what is missing before anything is compiled
         make_folder(options.out)
     net = problems.build(problem, options.constraint, options.seed, live=options.engine == "messages")
     start = time.perf_counter()

@@ -5,6 +5,7 @@ from typing import Any
 
 from .common import Commands, add_command, add_json, add_seed, agent_file, load_environments, whole
 
+PACKAGES = ("starlette", "uvicorn", "websockets")  # of the extra
 EXAMPLES = ("dynlive live", "dynlive live DynLive/SwapCartPole-v0 --seed 3", "dynlive live runs/pole --port 8000")
 
 
@@ -41,7 +42,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         from dynlive_rl.agents.live_page.server import serve
     except ImportError as error:
-        raise ValueError(f"the live page needs {error.name or error}: pip install 'dynlive-rl[live]'") from None
+        if error.name not in PACKAGES:
+            raise
+        raise ValueError(f"the live page needs {error.name}: pip install 'dynlive-rl[live]'") from None
     load_environments()
     if options.port > 65535:
         raise ValueError(f"--port must be from 0 to 65535, not {options.port}")

@@ -3,7 +3,7 @@
 Read them in this order: `layout` (what a network is made of), `jit` (how kernels are compiled), `numerics` (activations,
 sums), `rng` (random numbers), `update` (how one neuron learns), `structure` (how connections come and go), `online` (one
 cycle at a time), `losses` (what outputs are rewarded with), `recruit` (new neurons) and `batch` (a batch of remembered
-experience at a time). An agent's own kernels stand in `dynlive_rl.agents.kernels`.
+experience at a time); `first_start` compiles them. An agent's own kernels stand in `dynlive_rl.agents.kernels`.
 
 Letters, as sizes in shapes and as positions in loops
 -----------------------------------------------------

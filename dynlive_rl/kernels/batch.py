@@ -210,13 +210,14 @@ def start_credit(outputs, workspace, hops):
 
 
 @jit_internal
-def learn(net, batch, workspace, rule, learning_rate, hops, prune_fraction):
+def learn(net, batch, workspace, rule, learning_rate, hops, prune_fraction, recruiting):
     """Learn from a batch: `backward`, `grow_by_signal`, `update_all`; then `release_unread` and `recruit`, if the rule does.
 
     `forward`, `start_credit` and the rewards in workspace.credit come before.
 
     learning_rate, prune_fraction: instead of the rule's
     hops: how many connections rewards travel at most
+    recruiting: None where the rule never recruits: then nothing of it is compiled
     """
     backward(net, batch, workspace, rule, hops)
     if rule.growth == Growth.SIGNAL:
@@ -225,7 +226,7 @@ def learn(net, batch, workspace, rule, learning_rate, hops, prune_fraction):
     update_all(net, rule, workspace.reached, signal, error, error, learning_rate, prune_fraction)
     if rule.prune_fraction > 0:
         release_unread(net, rule.mature)
-    if rule.recruit_below > 0:
+    if recruiting is not None:
         recruit(net, batch, rule)
 
 
@@ -244,17 +245,18 @@ def recall(net, batch, rule, inputs):
     run(net, batch, rule, inputs)
 
 
-@jit_entry
-def rehearse(net, batch, workspace, rule, inputs, wanted, meaning, sharpness, learning_rate, hops):
+@jit_entry(seconds=5)
+def rehearse(net, batch, workspace, rule, inputs, wanted, meaning, sharpness, learning_rate, hops, recruiting):
     """Rehearse sequences: run them, reward the output neurons, and learn; returns the sum of losses before learning.
 
     inputs (t, v, b): outside values, already clamped
     wanted (≤ t, o, b), meaning, sharpness: of the output neurons in the last cycles, see `reward_outputs`
     learning_rate: instead of the rule's
     hops: how many connections rewards travel at most
+    recruiting: as in `learn`
     """
     run(net, batch, rule, inputs)
     start_credit(net.outputs, workspace, hops)
     losses = reward_outputs(net.outputs, batch.output, workspace.credit, wanted, meaning, sharpness)
-    learn(net, batch, workspace, rule, learning_rate, hops, rule.prune_fraction)
+    learn(net, batch, workspace, rule, learning_rate, hops, rule.prune_fraction, recruiting)
     return losses

@@ -7,10 +7,13 @@ from functools import cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numba import config, njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 
@@ -79,14 +82,61 @@ def _warn_once(reason: str) -> None:
     )
 
 
+class _Part(JITCodeLibrary):
+    """Code of a function that only other kernels call: neither optimised nor made executable by itself.
+
+    Numba does both with everything that it compiles, and again with every caller that it is linked into: what stands five
+    calls deep would be optimised six times.
+    """
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        """There is nothing to execute that needs an environment."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+
+class _PartCompiler(Compiler):
+    def define_pipelines(self) -> Any:
+        self.state.library = _Part(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        return super().define_pipelines()
+
+
+SECONDS: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+"""About how long entry points take to compile, of those that take longer than what they were called for."""
+
+
+def jit_entry(function: Any = None, *, seconds: float = 0.0) -> Any:
+    """Compile a function that Python calls; `seconds`: about what it takes, on a processor of 2023."""
+    if function is None:
+        return lambda function: jit_entry(function, seconds=seconds)
+    entry = _entry(function)
+    if seconds:
+        SECONDS[entry] = seconds
+    return entry
+
+
 # Arithmetic is exact (IEEE): whatever the compiler does, in whichever process, gives the same bits.
-jit_entry = cached_jit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
-# For functions that only other kernels call: no wrapper to call them from Python, which takes long to compile.
-jit_internal = cached_jit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_entry = cached_jit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
+_part = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _PartCompiler}
+# For functions that only other kernels call.
+jit_internal = njit(**_part)
 # For functions called once per neuron: as a call costs more than a short row, they become part of their callers.
-jit_inline = njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+jit_inline = njit(forceinline=True, **_part)
 # For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.
-# Always inlined: a separately compiled copy might choose another order.
+# Always inlined, after it was optimised by itself: in the midst of a caller the compiler might choose another order.
 jit_reduction = njit(error_model="numpy", fastmath=_Flags({"reassoc", "contract"}), forceinline=True)
 
 

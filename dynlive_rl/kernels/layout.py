@@ -279,6 +279,11 @@ class Rule(NamedTuple):
     decay1: float
     decay2: float
 
+    @property
+    def recruiting(self) -> bool | None:
+        """True where it recruits, else None: kernels for None are compiled without what recruits."""
+        return True if self.recruit_below > 0 else None
+
 
 def new_arrays(
     neurons: int, connections: int, dtype: Any, *, inputs: Integer, order: Integer, outputs: Integer, custom: Integer

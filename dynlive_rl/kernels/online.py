@@ -64,8 +64,8 @@ def fire_layers(net, strength, stop, threshold, aggregation, before, output, dri
         output[j] = fire(code[j], s, power[j], gain[j], threshold[j], custom)
 
 
-@jit_entry
-def propagate(net, memory, rule, values):
+@jit_internal
+def run_cycle(net, memory, rule, values):
     """Run one cycle from outside values (v,), and remember it in the next row of the memory; clamped unless free."""
     rows = memory.output.shape[0]
     row = memory.cycles[0] % rows
@@ -75,6 +75,12 @@ def propagate(net, memory, rule, values):
     before = memory.output[(row - 1) % rows]
     fire_layers(net, strength, row_ends(net.table), threshold, rule.aggregation, before, output, memory.drive[row])
     memory.cycles[0] += 1
+
+
+@jit_entry
+def propagate(net, memory, rule, values):
+    """Run one cycle, see `run_cycle`."""
+    run_cycle(net, memory, rule, values)
 
 
 @jit_internal
@@ -170,7 +176,7 @@ def form_signals(net, memory, workspace, rule, hops, cycle, past):
             signal[c] = 0
 
 
-@jit_entry
+@jit_entry(seconds=2)
 def reinforce(net, memory, workspace, rule, rewards, hops, ago):
     """Reward the output neurons for one remembered cycle; every neuron in reach learns, see `update_all`.
 

@@ -128,7 +128,9 @@ def step_together(table, neuron, connection, signal, error, begin, end, rule, pa
     if rule.kind == RuleKind.ORIGINAL or rule.step == StepRule.SGD:
         step_plainly(strength, asked, pace, lowest_strength(rule))
         if rule.kind != RuleKind.ORIGINAL:
-            connection[ConnectionRow.MEAN_SIGNAL, start:stop] = asked
+            past = connection[ConnectionRow.MEAN_SIGNAL, start:stop]
+            for c in range(past.size):
+                past[c] = asked[c]
             for j in range(begin, end):
                 if ActivationCode.RELU <= table[TableRow.ACTIVATION, j] < ActivationCode.CUSTOM:
                     threshold[j] -= pace * error[j]

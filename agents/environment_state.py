@@ -58,6 +58,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Where the state of an environment or a wrapper stands, by its class; what one of a Gymnasium lacks is left out."""
 
+STAND_INS = {"rl_zoo3.gym_patches:PatchedTimeLimit": "gymnasium.wrappers.common:TimeLimit"}
+"""What importing a package puts in the place of a class, with the same state."""
+
 # These compute what goes through them, and keep nothing. Functions given to them are taken to do the same.
 _STATELESS = {
     "transform_action": ("ClipAction", "DiscretizeAction", "RescaleAction", "TransformAction"),
@@ -102,7 +105,8 @@ def _offers_state(layer: Layer) -> bool:
 
 
 def _class_of(layer: Layer) -> str:
-    return f"{type(layer).__module__}:{type(layer).__qualname__}"
+    name = f"{type(layer).__module__}:{type(layer).__qualname__}"
+    return STAND_INS.get(name, name)
 
 
 def _get_layer(layer: Layer) -> dict[str, Any]:

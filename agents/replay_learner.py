@@ -134,15 +134,17 @@ class ReplayLearner:
             return
         state, agent = self.state, (self.state, self._settings)
         observations = np.zeros((self.action.shape[0], self._scaled.size), np.float32)
-        scaling = state.scaler, state.sample
-        predicting = state.actor, self._predict_batch, state.rule, *scaling, state.action_offsets, self._policy_gain
+        predicting = state.actor, self._predict_batch, state.rule, state.scaler, state.sample, state.action_offsets
         prepare(
             [
                 Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
                 Call(actor_critic.choose_actions, (*agent, self.step.stepped)),
                 Call(actor_critic.observe, (*agent, *self._step_arguments(observations))),
                 Call(actor_critic.rehearse, (*agent, self.step.stepped, state.rule.recruiting)),
-                Call(acting.predict, (*predicting, observations, True, self._predict_random, self.action)),
+                Call(
+                    acting.predict,
+                    (*predicting, self._policy_gain, observations, True, self._predict_random, self.action),
+                ),
             ]
         )
         self._is_warm = True

@@ -226,7 +226,7 @@ def test_callbacks_end_learning_with_false_alone(answer, steps):
 
 
 def test_callbacks_are_functions():
-    message = "callback must be a function of a report, not [1]"
+    message = "callback must be a function of a report, a callback of stable-baselines3 or a list of these, not 1"
     refused(message, cart(mode="live").learn, 3, callback=[1], error=TypeError)
 
 

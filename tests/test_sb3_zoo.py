@@ -175,3 +175,15 @@ def test_the_zoo_tunes(zoo, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "Number of finished trials:  2" in out
     assert re.search(r"actor_rate: 0\.0\d+", out)
+
+
+def test_what_the_zoo_puts_in_the_place_of_a_time_limit_is_kept_too(tmp_path):
+    patches = pytest.importorskip("rl_zoo3.gym_patches")
+    inside = gym.make("CartPole-v1").env
+    agent = DynLiveAgent(patches.PatchedTimeLimit(inside, 500), mode="live", seed=0).learn(50, progress_bar=False)
+    agent.save(tmp_path / "agent.dynlive")
+    plain = gym.make("CartPole-v1")
+    loaded = DynLiveAgent.load(tmp_path / "agent.dynlive", env=plain)
+    for one in (agent, loaded):
+        one.learn(50, reset_num_timesteps=False, progress_bar=False)
+    assert_same_state(loaded.get_state(), agent.get_state())

@@ -38,7 +38,9 @@ def from_format_5(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
 
     Samples of values without a range become what the statistics say; nothing was explored; the range of rewards had 0 in it.
     """
-    scaled = ObservationEncoder(space_from_json(header["observation_space"])).scaled
+    observed = ObservationEncoder(space_from_json(header["observation_space"])).scaled
+    scaled = np.ones(arrays["scaler.mean"].size, np.int8)  # what slow neurons hold comes after what is observed
+    scaled[: observed.size] = observed
     count = (
         arrays["scaler.count"] if "scaler.count" in arrays else np.full(scaled.size, arrays["scalars.observations"][0])
     )

@@ -93,12 +93,12 @@ def play(
 ) -> Evaluation:
     """Play the first episode of every environment of a vector environment, with anything that predicts."""
     count = environments.num_envs
-    state: Any = None
+    memory: dict[str, Any] = {}  # of who has any: nobody's episode begins but with the first call
 
     def act(observations: Any, masks: Any, states: list[Any]) -> tuple[Any, Any]:
-        nonlocal state  # nobody's episode begins but with the first call
-        starts = None if state is None else np.zeros(count, np.bool_)
-        actions, state = policy.predict(observations, state, starts, deterministic=deterministic)
+        actions, state = policy.predict(observations, deterministic=deterministic, **memory)
+        if state is not None:
+            memory.update(state=state, episode_start=np.zeros(count, np.bool_))
         return actions, None
 
     return collected(play_vector(act, environments, count, seed, max_steps), count, progress_bar=False)

@@ -3,6 +3,8 @@
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
+
 from dynlive_rl.checkpoint import Arrays, Header
 from dynlive_rl.files import rows_from_tables
 
@@ -44,8 +46,10 @@ def from_format_2(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     settings = {_SETTINGS.get(name, name): value for name, value in header["config"].items()}
     groups: dict[str, Any] = {}
     for group in fields(config):
-        kind: Any = group.type
-        groups[group.name] = {field.name: settings[field.name] for field in fields(kind) if field.name in settings}
+        group_type: Any = group.type
+        groups[group.name] = {
+            field.name: settings[field.name] for field in fields(group_type) if field.name in settings
+        }
     return header | {"config": groups}, _named(arrays)
 
 
@@ -55,18 +59,20 @@ def _named(arrays: Arrays) -> Arrays:
         if network + "table" in named:
             named = rows_from_tables(named, network)
     track = named.pop("track")
-    named |= {f"progress.{name}": track[k : k + 1].astype(PROGRESS[name]) for k, name in enumerate(_TRACK)}
+    for k, name in enumerate(_TRACK):  # some have other names by now, see `agents.files`
+        kind = PROGRESS[name] if name in (PROGRESS.names or ()) else np.float64
+        named[f"progress.{name}"] = track[k : k + 1].astype(kind)
     if "level" in named:
         level = named.pop("level")
         named |= {f"scalars.{name}": level[k : k + 1].astype(SCALARS[name]) for k, name in enumerate(_LEVEL)}
     if "hold" in named:
         named |= rows("action_repeat", named.pop("hold"), RepeatColumn, axis=2)
-    for name, kind in (
+    for name, code in (
         ("scaler", ScalerRow),
         ("recent", RecentRow),
         ("outcomes", OutcomeRow),
         ("running", RunningRow),
     ):
         if name in named:
-            named |= rows(name, named.pop(name), kind)
+            named |= rows(name, named.pop(name), code)
     return named

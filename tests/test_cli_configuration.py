@@ -31,7 +31,7 @@ def other_than(value):
     if isinstance(value, str):
         return {"simplex": "original", "adam": "sgd", "contribution": "uniform", "sum": "mean", "signal": "none"}[value]
     if isinstance(value, tuple):
-        return tuple(part / 2 for part in value)
+        return tuple(part / 2 for part in value) or (1.0, 2.0)
     return 7 if value is None else (value * 2 if isinstance(value, int) else value * 0.999 or 0.5)
 
 

@@ -35,7 +35,7 @@ IDS = sorted(name for name in gym.registry if name.startswith("DynLive/"))
 
 
 def test_all_are_registered():
-    assert len(IDS) == 7
+    assert len(IDS) == 12
     assert gym.make("dynlive_rl.envs:DynLive/DriftCartPole-v0").spec.max_episode_steps == 500
 
 
@@ -77,7 +77,7 @@ def test_copies_are_the_same_environments(name):
     agent = DynLiveAgent(gym.make(name), seed=0)
     result = agent.evaluate(3, seed=1)
     assert_array_equal(result.returns, agent.evaluate(3, seed=1).returns)
-    assert (result.lengths <= agent.env.spec.max_episode_steps).all()
+    assert (result.lengths <= (agent.env.spec.max_episode_steps or 200)).all()
 
 
 # -- schedules -----------------------------------------------------------------------------------------------------

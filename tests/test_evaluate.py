@@ -65,7 +65,11 @@ def test_all_that_evaluation_needs_is_something_that_acts():
     environments = [Counting(length) for length in (3, 5)]
     played = list(
         play_single(
-            lambda observations, masks: np.ones(np.atleast_2d(observations).shape[0], int), environments, 2, 0, None
+            lambda observations, masks, states: (np.ones(np.atleast_2d(observations).shape[0], int), None),
+            environments,
+            2,
+            0,
+            None,
         )
     )
     assert played == [(0, (1 + 2 + 3.0, 3, False)), (1, (1 + 2 + 3 + 4 + 5.0, 5, False))]

@@ -81,8 +81,8 @@ def test_actions_are_the_spaces_and_observations_are_rows(config):
     assert interaction.observations.tolist() == [[0.25, -0.5]]
     interaction.observe(1.0, [0.5, 0.75], False, False)
     assert interaction.observations.tolist() == [[0.5, 0.75]]
-    assert interaction.predict([0.5, 0.75], deterministic=True) in (5, 6, 7)
-    assert interaction.predict([[0.5, 0.75]] * 4, deterministic=False).shape == (4,)
+    assert interaction.predict([0.5, 0.75], deterministic=True)[0] in (5, 6, 7)
+    assert interaction.predict([[0.5, 0.75]] * 4, deterministic=False)[0].shape == (4,)
 
 
 def test_the_very_same_array_counts_as_the_same_observation(config):

@@ -138,11 +138,12 @@ def test_ctrl_c_ends_learn_and_learning_can_go_on(what, at, caplog):
 
 @pytest.mark.parametrize(("mode", "kernels"), [("rehearsal", actor_critic), ("live", live)])
 def test_one_compiled_call_per_step_and_one_per_reset(monkeypatch, mode, kernels):
-    calls = []
+    agent, calls = DynLiveAgent(Counting(length=4), mode=mode, seed=0), []
+    agent.warm_up()
     for name in ("begin", "observe"):
         kernel = getattr(kernels, name)
         monkeypatch.setattr(kernels, name, lambda *a, n=name, k=kernel: (calls.append(n), k(*a))[1])
-    DynLiveAgent(Counting(length=4), mode=mode, seed=0).learn(20)
+    agent.learn(20)
     assert calls == (["begin"] + ["observe"] * 4) * 5
 
 

@@ -110,6 +110,8 @@ def policy_of(agent: "DynLiveAgent") -> tuple[Spec, Arrays]:
     ValueError
         If the network has connections that go back, or activations of the user's own.
     """
+    if agent.interaction.recurrence is not None:
+        raise ValueError("a recurrent agent remembers, and what is exported cannot: it cannot be exported")
     with agent.still():
         spec, arrays = _spaces(agent)
         learner: Any = agent.interaction.learner

@@ -34,10 +34,10 @@ def names(agent: "DynLiveAgent", given: Names | None = None) -> tuple[list[str],
         raise ValueError(f"names are of 'observations' and 'actions', not of {sorted(unknown)[0]!r}")
     encoder, decoder = agent.interaction.encoder, agent.interaction.decoder
     told = told_by(agent.env)
-    return (
-        _replaced("observations", encoder.names, given.get("observations"), told.get("observations"), _base),
-        _replaced("actions", decoder.names, given.get("actions"), told.get("actions"), _component),
-    )
+    observed = _replaced("observations", encoder.names, given.get("observations"), told.get("observations"), _base)
+    actions = _replaced("actions", decoder.names, given.get("actions"), told.get("actions"), _component)
+    recurrence = agent.interaction.recurrence
+    return observed if recurrence is None else recurrence.names(observed, actions), actions
 
 
 def told_by(env: Any) -> dict[str, list[str]]:

@@ -1,13 +1,12 @@
 """What a recurrent agent remembers of an episode: slow neurons beside the input neurons, see `kernels.slow_neurons`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .kernels.slow_neurons import remember, write_slow
-
-Memory = NDArray[np.float32]
 
 
 class SlowNeurons:
@@ -42,6 +41,7 @@ class SlowNeurons:
         environments: int,
     ) -> None:
         self.features, self.inputs = scaled.size, scaled.size + sum(num_actions)
+        self._time_constants = time_constants
         self._rates = 1 / np.array(time_constants, np.float64)
         self._offsets = np.cumsum([0, *num_actions])
         self.memory = np.zeros((environments, self._rates.size, self.inputs), np.float32)
@@ -49,6 +49,20 @@ class SlowNeurons:
         count = self._rates.size * self.inputs
         self.size = self.features + count
         self.scaled = np.concatenate([scaled, np.ones(count, np.int8)])
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        for name in ("memory", "_following"):
+            setattr(self, name, np.array(state[name]))  # what was unpickled may be a file, mapped and read-only
+
+    def names(self, observed: Sequence[str], actions: Sequence[str]) -> list[str]:
+        """Return what to call the values of a row, from the names of observed values (f,) and actions (a,)."""
+        called = list(observed)
+        for k, constant in enumerate(self._time_constants):
+            over = f" over {constant:g} step{'s' if constant > 1 else ''}"
+            called += [("change of " if k == 0 else "") + name + over for name in observed]
+            called += [name + over for name in actions]
+        return called
 
     def begin(self, starting: NDArray[np.bool_], usual: NDArray[np.float64], rows: NDArray[np.float32]) -> None:
         """Begin episodes in some environments (e,), with what is usual (f,) in memory, and write it into the rows (e, size)."""

@@ -55,7 +55,7 @@ class ChangingActions(_Changing):
 
     def __init__(self, env: gym.Env[Any, Any], *, swap: Schedule, world: int = 0, start: int = 0) -> None:
         super().__init__(env, world, start, swap=swap)
-        self._turned = _ends(env.action_space)
+        self._turned = action_ends(env.action_space)
 
     def _done(self, action: Any, now: dict[str, float]) -> Any:
         if now["swap"] <= 0.5:
@@ -106,7 +106,7 @@ class ChangingSensors(_Changing):
         return told
 
 
-def _ends(space: gym.Space[Any]) -> Any:
+def action_ends(space: gym.Space[Any]) -> Any:
     """Return first + last of an action space, elementwise: what an action and its counterpart add up to."""
     if isinstance(space, spaces.Discrete):
         return 2 * int(space.start) + int(space.n) - 1

@@ -1,6 +1,7 @@
 """Recurrent agents: what slow neurons hold, whose state it is, and what they are good for."""
 
 import gymnasium as gym
+import joblib
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
@@ -8,6 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.config import AgentConfig, RecurrenceConfig
+from dynlive_rl.agents.export import export_numpy
+from dynlive_rl.agents.names import names
+from dynlive_rl.agents.pictures import draw_episode
 from dynlive_rl.agents.slow_neurons import SlowNeurons
 from helpers import assert_same_state
 from naive_slow import Slow
@@ -138,6 +142,28 @@ def test_side_by_side_is_evaluated_as_one_after_the_other():
     assert_array_equal(one.returns, agent.evaluate(4, env=MASKED, seed=5).returns)
     several = gym.make_vec(MASKED, 4, "sync")
     assert_array_equal(np.sort(one.returns), np.sort(agent.evaluate(4, env=several, seed=5).returns))
+
+
+def test_a_copy_from_a_mapped_file_goes_on_alike(tmp_path):
+    agent = recurrent().learn(200, progress_bar=False)
+    joblib.dump(agent, tmp_path / "agent")
+    copy = joblib.load(tmp_path / "agent", mmap_mode="r")
+    assert_same_state(agent.learn(100, progress_bar=False).get_state(), copy.learn(100, progress_bar=False).get_state())
+
+
+def test_what_is_drawn_has_names(tmp_path):
+    agent = recurrent()
+    observed, _ = names(agent, {"observations": ["cue", "distractor", "due"], "actions": ["left", "right"]})
+    assert observed[:6] == ["cue", "distractor", "due"] + [f"change of {name} over 1 step" for name in observed[:3]]
+    assert observed[6:9] == ["left over 1 step", "right over 1 step", "cue over 4 steps"]
+    assert len(observed) == agent.interaction.recurrence.size
+    draw_episode(agent, tmp_path / "episode.png", seed=1)
+    assert (tmp_path / "episode.png").stat().st_size > 10_000
+
+
+def test_it_is_not_exported_without_its_memory(tmp_path):
+    with pytest.raises(ValueError, match="a recurrent agent remembers"):
+        export_numpy(recurrent(), tmp_path / "agent.py")
 
 
 # -- what does not fit -----------------------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
 from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
 
 from dynlive_rl.envs import ChangingSensors, Cycle, DriftCartPole
 from dynlive_rl.envs.schedules import Lifetime
+from dynlive_rl.envs.wrappers import action_ends
 
 
 class Handle(NamedTuple):
@@ -103,10 +103,11 @@ class Handles:
         if not isinstance(base, DriftCartPole):
             ranges = [ranges for kind in type(base).__mro__ for ranges in [_RANGES.get(kind.__name__)] if ranges]
             self.by_name |= {name: _attribute(base, how) for name, how in (ranges[0] if ranges else {}).items()}
-        ends = _ends(base.action_space)
-        self.can_swap = ends is not None
-        if ends is not None:
-            self._take_step(base, ends)
+        self.can_swap = True
+        try:
+            self._take_step(base, action_ends(base.action_space))
+        except ValueError:
+            self.can_swap = False
 
     def swap(self, on: bool) -> None:
         """Turn the actions around, or back; ValueError if they have no mirror image."""
@@ -209,16 +210,3 @@ def _ice(base: Any) -> Handle:
         return float(len(base.P[0][0]) > 1)
 
     return Handle("Slippery ice", "", 0.0, 1.0, 1.0, get, turn, release)
-
-
-def _ends(space: gym.Space[Any]) -> Any:
-    """Return first + last of an action space: what an action and its mirror image add up to; None where there is none."""
-    if isinstance(space, spaces.Discrete):
-        return 2 * int(space.start) + int(space.n) - 1
-    if isinstance(space, spaces.MultiDiscrete):
-        return 2 * space.start + space.nvec - 1
-    if isinstance(space, spaces.MultiBinary):
-        return np.ones(space.shape, np.int64)
-    if isinstance(space, spaces.Box) and space.is_bounded():
-        return space.low + space.high
-    return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
-import dynlive_rl.envs  # noqa: F401: registers the environments
+import dynlive_rl.envs  # noqa: F401  registers the environments
 
 
 @dataclass(frozen=True)

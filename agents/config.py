@@ -347,7 +347,7 @@ class AgentConfig:
 # neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change.
 SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int)
 
-# Of agents that are made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
+# Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
 # long; and a choice that comes once in an episode must not be settled by its first outcomes: such an advantage is large beside
 # those of all other steps, so it is cut at one deviation, and the policy's entropy counts more.
 RECURRENT = AgentConfig(

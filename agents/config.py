@@ -369,5 +369,6 @@ class AgentConfig:
         return settings_record(self, SETTINGS, neutral=0.5)
 
 
-# neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change.
-SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int)
+# neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change;
+# observed: values of a row that were observed, and are no memory.
+SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int)

@@ -76,3 +76,24 @@ def write_mask(experience, env, row, forbidden):
     """Remember which actions (a,) are masked in a row of an environment, where masks are remembered."""
     for k in range(experience.forbidden.shape[2]):
         experience.forbidden[env, row, k] = forbidden[k]
+
+
+@jit_internal
+def is_seen_again(experience, env, observed, most):
+    """Tell whether an environment's newest observation was there before in its episode, among the last `most` rows.
+
+    Compared are the first `observed` values of a row: what comes after is memory of what was observed.
+    """
+    capacity = experience.kind.shape[1]
+    newest = experience.rows[env] - 1
+    for earlier in range(newest - 1, max(newest - min(most, capacity - 1), 0) - 1, -1):
+        if experience.kind[env, earlier % capacity] != RowKind.STEP:
+            return False
+        i = 0
+        while i < observed and (
+            experience.observation[env, earlier % capacity, i] == experience.observation[env, newest % capacity, i]
+        ):
+            i += 1
+        if i == observed:
+            return True
+    return False

@@ -164,13 +164,13 @@ class ExplorationConfig:
         the best action is what counts. t runs backwards after an episode that was truncated below the best return, where
         episodes can terminate: then there is something better to be found.
     max_mean_repeat
-        Actions are repeated for 1 to so many steps on average until rewards are informative: steady exploration finds what
-        is far away.
+        Actions are repeated for 1 to so many steps on average until rewards are informative, as long as they lead to what an
+        episode has not seen yet: steady exploration finds what is far away.
     stuck_share
         Share of actions at random, and repeated, while the last episode was truncated below the best return and none has
         ever terminated.
     informative_variance, informative_steps
-        Rewards are informative once an episode has terminated, or once, after so many steps, the rewards of equal actions
+        Rewards are informative once an episode has terminated and one was not 0, or once, after so many steps, the rewards of equal actions
         vary by more than this share of the rewards' mean square.
     """
 

@@ -32,7 +32,7 @@ from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
 from .acting import RepeatColumn, sample_action
-from .experience import Experience, RowKind, all_moderate, append_row, is_seen_again, write_mask
+from .experience import Experience, RowKind, all_moderate, append_row, nothing_new, write_mask
 from .progress import (
     RunningRow,
     discount,
@@ -150,14 +150,14 @@ def act(agent, settings, env):
 
 @jit_internal
 def end_known_repeats(experience, action_repeat, env, settings):
-    """Let no action (e, d, 2) be repeated any longer where that led to what the episode has seen already.
+    """Let no action (e, d, 2) be repeated any longer where the last one led to nothing new.
 
-    What walks against a wall or turns in a circle finds nothing, however long it goes on.
+    What walks against a wall, turns in a circle or ends an episode finds nothing, however often it is repeated.
     """
     repeats = False
     for d in range(action_repeat.shape[1]):
         repeats = repeats or action_repeat[env, d, RepeatColumn.PROBABILITY] > 0
-    if repeats and is_seen_again(experience, env, settings.observed, settings.segments * settings.segment_length):
+    if repeats and nothing_new(experience, env, settings.observed, settings.segments * settings.segment_length):
         for d in range(action_repeat.shape[1]):
             action_repeat[env, d, RepeatColumn.PROBABILITY] = 0.0
 

@@ -170,8 +170,8 @@ class ExplorationConfig:
         Share of actions at random, and repeated, while the last episode was truncated below the best return and none has
         ever terminated.
     informative_variance, informative_steps
-        Rewards are informative once an episode has terminated and one was not 0, or once, after so many steps, the rewards of equal actions
-        vary by more than this share of the rewards' mean square.
+        Rewards are informative once an episode has terminated and one was not 0, or once, after so many steps, the rewards
+        of equal actions vary by more than this share of the rewards' mean square.
     """
 
     entropy: float = 0.3

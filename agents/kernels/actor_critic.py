@@ -31,8 +31,8 @@ from dynlive_rl.kernels.online import row_ends, run_cycle, write_inputs
 from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
-from .acting import RepeatColumn, sample_action
-from .experience import Experience, RowKind, all_moderate, append_row, nothing_new, write_mask
+from .acting import end_known_repeats, sample_action
+from .experience import Experience, RowKind, all_moderate, append_row, write_mask
 from .progress import (
     RunningRow,
     discount,
@@ -140,26 +140,13 @@ def act(agent, settings, env):
     elif progress.last_truncated_below_best > 0 and progress.terminations == 0:
         # Where episodes terminate, random actions would mostly make them end badly.
         uniform = settings.stuck_share
-    end_known_repeats(experience, agent.action_repeat, env, settings)
+    if searching or uniform > 0:
+        end_known_repeats(experience, agent.action_repeat, env, settings)
     explored = sample_action(
         output, agent.action_offsets, settings.policy_gain, uniform, searching, settings.max_mean_repeat,
         experience, env, agent.action_repeat, agent.action, agent.forbidden[env], agent.random,
     )  # fmt: skip
     agent.running[RunningRow.EXPLORED, env] += 0.0 if searching else explored
-
-
-@jit_internal
-def end_known_repeats(experience, action_repeat, env, settings):
-    """Let no action (e, d, 2) be repeated any longer where the last one led to nothing new.
-
-    What walks against a wall, turns in a circle or ends an episode finds nothing, however often it is repeated.
-    """
-    repeats = False
-    for d in range(action_repeat.shape[1]):
-        repeats = repeats or action_repeat[env, d, RepeatColumn.PROBABILITY] > 0
-    if repeats and nothing_new(experience, env, settings.observed, settings.segments * settings.segment_length):
-        for d in range(action_repeat.shape[1]):
-            action_repeat[env, d, RepeatColumn.PROBABILITY] = 0.0
 
 
 @jit_entry(seconds=0.5)

@@ -20,6 +20,7 @@ import runs
 from dynlive_rl import DynLiveAgent
 from protocol import TASKS, Course, Entry, fine_grid
 from runs import Run, Study
+from workers import hand_in
 
 
 class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
@@ -70,13 +71,13 @@ KEY = "env", "agent", "seed"
 
 
 def run(
-    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, study: Study, entries: Entries = ENTRIES
-) -> None:
-    """Do one run and write it."""
+    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, entries: Entries = ENTRIES
+) -> Run:
+    """Do one run and return it."""
     entry = entries[env_id, agent]
     course = Course(env_id, entry, steps or entry.budget, episodes)
     extra = entry.train(env_id, seed, course)
-    study.write({"env": env_id, "agent": agent, "seed": seed, **extra, **course.result()})
+    return {"env": env_id, "agent": agent, "seed": seed, **extra, **course.result()}
 
 
 def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> list[tuple[str, str]]:
@@ -100,7 +101,7 @@ def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> lis
 
 def commands(keys: list[tuple[str, str, int]], options: argparse.Namespace, script: str) -> dict[runs.Key, list[str]]:
     """Return what makes a process do a run, by the run's key."""
-    common = ["--episodes", str(options.episodes), "--out", str(options.out)]
+    common = ["--episodes", str(options.episodes)]
     common += ["--steps", str(options.steps)] if options.steps else []
     return {
         (env_id, agent, seed): [
@@ -171,12 +172,15 @@ def main(
     arguments = parser(entries, description)
     arguments.set_defaults(**defaults)
     options = arguments.parse_args()
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     try:
         chosen = pairs(options.envs, options.agents, entries)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
+        if options.one:
+            hand_in(run(*keys[0], options.steps, options.episodes, entries))
+            return 0
+        if not runs.make_folder(options.out):
+            return 2
+        study = Study(options.out, KEY)
         others = "" if options.table_only else made_otherwise(keys, study, options, entries)
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -184,9 +188,6 @@ def main(
     if others:
         print(f"these runs had other budgets or evaluations, take another folder: {others}", file=sys.stderr)
         return 2
-    if options.one:
-        run(*keys[0], options.steps, options.episodes, study, entries)
-        return 0
     names = [
         f"{agent} on {env_id}" for env_id in options.envs for agent in options.agents if (env_id, agent) not in chosen
     ]

@@ -1,5 +1,9 @@
-"""The runs of a study on the machines of a Ray cluster: a task each, whose process hands its run in to this one."""
+"""The runs of a study on the machines of a Ray cluster: a task each, whose process hands its run in to this one.
 
+What goes to the machines and comes back are plain tuples: they need not know these modules, only the scripts they run.
+"""
+
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Self
@@ -15,15 +19,15 @@ class Board:
     """What all runs tell of their progress, in an actor beside the one who looks at it."""
 
     def __init__(self) -> None:
-        self._progress: dict[str, Progress | None] = {}
+        self._progress: dict[str, tuple[Any, ...] | None] = {}
         self._ended: set[str] = set()
 
-    def tell(self, name: str, progress: Progress | None) -> None:
+    def tell(self, name: str, progress: tuple[Any, ...] | None) -> None:
         """Take note of how far a run is; None: it begins."""
         if name not in self._ended:  # what was told last may come last
             self._progress[name] = progress
 
-    def progress(self, ended: list[str]) -> dict[str, Progress | None]:
+    def progress(self, ended: list[str]) -> dict[str, tuple[Any, ...] | None]:
         """Return how far the runs are, after forgetting those that ended."""
         self._ended.update(ended)
         for name in ended:
@@ -31,10 +35,10 @@ class Board:
         return self._progress
 
 
-def do_run(name: str, command: list[str], board: Any) -> Outcome:
-    """Do a run, as a task."""
+def do_run(name: str, command: list[str], board: Any) -> tuple[Any, ...]:
+    """Do a run, as a task; returns an `Outcome`'s parts."""
     board.tell.remote(name, None)
-    return attempt(command, lambda progress: board.tell.remote(name, progress))
+    return tuple(attempt(command, lambda progress: board.tell.remote(name, tuple(progress))))
 
 
 class RayTasks:
@@ -55,6 +59,8 @@ class RayTasks:
 
     def __enter__(self) -> Self:
         self._ray = self._connection.__enter__()
+        for module in (__name__, attempt.__module__):
+            self._ray.cloudpickle.register_pickle_by_value(sys.modules[module])
         here = self._ray.get_runtime_context().get_node_id()
         beside = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
         self._board = self._ray.remote(Board).options(num_cpus=0, scheduling_strategy=beside).remote()
@@ -84,16 +90,15 @@ class RayTasks:
 
     def _outcome(self, task: Any) -> Outcome:
         try:
-            outcome: Outcome = self._ray.get(task)
+            return Outcome(*self._ray.get(task))
         except self._ray.exceptions.RayTaskError as error:
             return Outcome(None, f"{type(error.cause).__name__}: {error.cause}")
         except self._ray.exceptions.RayError as error:
             sentence = str(error).strip().splitlines()[0]
             return Outcome(None, f"its machine or its worker was lost {1 + RETRIES} times: {sentence}")
-        return outcome
 
     def progress(self) -> Mapping[str, Progress | None]:
         """See `Engine`."""
         ended, self._ended = self._ended, []
-        told: Mapping[str, Progress | None] = self._ray.get(self._board.progress.remote(ended))
-        return told
+        told = self._ray.get(self._board.progress.remote(ended))
+        return {name: None if parts is None else Progress(*parts) for name, parts in told.items()}

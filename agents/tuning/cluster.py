@@ -16,6 +16,12 @@ QUIET = {
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
+def prepare_environment() -> None:
+    """Set what Ray reads as it is loaded, unless it is set."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+
+
 @contextmanager
 def connected(address: str = LOCAL, cores: int | None = None) -> Iterator[Any]:
     """Yield the module `ray`, connected; one that was connected already is used as it is, and stays so.
@@ -35,8 +41,7 @@ def connected(address: str = LOCAL, cores: int | None = None) -> Iterator[Any]:
     ConnectionError
         If there is no such cluster.
     """
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    prepare_environment()
     try:
         import ray
     except ImportError:

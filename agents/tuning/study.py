@@ -164,7 +164,14 @@ def _tuner(search: Search, taught: Any, storage: str, jobs: int | None, tell: Ca
     return tune.Tuner(
         taught,
         param_space=how.pop("space", None),
-        tune_config=tune.TuneConfig(num_samples=search.trials, max_concurrent_trials=jobs, **how),
+        tune_config=tune.TuneConfig(
+            num_samples=search.trials,
+            max_concurrent_trials=jobs,
+            reuse_actors=True,  # a worker takes seconds to load what it needs
+            trial_name_creator=trial_name,
+            trial_dirname_creator=trial_name,
+            **how,
+        ),
         run_config=tune.RunConfig(
             name=FOLDER,
             storage_path=storage,
@@ -174,6 +181,11 @@ def _tuner(search: Search, taught: Any, storage: str, jobs: int | None, tell: Ca
             verbose=0,
         ),
     )
+
+
+def trial_name(trial: Any) -> str:
+    """Return what a trial of Ray Tune and its folder are called."""
+    return f"trial_{trial.trial_id}"
 
 
 def teller(search: Search, tell: Callable[[str], object]) -> Any:

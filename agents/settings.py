@@ -38,7 +38,8 @@ class Range(NamedTuple):
 
 def tunable(default: float, low: float, high: float, *, log: bool = True, at_birth: bool = False) -> Any:
     """Return a dataclass field with a default and the `Range` that a search looks in; all of it is valid."""
-    return field(default=default, metadata={"range": (low, high, log, at_birth)})
+    where = Range(low, high, log, at_birth, whole=isinstance(default, int))
+    return field(default=default, metadata={"range": where})
 
 
 def ranges(config: Any) -> Iterator[tuple[str, Range]]:
@@ -46,7 +47,7 @@ def ranges(config: Any) -> Iterator[tuple[str, Range]]:
     for group in fields(config):
         for setting in fields(getattr(config, group.name)):
             if "range" in setting.metadata:
-                yield f"{group.name}.{setting.name}", Range(*setting.metadata["range"], whole=setting.type is int)
+                yield f"{group.name}.{setting.name}", setting.metadata["range"]
 
 
 def settings_dtype(config: type[Any], **more: type) -> np.dtype[np.void]:

@@ -284,9 +284,7 @@ def main() -> int:
         return 2
     study = Study(options.out, KEY)
     commands: dict[runs.Key, list[str]] = {
-        (name, agent, seed): [
-            *(__file__, "--one", "--studies", name, "--agents", agent, "--seeds", str(seed))
-        ]
+        (name, agent, seed): [*(__file__, "--one", "--studies", name, "--agents", agent, "--seeds", str(seed))]
         for name, agent, seed in keys
     }
     done, status = runs.conduct(study, commands, options)

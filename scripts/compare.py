@@ -70,9 +70,7 @@ Entries = dict[tuple[str, str], Entry]
 KEY = "env", "agent", "seed"
 
 
-def run(
-    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, entries: Entries = ENTRIES
-) -> Run:
+def run(env_id: str, agent: str, seed: int, steps: int | None, episodes: int, entries: Entries = ENTRIES) -> Run:
     """Do one run and return it."""
     entry = entries[env_id, agent]
     course = Course(env_id, entry, steps or entry.budget, episodes)

@@ -85,9 +85,7 @@ def main() -> int:
     if not runs.make_folder(options.out):
         return 2
     study = Study(options.out, KEY)
-    commands: dict[runs.Key, list[str]] = {
-        (seed,): [__file__, "--one", "--seeds", str(seed)] for seed in options.seeds
-    }
+    commands: dict[runs.Key, list[str]] = {(seed,): [__file__, "--one", "--seeds", str(seed)] for seed in options.seeds}
     done, status = runs.conduct(study, commands, options)
     if done:
         (options.out / "table.md").write_text(table(done) + "\n")

@@ -98,8 +98,7 @@ def main() -> int:
         return 2
     study = Study(options.out, KEY)
     commands: dict[runs.Key, list[str]] = {
-        (env_id, seed): [__file__, "--one", "--envs", env_id, "--seeds", str(seed)]
-        for env_id, seed in keys
+        (env_id, seed): [__file__, "--one", "--envs", env_id, "--seeds", str(seed)] for env_id, seed in keys
     }
     done, status = runs.conduct(study, commands, options)
     if done:

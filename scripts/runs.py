@@ -1,6 +1,6 @@
 """Runs of a study: one process and one raw file each, written whole or not at all, none of them twice; merged in the end.
 
-The processes are on this machine or, with Ray, on many (`engines.py`, `ray_engine.py`); their runs are the same.
+The processes are on this machine or, with Ray, on many (`backends.py`, `ray_backend.py`); their runs are the same.
 
 A study lives in a folder of its own. `runs/` in it, which git ignores, holds the raw runs, a JSON file each, and
 `runs.jsonl` the merged ones, a line each: what is committed. Whatever is in either need not be run again.
@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from engines import Engine, LocalProcesses, Table
+from backends import Backend, LocalProcesses, Table
 from workers import Run
 
 Key = tuple[Any, ...]
@@ -167,7 +167,7 @@ def work(study: Study, commands: dict[Key, list[str]], options: argparse.Namespa
     if not todo:
         return []
     failed = []
-    with engine(options) as runners, Table(len(todo)) as table:
+    with backend(options) as runners, Table(len(todo)) as table:
         calls = ((name, commands[key]) for name, key in todo.items() if not study.has(key))  # else another was quicker
         for done in runners.outcomes(calls):
             table.show(runners.progress)
@@ -185,11 +185,11 @@ def work(study: Study, commands: dict[Key, list[str]], options: argparse.Namespa
     return failed
 
 
-def engine(options: argparse.Namespace) -> AbstractContextManager[Engine]:
+def backend(options: argparse.Namespace) -> AbstractContextManager[Backend]:
     """Return what runs are done with: processes of this machine, or Ray."""
     if options.ray is None:
         return LocalProcesses(options.jobs or 1)
-    from ray_engine import RayTasks  # its extra need not be there
+    from ray_backend import RayTasks  # its extra need not be there
 
     return RayTasks(options.ray, options.jobs)
 

@@ -17,7 +17,7 @@ with open(os.path.join(folder, "begun"), "a") as file:
     file.write(seed + "\\n")
 tell(0, 100, float(seed))
 if what == "wait":
-    time.sleep(1)
+    time.sleep(0.5)
 if what == "hang":
     time.sleep(600)
 if what == "fail":
@@ -46,15 +46,15 @@ def begun(folder):
 
 
 @contextmanager
-def ray_cluster(nodes, cores=1):
-    """Yield a Ray cluster on this machine: a head without cores, and so many nodes beside it, in `others`."""
+def ray_cluster(nodes):
+    """Yield a Ray cluster on this machine: a head and so many nodes beside it, in `others`, with a core each."""
     from ray.cluster_utils import Cluster
 
     from dynlive_rl.agents.tuning.cluster import prepare_environment
 
     prepare_environment()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    cluster.others = [cluster.add_node(num_cpus=cores, include_dashboard=False) for _ in range(nodes)]
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster.others = [cluster.add_node(num_cpus=1, include_dashboard=False) for _ in range(nodes)]
     try:
         yield cluster
     finally:

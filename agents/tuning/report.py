@@ -88,9 +88,9 @@ def write_table(path: Path, trials: Sequence[Trial], search: Search) -> None:
             + [f"{what} {env}" for what in ("score", "return") for env in tasks]
             + list(search.fields)
         )
-        for number, trial in enumerate(trials):
-            of_tasks = [*trial.task_scores, *trial.returns] or [""] * (2 * len(tasks))
-            own = [number, trial.score, trial.latest, trial.rung, trial.inherited, trial.error]
+        for number, trial in enumerate(trials, 1):
+            of_tasks: list[Any] = [*trial.task_scores, *trial.returns] or [""] * (2 * len(tasks))
+            own: list[Any] = [number, trial.score, trial.latest, trial.rung, trial.inherited, trial.error]
             rows.writerow([*own, *of_tasks, *(trial.settings.get(name, "") for name in search.fields)])
 
 
@@ -115,7 +115,10 @@ def importances(trials: Sequence[Trial], search: Search) -> dict[str, float]:
     if len({trial.value for trial in study.trials}) < 2:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    return {name: float(share) for name, share in optuna.importance.get_param_importances(study, evaluator=evaluator).items()}
+    return {
+        name: float(share)
+        for name, share in optuna.importance.get_param_importances(study, evaluator=evaluator).items()
+    }
 
 
 def draw_importances(shares: Mapping[str, float], path: Path) -> None:

@@ -153,7 +153,8 @@ def conduct(
         else:
             tuner = _tuner(search, taught, storage, jobs, tell)
         grid = tuner.fit()
-    return [_trial(result) for result in grid]
+    results = sorted((grid[k] for k in range(len(grid))), key=lambda result: number_in(result.path))
+    return [_trial(result) for result in results]
 
 
 def _tuner(search: Search, taught: Any, storage: str, jobs: int | None, tell: Callable[[str], object]) -> Any:
@@ -185,7 +186,12 @@ def _tuner(search: Search, taught: Any, storage: str, jobs: int | None, tell: Ca
 
 def trial_name(trial: Any) -> str:
     """Return what a trial of Ray Tune and its folder are called."""
-    return f"trial_{trial.trial_id}"
+    return f"trial_{trial.experiment_tag.partition('_')[0]}"
+
+
+def number_in(path: str) -> int:
+    """Return the number of the trial whose folder it is, from 1 on."""
+    return int(path.rpartition("trial_")[2])
 
 
 def teller(search: Search, tell: Callable[[str], object]) -> Any:
@@ -193,9 +199,6 @@ def teller(search: Search, tell: Callable[[str], object]) -> Any:
     from ray import tune
 
     class Teller(tune.Callback):
-        def __init__(self) -> None:
-            self._numbers: dict[str, int] = {}
-
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any) -> None:
             if search.is_population:
                 self._tell(trial, result)
@@ -205,19 +208,18 @@ def teller(search: Search, tell: Callable[[str], object]) -> Any:
                 self._tell(trial, trial.last_result)
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-            tell(f"trial {self._number(trial)} failed, see the table")
-
-        def _number(self, trial: Any) -> int:
-            return self._numbers.setdefault(trial.trial_id, len(self._numbers) + 1)
+            tell(f"trial {number_in(trial_name(trial))} of {search.trials} failed, see the table")
 
         def _tell(self, trial: Any, told: Mapping[str, Any]) -> None:
             if "score" not in told:
                 return
             plan = search.plan
             value = told["latest" if search.is_population else "score"]
-            returns = ", ".join(f"{task.env} {mean:.1f}" for task, mean in zip(plan.tasks, told["returns"], strict=True))
+            returns = ", ".join(
+                f"{task.env} {mean:.1f}" for task, mean in zip(plan.tasks, told["returns"], strict=True)
+            )
             parts = "" if told["rung"] == plan.rungs else f", {told['rung']} of {plan.rungs} parts"
-            tell(f"trial {self._number(trial)} of {search.trials}: {value:.3f} (returns: {returns}){parts}")
+            tell(f"trial {number_in(trial_name(trial))} of {search.trials}: {value:.3f} (returns: {returns}){parts}")
 
     return Teller()
 
@@ -233,9 +235,7 @@ def _pruned(search: Search) -> dict[str, Any]:
     sampler = optuna.samplers.TPESampler(
         seed=search.seed, multivariate=True, constant_liar=True, n_startup_trials=max(5, search.trials // 4)
     )
-    found = OptunaSearch(
-        space, metric="score", mode="max", points_to_evaluate=[search.start()], sampler=sampler
-    )
+    found = OptunaSearch(space, metric="score", mode="max", points_to_evaluate=[search.start()], sampler=sampler)
     plan = search.plan
     scheduler = AsyncHyperBandScheduler(
         time_attr="rung",

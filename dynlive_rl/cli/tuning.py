@@ -105,7 +105,9 @@ def tune(options: argparse.Namespace) -> dict[str, Any]:
     if options.resume:
         content = folder.read()
         if given := [name for name in OWN if getattr(options, name) not in (None, [])]:
-            raise ValueError(f"the study in {options.out} says what it is: leave out {_option(given[0])} to go on with it")
+            raise ValueError(
+                f"the study in {options.out} says what it is: leave out {_option(given[0])} to go on with it"
+            )
     else:
         content = _asked(options)
         if folder.description.exists() and not options.force:
@@ -115,6 +117,8 @@ def tune(options: argparse.Namespace) -> dict[str, Any]:
     make_folder(options.out)
     with connected(options.ray or LOCAL, options.jobs) as ray:
         if not options.resume:
+            if options.seed is None and not options.json:
+                print(f"seed {content['search'].seeds[0]}", flush=True)
             folder.clear()
             folder.write({**content, "search": asdict(content["search"])})
         return _conducted(ray, options, folder, content)
@@ -133,8 +137,6 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
     if len(set(options.envs)) < len(options.envs):
         raise ValueError(f"every environment is named once, not as in {' '.join(options.envs)}")
     seed = drawn_seed() if options.seed is None else options.seed
-    if options.seed is None and not options.json:
-        print(f"seed {seed}", flush=True)
     mode, config = read_options(options, None)
     is_population = options.population is not None
     plan = Plan(
@@ -199,7 +201,7 @@ def _conducted(ray: Any, options: argparse.Namespace, folder: Folder, content: d
     if shares:
         report.draw_importances(shares, folder.importances)
     result = _scored(ray, content, settings, say) | {
-        "best_trial": None if best is None else trials.index(best),
+        "best_trial": None if best is None else trials.index(best) + 1,
         "trial_score": None if best is None else best.latest if search.is_population else best.score,
         "importances": dict(sorted(shares.items(), key=lambda item: -item[1])),
     }
@@ -207,7 +209,12 @@ def _conducted(ray: Any, options: argparse.Namespace, folder: Folder, content: d
     folder.best.write_text(_comment(search, result) + as_toml(search.plan.mode, config), encoding="utf-8")
     folder.write({**content, "search": asdict(search), "result": result})
     say(f"wrote {folder.best}")
-    return {"envs": [task.env for task in search.plan.tasks], "trials": len(trials), **result, "config": str(folder.best)}
+    return {
+        "envs": [task.env for task in search.plan.tasks],
+        "trials": len(trials),
+        **result,
+        "config": str(folder.best),
+    }
 
 
 def _say(text: str) -> None:

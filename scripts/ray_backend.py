@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Self
 
+from backends import LOOK_EVERY_S, Call
 from dynlive_rl.agents.tuning.cluster import connected
-from engines import LOOK_EVERY_S, Call
 from workers import RETRIES, Outcome, Progress, attempt
 
 QUEUED = 2_000  # tasks that Ray knows of: enough for its autoscaler to see how many machines would be of use
@@ -73,7 +73,7 @@ class RayTasks:
         self._connection.__exit__(*reason)
 
     def outcomes(self, calls: Iterable[Call]) -> Iterator[tuple[str, Outcome] | None]:
-        """See `Engine`."""
+        """See `Backend`."""
         left, going = iter(calls), dict[Any, str]()
         while True:
             for name, command in islice(left, self._most - len(going)):
@@ -98,7 +98,7 @@ class RayTasks:
             return Outcome(None, f"its machine or its worker was lost {1 + RETRIES} times: {sentence}")
 
     def progress(self) -> Mapping[str, Progress | None]:
-        """See `Engine`."""
+        """See `Backend`."""
         ended, self._ended = self._ended, []
         told = self._ray.get(self._board.progress.remote(ended))
         return {name: None if parts is None else Progress(*parts) for name, parts in told.items()}

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import engines
+import backends
 import runs
 from studies import begun, python, ray_cluster, study_of
 from workers import Progress, attempt
@@ -99,8 +99,8 @@ def processes(folder):
 
 
 def test_the_table_says_how_far_runs_are(monkeypatch, capsys):
-    monkeypatch.setattr(engines, "SAY_EVERY_S", 0)
-    with engines.Table(3) as table:
+    monkeypatch.setattr(backends, "SAY_EVERY_S", 0)
+    with backends.Table(3) as table:
         table.show(lambda: {"b": Progress(1_000, 20_000, 21.25), "a": None})
         table.write("c failed: no")
         table.count("c")
@@ -125,7 +125,7 @@ def test_without_ray_one_sentence_says_what_to_install(tmp_path, monkeypatch, ca
 @pytest.fixture(scope="module")
 def cluster():
     pytest.importorskip("ray")
-    with ray_cluster(2) as made:
+    with ray_cluster(1) as made:
         yield made
 
 
@@ -173,7 +173,6 @@ def kill_when_busy(cluster, node, folder):
 
 @pytest.mark.slow
 def test_a_driver_that_is_killed_goes_on_where_it_was(cluster, tmp_path):
-    _, commands = study_of(tmp_path, ["wait"], range(12))
     code = """
 from types import SimpleNamespace
 from pathlib import Path

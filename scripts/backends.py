@@ -1,6 +1,6 @@
 """Where the runs of a study are done: the processes of this machine; and the table of how far they are.
 
-`ray_engine.py` has the other engine, the machines of a Ray cluster.
+`ray_backend.py` has the other backend, the machines of a Ray cluster.
 """
 
 import sys
@@ -23,7 +23,7 @@ ROWS = 20
 Call = tuple[str, list[str]]  # a run's name, and what `attempt` takes
 
 
-class Engine(Protocol):
+class Backend(Protocol):
     """Does runs."""
 
     def outcomes(self, calls: Iterable[Call]) -> Iterator[tuple[str, Outcome] | None]:
@@ -55,7 +55,7 @@ class LocalProcesses:
         self._pool.shutdown(cancel_futures=True)
 
     def outcomes(self, calls: Iterable[Call]) -> Iterator[tuple[str, Outcome] | None]:
-        """See `Engine`."""
+        """See `Backend`."""
         left, going = iter(calls), dict[Future[Outcome], str]()
         while True:
             for name, command in islice(left, self.jobs - len(going)):
@@ -81,7 +81,7 @@ class LocalProcesses:
             self._progress[name] = progress
 
     def progress(self) -> Mapping[str, Progress | None]:
-        """See `Engine`."""
+        """See `Backend`."""
         with self._lock:
             return dict(self._progress)
 

@@ -150,7 +150,7 @@ def table(measured: dict[str, Any]) -> str:
     heads = ["study", "runs", "core hours", "longest run", *(f"{cores:,} cores" for cores in CORES)]
     heads[4] = "1 core"
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    cold = measured["cold_s"]["dynlive"][1]
+    cold = measured["cold_s"]["dynlive"][0]
     for name, seconds in (
         ("six tasks", study_seconds(measured)),
         ("bsuite, one seed", bsuite_seconds(measured)),

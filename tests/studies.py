@@ -14,15 +14,15 @@ sys.path.insert(0, {str(SCRIPTS)!r})
 from workers import hand_in, tell
 folder, what, seed = sys.argv[1:]
 with open(os.path.join(folder, "begun"), "a") as file:
-    file.write(seed + "\\n")
+    file.write(f"{{seed}} {{what}} {{os.environ.get('RAY_RAYLET_PID')}}\\n")
 tell(0, 100, float(seed))
 if what == "wait":
-    time.sleep(0.5)
+    time.sleep(1)
 if what == "hang":
     time.sleep(600)
 if what == "fail":
     raise ValueError(f"the pole of seed {{seed}} is broken")
-begun = open(os.path.join(folder, "begun")).read().split().count(seed)
+begun = [line.split()[0] for line in open(os.path.join(folder, "begun"))].count(seed)
 if what == "die" or what == "die once" and begun == 1:
     os.kill(os.getpid(), signal.SIGKILL)
 threads = [os.environ[f"{{name}}_NUM_THREADS"] for name in ("NUMBA", "OMP", "MKL", "OPENBLAS")]
@@ -42,7 +42,14 @@ def study_of(folder, whats, seeds):
 
 def begun(folder):
     """Return the seeds of all runs that were begun, in their order."""
-    return [int(seed) for seed in (folder / "begun").read_text().split()]
+    file = folder / "begun"
+    return [int(line.split()[0]) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def is_waiting(folder, node):
+    """Tell whether a node of a cluster has begun a run that waits."""
+    file, raylet = folder / "begun", node.all_processes["raylet"][0].process.pid
+    return file.exists() and f"wait {raylet}\n" in file.read_text()
 
 
 @contextmanager

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
+pytest.importorskip("scipy")
 import backends
+import compare
 import runs
-from studies import begun, python, ray_cluster, study_of
+from studies import begun, is_waiting, python, ray_cluster, study_of
 from workers import Progress, attempt
 
 HERE = SimpleNamespace(table_only=False, jobs=2, ray=None)
@@ -143,7 +145,7 @@ def test_a_cluster_that_loses_a_node_does_the_same_runs_as_this_machine(cluster,
     runs.conduct(here, commands, HERE)
     there, commands = study_of(tmp_path / "there", whats, seeds)
     lost = cluster.others[0]
-    killer = kill_when_busy(cluster, lost, tmp_path / "there")
+    killer = kill_when_busy(cluster, lost, lambda: is_waiting(tmp_path / "there", lost))
     options = SimpleNamespace(table_only=False, jobs=None, ray=cluster.address)
     _, status = runs.conduct(there, commands, options)
     killer.join()
@@ -157,12 +159,12 @@ def test_a_cluster_that_loses_a_node_does_the_same_runs_as_this_machine(cluster,
     assert len(begun(tmp_path / "there")) > 15  # what was lost was done again
 
 
-def kill_when_busy(cluster, node, folder):
-    """Take a node away once some runs are begun; returns the thread that does it."""
+def kill_when_busy(cluster, node, is_time):
+    """Take a node away once it is time to; returns the thread that does it."""
     from threading import Thread
 
     def kill():
-        until(lambda: (folder / "begun").exists() and len(begun(folder)) >= 6)
+        until(is_time, 600)
         cluster.remove_node(node, allow_graceful=False)
         cluster.others.remove(node)
 
@@ -192,3 +194,32 @@ sys.exit(runs.conduct(study, commands, SimpleNamespace(table_only=False, jobs=No
     lines = (tmp_path / "study" / "runs.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == list(range(12))
     assert len(begun(tmp_path)) - before == 12 - kept
+
+
+CLOCKS = {"compile_s", "us_per_step", "env_us_per_step", "wall_s", "cpu_s"}
+
+
+def without_clocks(line):
+    """A run's line without what is never the same twice."""
+    run = json.loads(line)
+    run["curve"] = {name: column for name, column in run["curve"].items() if name not in CLOCKS}
+    return json.dumps({name: value for name, value in run.items() if name not in CLOCKS})
+
+
+@pytest.mark.slow
+def test_two_hundred_runs_are_the_same_line_for_line(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    command = ["compare.py", "--agents", "dynlive-live", "--seeds", "1000-1199", "--steps", "300", "--episodes", "2"]
+    lines = {}
+    with ray_cluster(3) as cluster:
+        for name, where in (("here", ["--jobs", "2"]), ("there", ["--ray", cluster.address])):
+            monkeypatch.setattr("sys.argv", [*command, "--out", str(tmp_path / name), *where])
+            raw = tmp_path / name / "runs"
+            if name == "there":
+                killer = kill_when_busy(cluster, cluster.others[0], lambda raw=raw: len(list(raw.glob("*.json"))) > 60)
+            assert compare.main() == 0
+            lines[name] = (tmp_path / name / "runs.jsonl").read_text().splitlines()
+        killer.join()
+        assert len(cluster.others) == 2
+    assert len(lines["here"]) == 200
+    assert list(map(without_clocks, lines["there"])) == list(map(without_clocks, lines["here"]))

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import signal
+import subprocess
 import sys
+import time
 import tomllib
 from dataclasses import asdict, replace
 
@@ -263,3 +266,27 @@ def test_a_population_inherits(ray, capsys, tmp_path):
     assert sum(int(row["inherited"]) for row in rows) > 0
     assert float(rows[result["best_trial"] - 1]["latest"]) == max(float(row["latest"]) for row in rows)
     assert DynLiveAgent.load(tmp_path / "agents" / "CartPole-v1_7.dynlive").connections > 0
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_goes_on_where_it_was(tmp_path):
+    pytest.importorskip("ray")
+    folder = tmp_path / "study"
+    command = [sys.executable, "-m", "dynlive_rl", "tune", "--out", str(folder), "--jobs", "2"]
+    tiny = ["CartPole-v1", *TINY, "--steps", "20000", "--parts", "4", "--trials", "10", "--confirm", "2"]
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        first = number == signal.SIGKILL
+        process = subprocess.Popen([*command, *(tiny if first else ["--resume"])], stdout=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            if line.startswith(("trial 3 ", "trial 4 ") if first else ("trial 6 ", "trial 7 ")):
+                break
+        time.sleep(4)  # its state is saved every three seconds
+        process.send_signal(number)
+        process.wait()
+    assert subprocess.run([*command, "--resume"], stdout=subprocess.DEVNULL).returncode == 0
+    rows = table_of(folder)
+    assert [int(row["trial"]) for row in rows] == list(range(1, 11))
+    assert all(row["score"] and not row["error"] for row in rows)
+    assert len({row["optimisation.actor_rate"] for row in rows}) == 10
+    result = json.loads((folder / "tune.json").read_text())["result"]
+    assert result["score"]["score"] >= result["before"]["score"]

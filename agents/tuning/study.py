@@ -190,7 +190,7 @@ def trial_name(trial: Any) -> str:
 
 
 def number_in(path: str) -> int:
-    """Return the number of the trial whose folder it is, from 1 on."""
+    """Return the number in the name of a trial or its folder: from 1 on, those of a population from 0 on."""
     return int(path.rpartition("trial_")[2])
 
 
@@ -208,7 +208,10 @@ def teller(search: Search, tell: Callable[[str], object]) -> Any:
                 self._tell(trial, trial.last_result)
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-            tell(f"trial {number_in(trial_name(trial))} of {search.trials} failed, see the table")
+            tell(f"{self._name(trial)} failed, see the table")
+
+        def _name(self, trial: Any) -> str:
+            return f"trial {number_in(str(trial)) + search.is_population} of {search.trials}"
 
         def _tell(self, trial: Any, told: Mapping[str, Any]) -> None:
             if "score" not in told:
@@ -219,7 +222,7 @@ def teller(search: Search, tell: Callable[[str], object]) -> Any:
                 f"{task.env} {mean:.1f}" for task, mean in zip(plan.tasks, told["returns"], strict=True)
             )
             parts = "" if told["rung"] == plan.rungs else f", {told['rung']} of {plan.rungs} parts"
-            tell(f"trial {number_in(trial_name(trial))} of {search.trials}: {value:.3f} (returns: {returns}){parts}")
+            tell(f"{self._name(trial)}: {value:.3f} (returns: {returns}){parts}")
 
     return Teller()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from shutil import get_terminal_size
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from tqdm import tqdm
 
@@ -98,8 +98,7 @@ class Table:
     def __init__(self, total: int) -> None:
         self._is_drawn = sys.stderr.isatty()
         self._bar = tqdm(total=total, unit="run", dynamic_ncols=True, mininterval=0 if self._is_drawn else SAY_EVERY_S)
-        rows = min(ROWS, get_terminal_size().lines - 3) if self._is_drawn else 0
-        self._rows = [tqdm(bar_format="{desc}", position=1 + k, leave=False) for k in range(rows)]
+        self._rows: list[tqdm[Any]] = []  # as many as were needed at once
         self._shown = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -119,6 +118,8 @@ class Table:
         if not self._is_drawn:
             self.write("\n".join(lines))
             return
+        while len(self._rows) < min(len(lines), ROWS, get_terminal_size().lines - 3):
+            self._rows.append(tqdm(bar_format="{desc}", position=1 + len(self._rows), leave=False))
         for k, bar in enumerate(self._rows):
             is_last = k == len(self._rows) - 1 and len(lines) > len(self._rows)
             text = f"… and {len(lines) - k} more" if is_last else lines[k] if k < len(lines) else ""

@@ -9,6 +9,7 @@ from typing import Any
 LOCAL = "local"
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anyone
+    "RAY_worker_niceness": "0",  # as processes that anyone starts
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a warning about machines without accelerators
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no files for TensorBoard beside those of the study
     "RAY_AIR_NEW_OUTPUT": "0",

@@ -86,8 +86,6 @@ def _add_machines(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--jobs", type=whole(1), metavar="J", help="trials at a time (default: one per core)")
     group.add_argument(
         "--ray",
-        nargs="?",
-        const="auto",
         metavar="ADDRESS",
         help="the Ray cluster at host:port, or auto: the one that this machine is in (default: this machine alone)",
     )

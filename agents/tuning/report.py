@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .objective import Lessons, Plan, combined
-from .study import Search, Trial, distribution
+from .study import Search, Trial, distribution, sentence_of
 
 FRESH_SEEDS = 10_000  # after the seed of a study: nobody learned with these before
 RESAMPLES = 10_000
@@ -43,9 +43,18 @@ def measure(plan: Plan, settings: Mapping[str, float], seed: int) -> tuple[list[
 
 
 def confirm(ray: Any, plan: Plan, all_settings: Sequence[Mapping[str, float]], seeds: Sequence[int]) -> list[Confirmed]:
-    """Measure some configurations on the same seeds, in the workers of a connected Ray."""
+    """Measure some configurations on the same seeds, in the workers of a connected Ray.
+
+    Raises
+    ------
+    ValueError
+        If a worker fails.
+    """
     task = ray.remote(measure).options(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")
-    told = ray.get([task.remote(plan, settings, seed) for settings in all_settings for seed in seeds])
+    try:
+        told = ray.get([task.remote(plan, settings, seed) for settings in all_settings for seed in seeds])
+    except ray.exceptions.RayError as error:
+        raise ValueError(f"no score on fresh seeds: {sentence_of(error)}") from None
     parts = np.array(told).reshape(len(all_settings), len(seeds), 2, len(plan.tasks))
     return [confirmed(scores, returns) for scores, returns in zip(parts[:, :, 0], parts[:, :, 1], strict=True)]
 
@@ -68,13 +77,13 @@ def best_of(trials: Sequence[Trial], plan: Plan, is_population: bool) -> Trial:
 
     Raises
     ------
-    RuntimeError
+    ValueError
         If none did.
     """
     whole = [trial for trial in trials if trial.score is not None and not trial.error and trial.rung == plan.rungs]
     if not whole:
         problems = [trial.error for trial in trials if trial.error]
-        raise RuntimeError(f"no trial learned to the end: {problems[0] if problems else 'all were given up'}")
+        raise ValueError(f"no trial learned to the end: {problems[0] if problems else 'all were given up'}")
     return max(whole, key=lambda trial: (trial.latest if is_population else trial.score) or 0.0)
 
 

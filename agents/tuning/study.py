@@ -145,7 +145,7 @@ def conduct(
     from ray import tune
 
     taught = tune.with_resources(tune.with_parameters(teach, plan=search.plan, seeds=search.seeds), {"cpu": 1})
-    path = f"{storage.rstrip('/')}/{FOLDER}"
+    path = trials_in(storage)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of experimental parts of Optuna
         if resumes and tune.Tuner.can_restore(path):
@@ -155,6 +155,27 @@ def conduct(
         grid = tuner.fit()
     results = sorted((grid[k] for k in range(len(grid))), key=lambda result: number_in(result.path))
     return [_trial(result) for result in results]
+
+
+def trials_in(storage: str) -> str:
+    """Return where Ray Tune keeps the trials of a study."""
+    return f"{storage.rstrip('/')}/{FOLDER}"
+
+
+def is_there(storage: str) -> bool:
+    """Tell whether there is a study in a folder or at a URI."""
+    from ray import tune
+
+    return bool(tune.Tuner.can_restore(trials_in(storage)))
+
+
+def remove(storage: str) -> None:
+    """Remove the trials of a study."""
+    from pyarrow.fs import FileSystem, FileType
+
+    system, path = FileSystem.from_uri(trials_in(storage))
+    if system.get_file_info(path).type is not FileType.NotFound:
+        system.delete_dir(path)
 
 
 def _tuner(search: Search, taught: Any, storage: str, jobs: int | None, tell: Callable[[str], object]) -> Any:

@@ -16,7 +16,7 @@ from dynlive_rl.agents.tuning import report
 from dynlive_rl.agents.tuning.cluster import LOCAL, connected
 from dynlive_rl.agents.tuning.objective import Config, Plan, Task, task_of
 from dynlive_rl.agents.tuning.report import Confirmed
-from dynlive_rl.agents.tuning.study import FOLDER, Search, Trial, conduct
+from dynlive_rl.agents.tuning.study import Search, Trial, conduct, is_there, remove
 from dynlive_rl.checks import drawn_seed
 from dynlive_rl.writing import write_whole
 
@@ -50,11 +50,10 @@ class Folder:
         self.agents = path / "agents"
 
     def clear(self) -> None:
-        """Remove a study's files, and nothing else; a place of its own elsewhere stays."""
+        """Remove a study's files, and nothing else."""
         for file in (self.description, self.best, self.table, self.importances):
             file.unlink(missing_ok=True)
-        for folder in (self.agents, self.path / FOLDER):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.agents, ignore_errors=True)
 
     def write(self, content: dict[str, Any]) -> None:
         """Write what the study is, and what came of it."""
@@ -117,6 +116,9 @@ def tune(options: argparse.Namespace) -> dict[str, Any]:
     make_folder(options.out)
     with connected(options.ray or LOCAL, options.jobs) as ray:
         if not options.resume:
+            if is_there(content["storage"]) and not options.force:
+                raise ValueError(f"there is a study in {content['storage']} already: begin anew with --force")
+            remove(content["storage"])
             if options.seed is None and not options.json:
                 print(f"seed {content['search'].seeds[0]}", flush=True)
             folder.clear()
@@ -157,7 +159,8 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
         is_population=is_population,
     )
     confirm = FRESH if options.confirm is None else options.confirm
-    storage = options.storage or str(options.out.resolve())
+    storage = str(options.storage or options.out)
+    storage = storage if "://" in storage else str(Path(storage).resolve())
     return {"format": FORMAT, "dynlive": __version__, "search": search, "storage": storage, "confirm": confirm}
 
 

@@ -49,14 +49,14 @@ class RehearsalConfig:
 
     memory: int = tunable(100_000, 2_000, 500_000, at_birth=True)
     first_rehearsal: int = tunable(128, 128, 1_024)
-    rehearse_every: int = tunable(2, 1, 16)
-    rehearse_every_blind: int = tunable(8, 1, 32)
-    rehearsal_half_life: float = tunable(10_000.0, 1_000.0, 100_000.0)
-    content_interval: int = tunable(12, 1, 50)
-    segments: int = tunable(8, 4, 16)
-    segment_length: int = tunable(64, 32, 128)
-    epochs: int = tunable(2, 1, 4)
-    batch: int = tunable(64, 16, 128)
+    rehearse_every: int = tunable(2, 2, 16)
+    rehearse_every_blind: int = tunable(8, 4, 32)
+    rehearsal_half_life: float = tunable(10_000.0, 1_000.0, 20_000.0)
+    content_interval: int = tunable(12, 6, 50)
+    segments: int = tunable(8, 4, 12)
+    segment_length: int = tunable(64, 32, 96)
+    epochs: int = tunable(2, 1, 3)
+    batch: int = tunable(64, 32, 128)
 
     def __post_init__(self) -> None:
         check_numbers(self, above_zero=("rehearsal_half_life",))
@@ -268,7 +268,7 @@ class NetworkConfig:
         Full steps that samples of a minibatch that excite the same cells take together, at most.
     """
 
-    hidden: int = tunable(128, 16, 512, at_birth=True)
+    hidden: int = tunable(128, 16, 256, at_birth=True)
     gain_low: float = tunable(24.0, 4.0, 32.0, at_birth=True)
     gain_high: float = tunable(48.0, 32.0, 128.0, at_birth=True)
     rule: LearningRule = RULE

@@ -37,7 +37,11 @@ class Range(NamedTuple):
 
 
 def tunable(default: float, low: float, high: float, *, log: bool = True, at_birth: bool = False) -> Any:
-    """Return a dataclass field with a default and the `Range` that a search looks in; all of it is valid."""
+    """Return a dataclass field with a default and the `Range` that a search looks in.
+
+    All of it is valid, whatever the other settings are in their ranges, and nothing in it makes a step cost much more than the
+    default does: a search would be about little else.
+    """
     where = Range(low, high, log, at_birth, whole=isinstance(default, int))
     return field(default=default, metadata={"range": where})
 

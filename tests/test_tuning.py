@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig, LiveConfig
 from dynlive_rl.agents.settings import ranges
 from dynlive_rl.agents.tuning.objective import Lessons, Plan, Task, combined, task_of
-from dynlive_rl.agents.tuning.report import confirmed
-from dynlive_rl.agents.tuning.study import Explorer, Search
+from dynlive_rl.agents.tuning.report import best_of, confirmed, importances
+from dynlive_rl.agents.tuning.study import Explorer, Search, Trial, sentence_of
 from dynlive_rl.checkpoint import CheckpointError
 from dynlive_rl.cli import main
 from test_cli import complaint
@@ -149,6 +150,39 @@ def test_scores_on_fresh_seeds_have_an_interval():
     assert confirmed(scores[:1], scores[:1]).interval == pytest.approx((combined([0.2, 0.9]),) * 2)
 
 
+def trial(score, rung=3, error="", **settings):
+    return Trial(settings, score, score, (), (), rung, 0, error, None)
+
+
+def test_the_best_trial_is_one_that_learned_to_the_end():
+    trials = [trial(0.5), trial(0.9, rung=1), trial(0.7), trial(0.8, error="no"), trial(None, rung=0, error="no")]
+    assert best_of(trials, plan(), is_population=False) == trials[2]
+    with pytest.raises(ValueError, match="no trial learned to the end: the pole is broken"):
+        best_of([trial(None, rung=0, error="the pole is broken"), trial(0.4, rung=2)], plan(), is_population=False)
+
+
+def test_what_decides_the_score_is_important():
+    pytest.importorskip("optuna")
+    search = Search(plan(), ("exploration.entropy", "optimisation.discount"), 40, (0,), 0)
+    random = np.random.default_rng(0)
+    entropies, discounts = random.uniform(0.01, 1, 40), random.uniform(0.95, 0.9995, 40)
+    trials = [
+        trial(-abs(np.log(entropy / 0.1)), **{"exploration.entropy": entropy, "optimisation.discount": discount})
+        for entropy, discount in zip(entropies, discounts, strict=True)
+    ]
+    shares = importances(trials, search)
+    assert shares["exploration.entropy"] > 3 * shares["optimisation.discount"]
+    assert importances(trials[:1], search) == {}
+
+
+def test_the_last_line_of_an_error_is_its_sentence():
+    assert (
+        sentence_of(RuntimeError("Traceback\n  File\nValueError: the pole is broken\n"))
+        == "ValueError: the pole is broken"
+    )
+    assert sentence_of(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
 # -- the command -------------------------------------------------------------------------------------------------------
 
 TINY = ("--mode", "live", "--steps", "60", "--parts", "2", "--seeds", "1", "--eval-episodes", "1", "--seed", "7")
@@ -213,6 +247,12 @@ def table_of(folder):
         return list(csv.DictReader(file))
 
 
+def test_a_worker_has_one_thread(ray):
+    names = [f"{name}_NUM_THREADS" for name in ("NUMBA", "OMP", "MKL", "OPENBLAS")]
+    look = ray.remote(lambda: [os.environ[name] for name in names])
+    assert ray.get(look.options(num_cpus=1).remote()) == ["1"] * 4
+
+
 def test_a_search_writes_a_table_a_picture_and_a_file_for_train(ray, capsys, tmp_path):
     fields = ("--fields", "optimisation.actor_rate", "exploration")
     result = tuned(
@@ -233,6 +273,11 @@ def test_a_search_writes_a_table_a_picture_and_a_file_for_train(ray, capsys, tmp
     train = ["train", "CartPole-v1", "--steps", "20", "--seed", "0", "--out", str(tmp_path / "run")]
     assert main([*train, "--config", str(tmp_path / "study" / "best.toml")]) == 0
     assert DynLiveAgent.load(tmp_path / "run" / "agent.dynlive").config == config
+    scored = tuned(
+        capsys, "CartPole-v1", "--trials", 0, "--confirm", 2, "--out", tmp_path / "score", *TINY,
+        "--config", tmp_path / "study" / "best.toml",
+    )  # fmt: skip
+    assert scored["score"] == result["score"]  # the file is what was scored
     kept = DynLiveAgent.load(tmp_path / "study" / "agents" / "CartPole-v1_7.dynlive")
     assert kept.num_timesteps == 60
     assert "there is a study in" in complaint(capsys, "tune", "CartPole-v1", "--trials", 3, "--out", tmp_path / "study")

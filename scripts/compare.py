@@ -15,7 +15,6 @@ from typing import Any
 import gymnasium as gym
 
 import baselines
-import figures
 import runs
 from dynlive_rl import DynLiveAgent
 from protocol import TASKS, Course, Entry, fine_grid
@@ -129,6 +128,8 @@ def report(done: list[Run], folder: Path) -> str:
 
     Returns the long table.
     """
+    import figures  # loads what a run can do without
+
     text = figures.write(done, folder)
     rows = figures.summary(done)
     if any(row["agent"] in OURS for row in rows) and not all(row["agent"] in OURS for row in rows):
@@ -193,6 +194,8 @@ def main(
         print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
     done, status = runs.conduct(study, commands(keys, options, script), options)
     if done:
+        import figures
+
         print(report(figures.ordered(done, agents_of(entries)), options.out))
     return status
 

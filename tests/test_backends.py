@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -139,7 +140,8 @@ def test_an_address_without_a_cluster_is_one_sentence(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("there is no Ray cluster to be reached at 'no address': ")
 
 
-def test_a_cluster_that_loses_a_node_does_the_same_runs_as_this_machine(cluster, tmp_path, capsys):
+def test_a_cluster_that_loses_a_node_does_the_same_runs_as_this_machine(cluster, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(backends, "SAY_EVERY_S", 0)
     whats, seeds = ["run", "wait", "fail"], range(5)
     here, commands = study_of(tmp_path / "here", whats, seeds)
     runs.conduct(here, commands, HERE)
@@ -153,6 +155,7 @@ def test_a_cluster_that_loses_a_node_does_the_same_runs_as_this_machine(cluster,
     assert status == 1
     said = capsys.readouterr().err
     assert all(f"fail seed {seed} failed: ValueError: the pole of seed {seed} is broken" in said for seed in seeds)
+    assert re.search(r"wait seed \d +0 of +100 steps, +\d.0\n", said)  # told by a worker
     lines = there.merged.read_text().splitlines()
     assert lines == here.merged.read_text().splitlines()
     assert len(lines) == 10

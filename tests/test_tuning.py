@@ -19,7 +19,7 @@ from dynlive_rl.agents import AgentConfig, LiveConfig
 from dynlive_rl.agents.settings import ranges
 from dynlive_rl.agents.tuning.objective import Lessons, Plan, Task, combined, task_of
 from dynlive_rl.agents.tuning.report import best_of, confirmed, importances
-from dynlive_rl.agents.tuning.study import Explorer, Search, Trial, sentence_of
+from dynlive_rl.agents.tuning.study import FOLDER, Explorer, Search, Trial, remove, sentence_of
 from dynlive_rl.checkpoint import CheckpointError
 from dynlive_rl.cli import main
 from test_cli import complaint
@@ -181,6 +181,15 @@ def test_the_last_line_of_an_error_is_its_sentence():
         == "ValueError: the pole is broken"
     )
     assert sentence_of(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+def test_trials_elsewhere_are_removed_with_their_study(tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / FOLDER / "trial_1").mkdir(parents=True)
+    (tmp_path / "other").write_text("stays")
+    for storage in (str(tmp_path), tmp_path.as_uri(), tmp_path.as_uri()):  # the last time there is nothing to remove
+        remove(storage)
+    assert [file.name for file in tmp_path.iterdir()] == ["other"]
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

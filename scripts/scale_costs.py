@@ -1,8 +1,8 @@
 """What studies cost on many cores: measured here, and projected to 10, 100 and 1,000 of them.
 
-`--measure` lets one agent learn in each environment, in a process of its own, and keeps what that took beside learning itself
-(results/scale/measured.json); `--ray` says what a run costs on Ray beside local processes. Without, the table is made of what
-was measured before, and of the learning times in results/study.
+`--measure` lets one agent learn in each environment, a fifth of the budget in a process of its own, and keeps what that took
+beside learning itself (results/scale/measured.json); `--ray` says what a run costs on Ray beside local processes. Without, the
+table is made of what was measured before, and of the learning times in results/study.
 
 Assumptions: every core is as quick as those here; runs begin in the study's order, as cores become free; a run costs what the
 mean of its kind cost, its evaluations what ours cost in that environment; a node has eight cores and compiles the kernels once.
@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from compare import KEY
-from protocol import TASKS
 from runs import Study, positive
+from tasks import CLASSIC
 from workers import ONE_THREAD, attempt
 
 OUT, STUDY = Path("results/scale"), Path("results/study")
@@ -84,8 +84,8 @@ def measure() -> dict[str, Any]:
     """Measure a run in every environment, and what a node pays that has no compiled kernels yet."""
     whole_run("CartPole-v1", "dynlive", 200)  # compiles
     evaluation_s, others = {}, []
-    for env_id in TASKS:
-        took = whole_run(env_id, "dynlive")
+    for env_id, task in CLASSIC.items():
+        took = whole_run(env_id, "dynlive", task.budget // 5)  # most evaluations are early
         rest = took["cpu_s"] - took["learning_cpu_s"] - took["setup_cpu_s"]
         evaluation_s[env_id] = round(rest / took["evaluations"], 3)
         others.append(took["setup_cpu_s"])
@@ -164,7 +164,7 @@ def table(measured: dict[str, Any]) -> str:
     heads = ["study", "runs", "core hours", "longest run", *(f"{cores:,} cores" for cores in CORES)]
     heads[4] = "1 core"
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    cold, live = measured["cold_s"]["dynlive"][0], measured["a_live_run_s"]
+    cold, live = measured["cold_s"]["dynlive"][0], measured.get("a_live_run_s", {"ray": 0, "local": 0})
     overhead = max(live["ray"] - live["local"], 0.0)
     for name, seconds in (
         ("six tasks", study_seconds(measured)),

@@ -1,5 +1,6 @@
 """A search for settings, or a population of agents, as a study of Ray Tune that goes on after it was killed."""
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ BOLDNESS = 0.1  # deviation of an heir's setting from the one inherited, in widt
 FRESH = 0.1  # share of an heir's settings that are drawn anew
 MAX_FAILURES = 3  # times that a trial whose worker died goes on
 SAVE_EVERY_S = "3"  # the state of the study, at most
+KEPT = 4  # checkpoints of a trial: what was saved last of the study's state may name one that is some parts old
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def conduct(
     """
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # Ctrl-C ends it; what there is was saved
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", SAVE_EVERY_S)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a trial that fails is told of in a sentence
     from ray import tune
 
     taught = tune.with_resources(tune.with_parameters(teach, plan=search.plan, seeds=search.seeds), {"cpu": 1})
@@ -198,7 +201,7 @@ def _tuner(search: Search, taught: Any, storage: str, jobs: int | None, tell: Ca
             name=FOLDER,
             storage_path=storage,
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=2 if search.is_population else 1),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=KEPT),
             callbacks=[teller(search, tell)],
             verbose=0,
         ),

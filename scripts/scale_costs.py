@@ -1,11 +1,10 @@
 """What studies cost on many cores: measured here, and projected to 10, 100 and 1,000 of them.
 
-`--measure` lets one agent learn in each environment, a fifth of the budget in a process of its own, and keeps what that took
-beside learning itself (results/scale/measured.json); `--ray` says what a run costs on Ray beside local processes. Without, the
-table is made of what was measured before, and of the learning times in results/study.
+`--measure` measures evaluations and the first start, `--ray` what a run costs on Ray beside local processes
+(results/scale/measured.json). Without, the table is made of what was measured before, and of the runs in results/study.
 
-Assumptions: every core is as quick as those here; runs begin in the study's order, as cores become free; a run costs what the
-mean of its kind cost, its evaluations what ours cost in that environment; a node has eight cores and compiles the kernels once.
+Assumptions: every core is as quick as those here; runs begin in the study's order, as cores become free; evaluations cost what
+ours cost in that environment; every core compiles the kernels for itself before its first run.
 """
 
 import argparse
@@ -20,17 +19,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from compare import KEY
+from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents.evaluation import play
+from protocol import EVALUATION_SEED, arena
 from runs import Study, positive
 from tasks import CLASSIC
-from workers import ONE_THREAD, attempt
+from workers import ONE_THREAD
 
 OUT, STUDY = Path("results/scale"), Path("results/study")
 CORES = (1, 2, 10, 100, 1_000)
 CORES_PER_NODE = 8
 BSUITE_STEP_S = 350e-6  # of a rehearsing agent, as in results/study/costs.md between CartPole and Pendulum
+SETUP_S = 1.5  # to import and load compiled kernels, where a run did not measure it
+LEARNED, EPISODES = 2_000, 100  # steps before an evaluation, and episodes of it
 SCRIPTS = Path(__file__).parent
 
 FEW = [*range(1, 11), 12, 14, 17, 20, 25]
@@ -53,52 +55,36 @@ BSUITE = (
 # -- measured ----------------------------------------------------------------------------------------------------------
 
 
-def children_cpu_s() -> float:
-    """Return the CPU seconds of all processes that were started and have ended."""
-    times = os.times()
-    return times.children_user + times.children_system
+def evaluation_s(env_id: str) -> float:
+    """Return the CPU seconds of an evaluation by the protocol, of an agent that has learned a little."""
+    agent = DynLiveAgent(env_id, seed=1_000).learn(LEARNED, progress_bar=False)
+    place = arena(env_id, EPISODES)
+    start = time.process_time()
+    play(agent, place, EVALUATION_SEED, deterministic=True)
+    return time.process_time() - start
 
 
-def whole_run(env_id: str, agent: str, steps: int | None = None, **environment: str) -> dict[str, float]:
-    """Return what a run takes: CPU and wall-clock seconds of its process, learning, and evaluations."""
-    command = [str(SCRIPTS / "compare.py"), "--one", "--envs", env_id, "--agents", agent, "--seeds", "1000"]
-    command += [] if steps is None else ["--steps", str(steps)]
-    before, start = children_cpu_s(), time.perf_counter()
-    os.environ.update(environment)
-    run, problem = attempt(command, lambda _: None)
-    for name in environment:
-        del os.environ[name]
-    if run is None:
-        raise RuntimeError(problem)
-    curve = run["curve"]
-    return {
-        "cpu_s": children_cpu_s() - before,
-        "wall_s": time.perf_counter() - start,
-        "learning_cpu_s": curve["cpu_s"][-1],
-        "setup_cpu_s": run["compile_s"],
-        "evaluations": len(curve["steps"]),
-    }
+def first_start_s(mode: str) -> dict[str, float]:
+    """Return the seconds of CPU, and of wall-clock, that a process takes to compile all that an agent needs."""
+    code = f"from dynlive_rl import DynLiveAgent; DynLiveAgent('CartPole-v1', mode={mode!r}).warm_up()"
+    took = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in ("cold", "warm"):
+            before, start = os.times(), time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], env=os.environ | {"NUMBA_CACHE_DIR": folder}, check=True)
+            after = os.times()
+            cpu = after.children_user + after.children_system - before.children_user - before.children_system
+            took.append((cpu, time.perf_counter() - start))
+    (cold, cold_wall), (warm, warm_wall) = took
+    return {"cpu_s": round(cold - warm, 1), "wall_s": round(cold_wall - warm_wall, 1)}
 
 
 def measure() -> dict[str, Any]:
-    """Measure a run in every environment, and what a node pays that has no compiled kernels yet."""
-    whole_run("CartPole-v1", "dynlive", 200)  # compiles
-    evaluation_s, others = {}, []
-    for env_id, task in CLASSIC.items():
-        took = whole_run(env_id, "dynlive", task.budget // 5)  # most evaluations are early
-        rest = took["cpu_s"] - took["learning_cpu_s"] - took["setup_cpu_s"]
-        evaluation_s[env_id] = round(rest / took["evaluations"], 3)
-        others.append(took["setup_cpu_s"])
-        print(env_id, took, flush=True)
-    cold = {}
-    for agent in ("dynlive", "dynlive-live"):
-        with tempfile.TemporaryDirectory() as folder:
-            cold[agent] = [
-                whole_run("CartPole-v1", agent, 200, NUMBA_CACHE_DIR=folder)[key] for key in ("cpu_s", "wall_s")
-            ]
-            warm = [whole_run("CartPole-v1", agent, 200, NUMBA_CACHE_DIR=folder)[key] for key in ("cpu_s", "wall_s")]
-            cold[agent] = [round(one - other, 1) for one, other in zip(cold[agent], warm, strict=True)]
-    return {"evaluation_s": evaluation_s, "setup_s": round(float(np.median(others)), 2), "cold_s": cold}
+    """Measure an evaluation in every environment, and what a node pays that has no compiled kernels yet."""
+    return {
+        "evaluation_s": {env_id: round(evaluation_s(env_id), 3) for env_id in CLASSIC},
+        "first_start": {mode: first_start_s(mode) for mode in ("rehearsal", "live")},
+    }
 
 
 def compare_backends(runs: int) -> dict[str, float]:
@@ -150,13 +136,13 @@ def study_seconds(measured: dict[str, Any]) -> list[float]:
         curve = run["curve"]
         learning = curve.get("cpu_s", [None])[-1] or curve["wall_s"][-1]
         evaluations = measured["evaluation_s"][run["env"]] * len(curve["steps"])
-        seconds.append(learning + evaluations + run.get("compile_s", measured["setup_s"]))
+        seconds.append(learning + evaluations + run.get("compile_s", SETUP_S))
     return seconds
 
 
-def bsuite_seconds(measured: dict[str, Any]) -> list[float]:
+def bsuite_seconds() -> list[float]:
     """Return the CPU seconds of one seed of every setting of bsuite, at most."""
-    return [measured["setup_s"] + BSUITE_STEP_S * steps for group in BSUITE.values() for steps in group]
+    return [SETUP_S + BSUITE_STEP_S * steps for group in BSUITE.values() for steps in group]
 
 
 def table(measured: dict[str, Any]) -> str:
@@ -164,12 +150,12 @@ def table(measured: dict[str, Any]) -> str:
     heads = ["study", "runs", "core hours", "longest run", *(f"{cores:,} cores" for cores in CORES)]
     heads[4] = "1 core"
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    cold, live = measured["cold_s"]["dynlive"][0], measured.get("a_live_run_s", {"ray": 0, "local": 0})
+    cold, live = measured["first_start"]["rehearsal"]["cpu_s"], measured.get("a_live_run_s", {"ray": 0, "local": 0})
     overhead = max(live["ray"] - live["local"], 0.0)
     for name, seconds in (
         ("six tasks", study_seconds(measured)),
-        ("bsuite, one seed", bsuite_seconds(measured)),
-        ("bsuite, 30 seeds", bsuite_seconds(measured) * 30),
+        ("bsuite, one seed", bsuite_seconds()),
+        ("bsuite, 30 seeds", bsuite_seconds() * 30),
     ):
         loaded = [one + overhead for one in seconds]
         times = [duration(finished(loaded, cores, cold)) for cores in CORES]

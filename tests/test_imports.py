@@ -11,7 +11,12 @@ from sources import imports, is_private, modules, private_reaches
 HEAVY = ("torch", "ray", "optuna", "stable_baselines3", "sb3_contrib", "matplotlib", "networkx", "gymnasium", "sklearn")
 
 # The agents' kernels read the settings as a record that is generated from the configuration.
-CONFIGURATION = ("dynlive_rl.agents.settings", "dynlive_rl.agents.config", "dynlive_rl.agents.live_config")
+CONFIGURATION = (
+    "dynlive_rl.agents.settings",
+    "dynlive_rl.agents.recurrence_config",
+    "dynlive_rl.agents.config",
+    "dynlive_rl.agents.live_config",
+)
 # Every module belongs to the layer of the longest of these names, and imports only from its own layer and from
 LAYERS = {
     "dynlive_rl.kernels": (),

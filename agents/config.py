@@ -349,10 +349,10 @@ SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int)
 
 # Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
 # long; and a choice that comes once in an episode must not be settled by its first outcomes: such an advantage is large beside
-# those of all other steps, so it is cut at one deviation, and the policy's entropy counts more.
+# those of all other steps, so it is cut at half a deviation, and the policy's entropy counts more.
 RECURRENT = AgentConfig(
     rehearsal=RehearsalConfig(rehearse_every=4, rehearsal_half_life=100_000.0, interval_share=1 / 64),
-    optimisation=OptimisationConfig(rate_half_life=30_000.0, advantage_clip=1.0),
+    optimisation=OptimisationConfig(rate_half_life=30_000.0, advantage_clip=0.5),
     exploration=ExplorationConfig(entropy=0.5, entropy_half_life=40_000.0),
     recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS),
 )

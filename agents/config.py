@@ -83,6 +83,8 @@ class OptimisationConfig:
         λ of Retrace(λ), in [0, 1].
     discount_low, discount_high
         Bounds of the discount 1 - 2 / mean length of the last terminated episodes.
+    endless_discount
+        The discount while no episode has ever terminated, below 1.
     critic_rate, actor_rate
         Step sizes of both networks' hidden neurons; see `NetworkConfig.full_rate_inputs`.
     output_rate
@@ -117,6 +119,7 @@ class OptimisationConfig:
     trace_decay: float = 0.95
     discount_low: float = 0.99
     discount_high: float = 0.998
+    endless_discount: float = 0.99
     critic_rate: float = 4e-3
     actor_rate: float = 1e-3
     output_rate: float = 4.0
@@ -152,6 +155,8 @@ class OptimisationConfig:
             raise ValueError(
                 f"discount_high must be below 1 and trace_decay at most 1, not {self.discount_high}, {self.trace_decay}"
             )
+        if self.endless_discount >= 1:
+            raise ValueError(f"endless_discount must be below 1, not {self.endless_discount}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,7 +357,7 @@ SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int)
 # those of all other steps, so it is cut at half a deviation, and the policy's entropy counts more.
 RECURRENT = AgentConfig(
     rehearsal=RehearsalConfig(rehearse_every=4, rehearsal_half_life=100_000.0, interval_share=1 / 64),
-    optimisation=OptimisationConfig(rate_half_life=30_000.0, advantage_clip=0.5),
+    optimisation=OptimisationConfig(endless_discount=0.998, rate_half_life=30_000.0, advantage_clip=0.5),
     exploration=ExplorationConfig(entropy=0.5, entropy_half_life=40_000.0),
     recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS),
 )

@@ -20,6 +20,7 @@ from .kernels.live_layout import CellRow
 from .kernels.progress import PROGRESS, Mastery
 from .kernels.scaling import SAMPLE_SIZE, Scaling
 from .live_config import LiveConfig
+from .slow_neurons import num_products
 from .spaces import is_open
 
 MODERATE = Span(-1e30, 1e30)  # as observations and rewards have to be
@@ -107,9 +108,10 @@ def check_sizes(
     recent, observed = config.world_change.recent_episodes, features
     shapes: dict[str, tuple[int, ...]] = {}
     if constants := len(config.recurrence.time_constants):
-        shapes["slow_neurons"] = (environments, constants, features + sum(num_actions))
+        products = num_products(features, num_actions, config.recurrence.max_products)
+        shapes["slow_neurons"] = (environments, constants, features + sum(num_actions) + products)
         shapes["first_observations"] = (config.recurrence.usual_steps, features)
-        features += constants * features + sum(num_actions)
+        features += features + sum(num_actions) + (constants - 1) * (features + products)
     shapes |= {
         "observations": (environments, features),
         "action": (environments, len(num_actions)),
@@ -190,7 +192,9 @@ def _recurrent_sizes(features: int, observed: int, outputs: int, config: AgentCo
     """Return the same of a recurrent agent's networks, with slow neurons among the features."""
     hidden, constants = config.network.hidden, len(config.recurrence.time_constants)
     slow = int(hidden * (1 - config.recurrence.present_share)) if constants > 1 else 0
-    read = (2 * observed + outputs) * hidden + observed * slow
+    products = (features - 2 * observed - outputs) // max(constants - 1, 1) - observed if constants > 1 else 0
+    groups = [observed] * (constants - 1) + ([products] * (constants - 1) if products else [])
+    read = (2 * observed + outputs) * hidden + sum(groups[j % len(groups)] for j in range(slow))
     return 2 * features + hidden + outputs, 2 * read + hidden * outputs
 
 

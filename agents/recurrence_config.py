@@ -23,13 +23,16 @@ class RecurrenceConfig:
         there one step before. Actions have slow neurons of the first one. An agent with any is recurrent.
     usual_steps
         Slow neurons hold the median of so many first observations when an episode begins.
+    max_products
+        Slower ones follow each observed value while each action was taken too, if these products are so many at most.
     present_share
         Share of the hidden neurons that read what is observed and the fastest slow neurons, and no others; each of the rest
-        reads one other time constant beside these.
+        reads one other time constant of observed values or of products beside these.
     """
 
     time_constants: tuple[float, ...] = ()
     usual_steps: int = 100
+    max_products: int = 64
     present_share: float = 0.5
 
     def __post_init__(self) -> None:

@@ -31,7 +31,7 @@ def recurrent(env=CUE, **settings):
 def test_they_hold_what_their_slow_twins_do():
     rng = np.random.default_rng(0)
     num_actions, environments = (2, 3), 2
-    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments, usual_steps=1)
+    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments, usual_steps=1, max_products=10)
     usual = np.array([0.5, -1.0])
     neurons.first[0], neurons.num_first[0] = usual, 1
     twins = [Slow(usual, num_actions, CONSTANTS) for _ in range(environments)]
@@ -56,7 +56,7 @@ def test_they_hold_what_their_slow_twins_do():
 
 
 def test_fast_ones_hold_what_moved_and_what_was_done():
-    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1, usual_steps=10)
+    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1, usual_steps=10, max_products=0)
     before, after = np.array([[3.0, 0, 0, 0]], np.float32), np.array([[5.0, 0, 0, 0]], np.float32)
     neurons.begin(np.array([True]), before)
     neurons.write_next(before, np.array([[1]]), np.array([True]), after)
@@ -100,8 +100,8 @@ def test_several_components_and_dictionaries():
         action = agent.act(observation)
         agent.observe(0.0, space.sample(), False, False)
     _, state = agent.predict(observation)
-    assert state.shape == (1, 7, 5 + 5)
-    assert_array_equal(state[0, -1, 5:].sum(), 2)  # one action of either component
+    assert state.shape == (1, 7, 5 + 5 + 25)
+    assert_array_equal(state[0, -1, 5:10].sum(), 2)  # one action of either component
     assert action.shape == (2,)
 
 
@@ -157,7 +157,7 @@ def test_what_is_drawn_has_names(tmp_path):
     observed, _ = names(agent, {"observations": ["cue", "distractor", "due"], "actions": ["left", "right"]})
     assert observed[:6] == ["cue", "distractor", "due"] + [f"change of {name} over 1 step" for name in observed[:3]]
     assert observed[6:9] == ["left over 1 step", "right over 1 step", "cue over 4 steps"]
-    assert observed[-3:] == [f"{name} over 1024 steps" for name in ("cue", "distractor", "due")]
+    assert observed[-1] == "due while right over 1024 steps"
     assert len(observed) == agent.interaction.recurrence.size
     draw_episode(agent, tmp_path / "episode.png", seed=1)
     assert (tmp_path / "episode.png").stat().st_size > 10_000
@@ -177,7 +177,7 @@ def test_time_constants_are_checked(constants):
         RecurrenceConfig(time_constants=constants)
 
 
-@pytest.mark.parametrize(("state", "starts"), [(np.zeros((1, 2)), None), (np.zeros((1, 7, 5)), np.zeros(3))])
+@pytest.mark.parametrize(("state", "starts"), [(np.zeros((1, 2)), None), (np.zeros((1, 7, 11)), np.zeros(3))])
 def test_states_of_another_shape_are_refused(state, starts):
     agent = recurrent()
     with pytest.raises(ValueError, match="must have"):
@@ -186,7 +186,7 @@ def test_states_of_another_shape_are_refused(state, starts):
 
 def test_a_configuration_of_ones_own():
     config = AgentConfig(recurrence=RecurrenceConfig(time_constants=[1, 8]))
-    assert DynLiveAgent(CUE, config=config).interaction.recurrence.memory.shape == (1, 2, 5)
+    assert DynLiveAgent(CUE, config=config).interaction.recurrence.memory.shape == (1, 2, 5 + 6)
     assert recurrent(config=config).config == config
     plain = AgentConfig()
     assert len(recurrent(config=plain).config.recurrence.time_constants) == 6

@@ -350,7 +350,7 @@ def _slow_neurons(
     if not settings.time_constants:
         return None
     parts = encoder.scaled, decoder.num_actions, settings.time_constants
-    return SlowNeurons(*parts, environments, settings.usual_steps, settings.max_products)
+    return SlowNeurons(*parts, environments, settings.usual_steps, settings.products)
 
 
 def _learner(

@@ -20,7 +20,6 @@ from .kernels.live_layout import CellRow
 from .kernels.progress import PROGRESS, Mastery
 from .kernels.scaling import SAMPLE_SIZE, Scaling
 from .live_config import LiveConfig
-from .slow_neurons import num_products
 from .spaces import is_open
 
 MODERATE = Span(-1e30, 1e30)  # as observations and rewards have to be
@@ -108,7 +107,7 @@ def check_sizes(
     recent, observed = config.world_change.recent_episodes, features
     shapes: dict[str, tuple[int, ...]] = {}
     if constants := len(config.recurrence.time_constants):
-        products = num_products(features, num_actions, config.recurrence.max_products)
+        products = features * sum(num_actions) if config.recurrence.products else 0
         shapes["slow_neurons"] = (environments, constants, features + sum(num_actions) + products)
         shapes["first_observations"] = (config.recurrence.usual_steps, features)
         features += features + sum(num_actions) + (constants - 1) * (features + products)

@@ -38,8 +38,8 @@ class SlowNeurons:
         Number of environments e.
     usual_steps
         How many first observations decide about what is usual.
-    max_products
-        How many products of observed values and actions there may be; if there are more, none is followed.
+    products
+        Whether products of observed values and actions are followed.
 
     Attributes
     ----------
@@ -65,10 +65,10 @@ class SlowNeurons:
         time_constants: tuple[float, ...],
         environments: int,
         usual_steps: int,
-        max_products: int,
+        products: bool,
     ) -> None:
         self.features = scaled.size
-        self.products = num_products(scaled.size, num_actions, max_products)
+        self.products = scaled.size * sum(num_actions) if products else 0
         self._before_products = scaled.size + sum(num_actions)
         self.inputs = self._before_products + self.products
         self._time_constants = time_constants
@@ -199,12 +199,6 @@ class SlowNeurons:
             done = state[:, -1, self.features : self._before_products, None]
             state[:, -1, self._before_products :] = (done * state[:, -1, None, : self.features]).reshape(len(rows), -1)
         return state
-
-
-def num_products(features: int, num_actions: Sequence[int], max_products: int) -> int:
-    """Return how many products of observed values and actions slow neurons follow."""
-    products = features * sum(num_actions)
-    return products if products <= max_products else 0
 
 
 def _starts(episode_start: Any, count: int) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dynlive_rl.rule import LearningRule
 
 from .recurrence_config import TIME_CONSTANTS, RecurrenceConfig
-from .settings import check_groups, check_numbers, check_order, settings_dtype, settings_record
+from .settings import check_groups, check_numbers, check_order, settings_dtype, settings_record, tunable
 
 MOST_REHEARSED = 2**18  # steps at once, and MOST_EXAMPLES: what a file says cannot take hours, or all memory
 MOST_EXAMPLES = 2**14
@@ -47,17 +47,17 @@ class RehearsalConfig:
         How often a rehearsal goes over them, in shuffled minibatches of so many steps.
     """
 
-    memory: int = 100_000
-    first_rehearsal: int = 128
-    rehearse_every: int = 2
-    rehearse_every_blind: int = 8
-    rehearsal_half_life: float = 10_000.0
+    memory: int = tunable(100_000, 2_000, 500_000, at_birth=True)
+    first_rehearsal: int = tunable(128, 128, 1_024)
+    rehearse_every: int = tunable(2, 2, 16)
+    rehearse_every_blind: int = tunable(8, 4, 32)
+    rehearsal_half_life: float = tunable(10_000.0, 1_000.0, 20_000.0)
     interval_share: float = 0.0
-    content_interval: int = 12
-    segments: int = 8
-    segment_length: int = 64
-    epochs: int = 2
-    batch: int = 64
+    content_interval: int = tunable(12, 6, 50)
+    segments: int = tunable(8, 4, 12)
+    segment_length: int = tunable(64, 32, 96)
+    epochs: int = tunable(2, 1, 3)
+    batch: int = tunable(64, 32, 128)
 
     def __post_init__(self) -> None:
         check_numbers(self, above_zero=("rehearsal_half_life",))
@@ -116,6 +116,7 @@ class OptimisationConfig:
         other rates, to this fraction at least.
     """
 
+<<<<<<< HEAD
     trace_decay: float = 0.95
     discount_low: float = 0.99
     discount_high: float = 0.998
@@ -141,6 +142,32 @@ class OptimisationConfig:
     kl_coefficient: float = 2.0
     tau: float = 0.02
     target_fade_floor: float = 0.1
+=======
+    trace_decay: float = tunable(0.95, 0.7, 1.0, log=False)
+    discount_low: float = tunable(0.99, 0.9, 0.99, log=False)
+    discount_high: float = tunable(0.998, 0.99, 0.9999, log=False)
+    critic_rate: float = tunable(4e-3, 4e-4, 4e-2)
+    actor_rate: float = tunable(1e-3, 1e-4, 1e-2)
+    output_rate: float = tunable(4.0, 0.5, 32.0)
+    warm_up: int = tunable(10, 1, 100)
+    rate_half_life: float = tunable(3000.0, 300.0, 30_000.0)
+    boost: float = tunable(2.0, 1.0, 4.0)
+    fall: float = tunable(0.3, 0.1, 0.9, log=False)
+    content_rate: float = tunable(0.1, 0.01, 1.0)
+    policy_gain: float = tunable(20.0, 4.0, 100.0)
+    value_gain_low: float = tunable(10.0, 2.0, 32.0)
+    value_gain_high: float = tunable(64.0, 32.0, 256.0)
+    target_spread: float = tunable(0.03, 0.006, 0.15)
+    target_range: float = tunable(2.5, 1.0, 10.0)
+    error_clip: float = tunable(2.0, 0.5, 8.0)
+    advantage_clip: float = tunable(3.0, 1.0, 10.0)
+    importance_clip: float = tunable(2.0, 1.0, 10.0)
+    advantage_scale_rate: float = tunable(0.05, 0.005, 0.5)
+    target_variance_rate: float = tunable(0.01, 0.001, 0.1)
+    kl_coefficient: float = tunable(2.0, 0.2, 20.0)
+    tau: float = tunable(0.02, 0.002, 0.2)
+    target_fade_floor: float = tunable(0.1, 0.01, 1.0)
+>>>>>>> main
 
     def __post_init__(self) -> None:
         check_numbers(
@@ -170,20 +197,20 @@ class ExplorationConfig:
         the best action is what counts. t runs backwards after an episode that was truncated below the best return, where
         episodes can terminate: then there is something better to be found.
     max_mean_repeat
-        Actions are repeated for 1 to so many steps on average until rewards are informative: steady exploration finds what
-        is far away.
+        Actions are repeated for 1 to so many steps on average until rewards are informative, as long as they lead to what an
+        episode has not seen yet: steady exploration finds what is far away.
     stuck_share
         Share of actions at random, and repeated, while the last episode was truncated below the best return and none has
         ever terminated.
     informative_variance, informative_steps
-        Rewards are informative once an episode has terminated, or once, after so many steps, the rewards of equal actions
-        vary by more than this share of the rewards' mean square.
+        Rewards are informative once an episode has terminated and one was not 0, or once, after so many steps, the rewards
+        of equal actions vary by more than this share of the rewards' mean square.
     """
 
-    entropy: float = 0.3
-    entropy_half_life: float = 4000.0
-    max_mean_repeat: float = 64.0
-    stuck_share: float = 0.01
+    entropy: float = tunable(0.3, 0.01, 3.0)
+    entropy_half_life: float = tunable(4000.0, 400.0, 40_000.0)
+    max_mean_repeat: float = tunable(64.0, 1.0, 256.0)
+    stuck_share: float = tunable(0.01, 0.001, 0.1)
     informative_variance: float = 0.01
     informative_steps: int = 20
 
@@ -274,18 +301,18 @@ class NetworkConfig:
         Full steps that samples of a minibatch that excite the same cells take together, at most.
     """
 
-    hidden: int = 128
-    gain_low: float = 24.0
-    gain_high: float = 48.0
+    hidden: int = tunable(128, 16, 256, at_birth=True)
+    gain_low: float = tunable(24.0, 4.0, 32.0, at_birth=True)
+    gain_high: float = tunable(48.0, 32.0, 128.0, at_birth=True)
     rule: LearningRule = RULE
-    connect: float = 1.0
-    max_fan_in: int = 64
-    full_rate_inputs: int = 4
+    connect: float = tunable(1.0, 0.1, 1.0, at_birth=True)
+    max_fan_in: int = tunable(64, 8, 256, at_birth=True)
+    full_rate_inputs: int = tunable(4, 1, 32)
     examples: int = 256
     drive_spread: float = 0.08
     prune_half_life: float = 10_000.0
     cells: int = 1024
-    cell_rate: float = 5.0
+    cell_rate: float = tunable(5.0, 0.5, 50.0)
     max_shared_steps: float = 4.0
 
     def __post_init__(self) -> None:
@@ -311,7 +338,7 @@ class ActionConfig:
         A component of a continuous action is one of so many values from its lowest to its highest, ≥ 2.
     """
 
-    values_per_component: int = 3
+    values_per_component: int = tunable(3, 2, 9, at_birth=True)
 
     def __post_init__(self) -> None:
         check_numbers(self)
@@ -349,8 +376,9 @@ class AgentConfig:
         return settings_record(self, SETTINGS, neutral=0.5)
 
 
-# neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change.
-SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int)
+# neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change;
+# observed: values of a row that were observed, and are no memory.
+SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int)
 
 # Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
 # long; and a choice that comes once in an episode must not be settled by its first outcomes: such an advantage is large beside

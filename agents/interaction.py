@@ -336,10 +336,10 @@ class Interaction:
             self._latest = None
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
-        slow = self.recurrence
+        kept = self.recurrence
         remembered = {
-            "slow_neurons": slow.memory, "first_observations": slow.first, "num_first_observations": slow.num_first,
-        } if slow is not None else {}  # fmt: skip
+            "slow_neurons": kept.memory, "first_observations": kept.first, "num_first_observations": kept.num_first,
+        } if kept is not None else {}  # fmt: skip
         return {"observations": self.observations, "ended": self._ended} | remembered
 
 

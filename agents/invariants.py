@@ -190,10 +190,10 @@ def _network_sizes(features: int, outputs: int, space: spaces.Space[Any], config
 def _recurrent_sizes(features: int, observed: int, outputs: int, config: AgentConfig) -> tuple[int, int]:
     """Return the same of a recurrent agent's networks, with slow neurons among the features."""
     hidden, constants = config.network.hidden, len(config.recurrence.time_constants)
-    slow = int(hidden * (1 - config.recurrence.present_share)) if constants > 1 else 0
+    others = int(hidden * (1 - config.recurrence.present_share)) if constants > 1 else 0
     products = (features - 2 * observed - outputs) // max(constants - 1, 1) - observed if constants > 1 else 0
     groups = [observed] * (constants - 1) + ([products] * (constants - 1) if products else [])
-    read = (2 * observed + outputs) * hidden + sum(groups[j % len(groups)] for j in range(slow))
+    read = (2 * observed + outputs) * hidden + sum(groups[j % len(groups)] for j in range(others))
     return 2 * features + hidden + outputs, 2 * read + hidden * outputs
 
 

@@ -73,6 +73,7 @@ class ReplayLearner:
         self._columns = columns
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
+        self._settings["observed"] = self._observed
         if self._has_cells:
             one_hot.adjust_settings(self._settings, one_hot_components)
         self._policy_gain = float(self._settings["policy_gain"][0])

@@ -20,6 +20,7 @@ from bsuite.utils.wrappers import Logging
 import runs
 from dynlive_rl import DynLiveAgent
 from runs import Run, Study
+from workers import hand_in
 
 KEY = "experiment", "setting", "agent", "seed"
 AGENTS: dict[str, dict[str, Any]] = {
@@ -140,9 +141,6 @@ def main() -> int:
     )
     runs.add_options(parser, out="results/bsuite", seeds="0")
     options = parser.parse_args()
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     keys = [
         (name, setting, agent, seed)
         for name in options.experiments
@@ -153,9 +151,12 @@ def main() -> int:
     ]
     if options.one:
         ((name, *rest),) = keys
-        study.write(train(name, *rest, options.episodes or EXPERIMENTS[name].episodes))
+        hand_in(train(name, *rest, options.episodes or EXPERIMENTS[name].episodes))
         return 0
-    common = ["--one", "--out", str(options.out)] + (["--episodes", str(options.episodes)] if options.episodes else [])
+    if not runs.make_folder(options.out):
+        return 2
+    study = Study(options.out, KEY)
+    common = ["--one"] + (["--episodes", str(options.episodes)] if options.episodes else [])
     commands: dict[runs.Key, list[str]] = {
         (name, setting, agent, seed): [
             *(__file__, "--experiments", name, "--settings", str(setting), "--agents", agent, "--seeds", str(seed)),

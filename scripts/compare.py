@@ -15,13 +15,13 @@ from typing import Any
 import gymnasium as gym
 
 import baselines
-import figures
 import memory_suite
 import runs
 from dynlive_rl import DynLiveAgent
 from protocol import Course, Entry, fine_grid
 from runs import Run, Study
 from tasks import CLASSIC, MEMORY, TASKS
+from workers import hand_in
 
 
 class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
@@ -78,14 +78,12 @@ Entries = dict[tuple[str, str], Entry]
 KEY = "env", "agent", "seed"
 
 
-def run(
-    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, study: Study, entries: Entries = ENTRIES
-) -> None:
-    """Do one run and write it."""
+def run(env_id: str, agent: str, seed: int, steps: int | None, episodes: int, entries: Entries = ENTRIES) -> Run:
+    """Do one run and return it."""
     entry = entries[env_id, agent]
     course = Course(env_id, entry, steps or entry.budget, episodes)
     extra = entry.train(env_id, seed, course)
-    study.write({"env": env_id, "agent": agent, "seed": seed, **extra, **course.result()})
+    return {"env": env_id, "agent": agent, "seed": seed, **extra, **course.result()}
 
 
 def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> list[tuple[str, str]]:
@@ -109,7 +107,7 @@ def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> lis
 
 def commands(keys: list[tuple[str, str, int]], options: argparse.Namespace, script: str) -> dict[runs.Key, list[str]]:
     """Return what makes a process do a run, by the run's key."""
-    common = ["--episodes", str(options.episodes), "--out", str(options.out)]
+    common = ["--episodes", str(options.episodes)]
     common += ["--steps", str(options.steps)] if options.steps else []
     return {
         (env_id, agent, seed): [
@@ -139,6 +137,8 @@ def report(done: list[Run], folder: Path) -> str:
 
     Returns the long table.
     """
+    import figures  # loads what a run can do without
+
     text = figures.write(done, folder)
     rows = figures.summary(done)
     if any(row["agent"] in OURS for row in rows) and not all(row["agent"] in OURS for row in rows):
@@ -183,12 +183,15 @@ def main(
     options = arguments.parse_args()
     if options.suite is not None:
         options.envs = list(SUITES[options.suite])
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     try:
         chosen = pairs(options.envs, options.agents, entries)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
+        if options.one:
+            hand_in(run(*keys[0], options.steps, options.episodes, entries))
+            return 0
+        if not runs.make_folder(options.out):
+            return 2
+        study = Study(options.out, KEY)
         others = "" if options.table_only else made_otherwise(keys, study, options, entries)
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -196,9 +199,6 @@ def main(
     if others:
         print(f"these runs had other budgets or evaluations, take another folder: {others}", file=sys.stderr)
         return 2
-    if options.one:
-        run(*keys[0], options.steps, options.episodes, study, entries)
-        return 0
     names = [
         f"{agent} on {env_id}" for env_id in options.envs for agent in options.agents if (env_id, agent) not in chosen
     ]
@@ -206,6 +206,8 @@ def main(
         print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
     done, status = runs.conduct(study, commands(keys, options, script), options)
     if done:
+        import figures
+
         print(report(figures.ordered(done, agents_of(entries)), options.out))
     return status
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from dynlive_rl.agents.evaluation import play
 from tasks import TASKS
+from workers import tell
 
 EVALUATION_SEED = 1_000_000  # far from the seeds that training uses
 # A task is solved once every evaluation of so many steps, and at least so many evaluations, reach the threshold.
@@ -190,6 +191,7 @@ class Course:
         mean = play(policy, self._arena, EVALUATION_SEED, deterministic=True).mean
         seconds = now[0] - self._start[0], now[1] - self._start[1]
         self.curve.append(Evaluation(steps, round(mean, 2), round(seconds[0], 3), round(seconds[1], 3)))
+        tell(steps, self.budget, mean)
         while self._next <= steps < self.budget:
             self._next = next(self._due)
         self.over = steps >= self.budget or (self.entry.may_stop and outcome(self._so_far()).solved)

@@ -76,3 +76,26 @@ def write_mask(experience, env, row, forbidden):
     """Remember which actions (a,) are masked in a row of an environment, where masks are remembered."""
     for k in range(experience.forbidden.shape[2]):
         experience.forbidden[env, row, k] = forbidden[k]
+
+
+@jit_internal
+def nothing_new(experience, env, observed, most):
+    """Tell whether what an environment's last action led to is known: a termination, or what its episode has seen already.
+
+    Looked at are the last `most` rows, and of each the first `observed` values: what comes after is memory of these.
+    """
+    capacity = experience.kind.shape[1]
+    newest = experience.rows[env] - 1
+    oldest = max(newest - min(most, capacity - 1), 0)
+    if newest > oldest and experience.kind[env, (newest - 1) % capacity] == RowKind.TERMINATED:
+        return True
+    present = experience.observation[env, newest % capacity]
+    for earlier in range(newest - 1, oldest - 1, -1):
+        if experience.kind[env, earlier % capacity] != RowKind.STEP:
+            return False
+        i = 0
+        while i < observed and experience.observation[env, earlier % capacity, i] == present[i]:
+            i += 1
+        if i == observed:
+            return True
+    return False

@@ -52,7 +52,7 @@ class RehearsalConfig:
     rehearse_every: int = tunable(2, 2, 16)
     rehearse_every_blind: int = tunable(8, 4, 32)
     rehearsal_half_life: float = tunable(10_000.0, 1_000.0, 20_000.0)
-    interval_share: float = 0.0
+    interval_share: float = tunable(0.0, 0.0, 0.05, log=False)
     content_interval: int = tunable(12, 6, 50)
     segments: int = tunable(8, 4, 12)
     segment_length: int = tunable(64, 32, 96)
@@ -116,36 +116,10 @@ class OptimisationConfig:
         other rates, to this fraction at least.
     """
 
-<<<<<<< HEAD
-    trace_decay: float = 0.95
-    discount_low: float = 0.99
-    discount_high: float = 0.998
-    endless_discount: float = 0.99
-    critic_rate: float = 4e-3
-    actor_rate: float = 1e-3
-    output_rate: float = 4.0
-    warm_up: int = 10
-    rate_half_life: float = 3000.0
-    boost: float = 2.0
-    fall: float = 0.3
-    content_rate: float = 0.1
-    policy_gain: float = 20.0
-    value_gain_low: float = 10.0
-    value_gain_high: float = 64.0
-    target_spread: float = 0.03
-    target_range: float = 2.5
-    error_clip: float = 2.0
-    advantage_clip: float = 3.0
-    importance_clip: float = 2.0
-    advantage_scale_rate: float = 0.05
-    target_variance_rate: float = 0.01
-    kl_coefficient: float = 2.0
-    tau: float = 0.02
-    target_fade_floor: float = 0.1
-=======
     trace_decay: float = tunable(0.95, 0.7, 1.0, log=False)
     discount_low: float = tunable(0.99, 0.9, 0.99, log=False)
     discount_high: float = tunable(0.998, 0.99, 0.9999, log=False)
+    endless_discount: float = tunable(0.99, 0.9, 0.998, log=False)
     critic_rate: float = tunable(4e-3, 4e-4, 4e-2)
     actor_rate: float = tunable(1e-3, 1e-4, 1e-2)
     output_rate: float = tunable(4.0, 0.5, 32.0)
@@ -167,7 +141,6 @@ class OptimisationConfig:
     kl_coefficient: float = tunable(2.0, 0.2, 20.0)
     tau: float = tunable(0.02, 0.002, 0.2)
     target_fade_floor: float = tunable(0.1, 0.01, 1.0)
->>>>>>> main
 
     def __post_init__(self) -> None:
         check_numbers(

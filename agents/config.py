@@ -52,7 +52,7 @@ class RehearsalConfig:
     rehearse_every: int = tunable(2, 2, 16)
     rehearse_every_blind: int = tunable(8, 4, 32)
     rehearsal_half_life: float = tunable(10_000.0, 1_000.0, 20_000.0)
-    interval_share: float = 0.0
+    interval_share: float = tunable(0.0, 0.0, 0.05, log=False)
     content_interval: int = tunable(12, 6, 50)
     segments: int = tunable(8, 4, 12)
     segment_length: int = tunable(64, 32, 96)
@@ -83,6 +83,8 @@ class OptimisationConfig:
         λ of Retrace(λ), in [0, 1].
     discount_low, discount_high
         Bounds of the discount 1 - 2 / mean length of the last terminated episodes.
+    endless_discount
+        The discount while no episode has ever terminated, below 1.
     critic_rate, actor_rate
         Step sizes of both networks' hidden neurons; see `NetworkConfig.full_rate_inputs`.
     output_rate
@@ -117,6 +119,7 @@ class OptimisationConfig:
     trace_decay: float = tunable(0.95, 0.7, 1.0, log=False)
     discount_low: float = tunable(0.99, 0.9, 0.99, log=False)
     discount_high: float = tunable(0.998, 0.99, 0.9999, log=False)
+    endless_discount: float = tunable(0.99, 0.9, 0.998, log=False)
     critic_rate: float = tunable(4e-3, 4e-4, 4e-2)
     actor_rate: float = tunable(1e-3, 1e-4, 1e-2)
     output_rate: float = tunable(4.0, 0.5, 32.0)
@@ -152,6 +155,8 @@ class OptimisationConfig:
             raise ValueError(
                 f"discount_high must be below 1 and trace_decay at most 1, not {self.discount_high}, {self.trace_decay}"
             )
+        if self.endless_discount >= 1:
+            raise ValueError(f"endless_discount must be below 1, not {self.endless_discount}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,10 +355,10 @@ SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, obse
 
 # Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
 # long; and a choice that comes once in an episode must not be settled by its first outcomes: such an advantage is large beside
-# those of all other steps, so it is cut at one deviation, and the policy's entropy counts more.
+# those of all other steps, so it is cut at half a deviation, and the policy's entropy counts more.
 RECURRENT = AgentConfig(
     rehearsal=RehearsalConfig(rehearse_every=4, rehearsal_half_life=100_000.0, interval_share=1 / 64),
-    optimisation=OptimisationConfig(rate_half_life=30_000.0, advantage_clip=1.0),
+    optimisation=OptimisationConfig(endless_discount=0.998, rate_half_life=30_000.0, advantage_clip=0.5),
     exploration=ExplorationConfig(entropy=0.5, entropy_half_life=40_000.0),
     recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS),
 )

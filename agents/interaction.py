@@ -336,10 +336,10 @@ class Interaction:
             self._latest = None
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
-        slow = self.recurrence
+        kept = self.recurrence
         remembered = {
-            "slow_neurons": slow.memory, "first_observations": slow.first, "num_first_observations": slow.num_first,
-        } if slow is not None else {}  # fmt: skip
+            "slow_neurons": kept.memory, "first_observations": kept.first, "num_first_observations": kept.num_first,
+        } if kept is not None else {}  # fmt: skip
         return {"observations": self.observations, "ended": self._ended} | remembered
 
 
@@ -350,7 +350,7 @@ def _slow_neurons(
     if not settings.time_constants:
         return None
     parts = encoder.scaled, decoder.num_actions, settings.time_constants
-    return SlowNeurons(*parts, environments, settings.usual_steps)
+    return SlowNeurons(*parts, environments, settings.usual_steps, settings.products)
 
 
 def _learner(

@@ -107,9 +107,10 @@ def check_sizes(
     recent, observed = config.world_change.recent_episodes, features
     shapes: dict[str, tuple[int, ...]] = {}
     if constants := len(config.recurrence.time_constants):
-        shapes["slow_neurons"] = (environments, constants, features + sum(num_actions))
+        products = features * sum(num_actions) if config.recurrence.products else 0
+        shapes["slow_neurons"] = (environments, constants, features + sum(num_actions) + products)
         shapes["first_observations"] = (config.recurrence.usual_steps, features)
-        features += constants * features + sum(num_actions)
+        features += features + sum(num_actions) + (constants - 1) * (features + products)
     shapes |= {
         "observations": (environments, features),
         "action": (environments, len(num_actions)),
@@ -189,8 +190,10 @@ def _network_sizes(features: int, outputs: int, space: spaces.Space[Any], config
 def _recurrent_sizes(features: int, observed: int, outputs: int, config: AgentConfig) -> tuple[int, int]:
     """Return the same of a recurrent agent's networks, with slow neurons among the features."""
     hidden, constants = config.network.hidden, len(config.recurrence.time_constants)
-    slow = int(hidden * (1 - config.recurrence.present_share)) if constants > 1 else 0
-    read = (2 * observed + outputs) * hidden + observed * slow
+    others = int(hidden * (1 - config.recurrence.present_share)) if constants > 1 else 0
+    products = (features - 2 * observed - outputs) // max(constants - 1, 1) - observed if constants > 1 else 0
+    groups = [observed] * (constants - 1) + ([products] * (constants - 1) if products else [])
+    read = (2 * observed + outputs) * hidden + sum(groups[j % len(groups)] for j in range(others))
     return 2 * features + hidden + outputs, 2 * read + hidden * outputs
 
 

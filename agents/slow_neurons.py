@@ -20,11 +20,11 @@ class Columns(NamedTuple):
     present: NDArray[np.int64]
     """What is observed now, and the fastest slow neurons."""
     slower: tuple[NDArray[np.int64], ...]
-    """The slow neurons of every other time constant."""
+    """The slow neurons of every other time constant: those of observed values, and those of products."""
 
 
 class SlowNeurons:
-    """Slow neurons of one agent: k for each of f observed values, and one for each of a actions, of the fastest kind.
+    """Slow neurons of one agent: see `kernels.slow_neurons` for what they follow.
 
     Parameters
     ----------
@@ -38,17 +38,21 @@ class SlowNeurons:
         Number of environments e.
     usual_steps
         How many first observations decide about what is usual.
+    products
+        Whether products of observed values and actions are followed.
 
     Attributes
     ----------
     memory
-        Shape (e, k, f + a): their outputs; those of actions beyond the fastest ones are 0.
+        Shape (e, k, n): their outputs, see `kernels.slow_neurons`.
+    products
+        Number p of products that are followed.
     first
         Shape (usual_steps, f): the first observations.
     num_first
         Shape (1,): how many of these there are so far.
     size
-        Values of an observation together with what slow neurons hold, f + k · f + a.
+        Values of an observation together with what slow neurons hold, f + (f + a) + (k - 1) (f + p).
     scaled
         Shape (size,): how each of these is scaled; what slow neurons hold by ranks too, because a long episode leaves far more
         in them than others do.
@@ -61,15 +65,19 @@ class SlowNeurons:
         time_constants: tuple[float, ...],
         environments: int,
         usual_steps: int,
+        products: bool,
     ) -> None:
-        self.features, self.inputs = scaled.size, scaled.size + sum(num_actions)
+        self.features = scaled.size
+        self.products = scaled.size * sum(num_actions) if products else 0
+        self._before_products = scaled.size + sum(num_actions)
+        self.inputs = self._before_products + self.products
         self._time_constants = time_constants
         self._rates = 1 / np.array(time_constants, np.float64)
         self._offsets = np.cumsum([0, *num_actions])
         self.memory = np.zeros((environments, self._rates.size, self.inputs), np.float32)
         self._following = np.zeros_like(self.memory)
         self.first, self.num_first = np.zeros((usual_steps, self.features), np.float32), np.zeros(1, np.int64)
-        count = (self._rates.size - 1) * self.features + self.inputs
+        count = self._before_products + (self._rates.size - 1) * (self.features + self.products)
         self.size = self.features + count
         self.scaled = np.concatenate([scaled, np.full(count, Scaling.RANKS_TOO, np.int8)])
 
@@ -81,15 +89,17 @@ class SlowNeurons:
     def warm_up(self, rows: NDArray[np.float32], actions: NDArray[np.int64]) -> None:
         """Compile, or load, the kernels for rows (e, size) and actions (e, d)."""
         stepped = np.ones(len(rows), np.bool_)
-        stepping = self.memory, self._rates, rows, actions, self._offsets, stepped, self._following
-        prepare([Call(remember, stepping), Call(write_slow, (self.memory, rows, self.features))])
+        stepping = self.memory, self._rates, rows, self.features, actions, self._offsets, stepped, self._following
+        prepare([Call(remember, stepping), Call(write_slow, (self.memory, rows, self.features, self._before_products))])
 
     @property
     def columns(self) -> Columns:
         """Where in a row (size,) something stands."""
-        ends = np.arange(self.features + self.inputs, self.size + 1, self.features)
-        slower = tuple(np.arange(end - self.features, end) for end in ends[1:])
-        return Columns(self.features, np.arange(self.features + self.inputs), slower)
+        present = self.features + self._before_products
+        sizes = [self.features] * (self._rates.size - 1)
+        sizes += [self.products] * (self._rates.size - 1) if self.products else []
+        slower = np.split(np.arange(present, self.size), np.cumsum(sizes)[:-1]) if sizes else []
+        return Columns(self.features, np.arange(present), tuple(slower))
 
     @property
     def usual(self) -> NDArray[np.float32]:
@@ -103,17 +113,18 @@ class SlowNeurons:
 
     def names(self, observed: Sequence[str], actions: Sequence[str]) -> list[str]:
         """Return what to call the values of a row, from the names of observed values (f,) and actions (a,)."""
-        called = list(observed)
-        for k, constant in enumerate(self._time_constants):
-            over = f" over {constant:g} step{'s' if constant > 1 else ''}"
-            called += [("change of " if k == 0 else "") + name + over for name in observed]
-            called += [name + over for name in actions] if k == 0 else []
+        fastest, *slower = [f"over {constant:g} step{'s' if constant > 1 else ''}" for constant in self._time_constants]
+        called = [*observed, *(f"change of {name} {fastest}" for name in observed)]
+        called += [f"{name} {fastest}" for name in actions]
+        called += [f"{name} {over}" for over in slower for name in observed]
+        if self.products:
+            called += [f"{name} while {action} {over}" for over in slower for action in actions for name in observed]
         return called
 
     def begin(self, starting: NDArray[np.bool_], rows: NDArray[np.float32]) -> None:
         """Begin episodes in some environments (e,), with what is usual in memory, and write it into the rows (e, size)."""
         self._begin(self.memory, starting)
-        write_slow(self.memory, rows, self.features)
+        write_slow(self.memory, rows, self.features, self._before_products)
 
     def _begin(self, memory: NDArray[np.float32], starting: NDArray[np.bool_]) -> None:
         memory[starting] = 0
@@ -127,8 +138,8 @@ class SlowNeurons:
         rows: NDArray[np.float32],
     ) -> None:
         """Write into rows (e, size) what is held after actions (e, d) at rows `before`; `keep` makes it the memory."""
-        remember(self.memory, self._rates, before, actions, self._offsets, stepped, self._following)
-        write_slow(self._following, rows, self.features)
+        remember(self.memory, self._rates, before, self.features, actions, self._offsets, stepped, self._following)
+        write_slow(self._following, rows, self.features, self._before_products)
 
     def keep(self, before: NDArray[np.float32], stepped: NDArray[np.bool_]) -> None:
         """Take what `write_next` wrote last as the memory; `before` and `stepped` are what it was given."""
@@ -142,12 +153,12 @@ class SlowNeurons:
     # -- in prediction ---------------------------------------------------------------------------------------------------
 
     def recall(self, state: Any, episode_start: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Write into rows (b, size) what the slow neurons of a state hold, and return it, shape (b, k, f + a).
+        """Write into rows (b, size) what the slow neurons of a state hold, and return it, shape (b, k, n).
 
         Parameters
         ----------
         state
-            What `state_after` returned, shape (b, k + 1, f + a). None: episodes begin.
+            What `state_after` returned, shape (b, k + 1, n). None: episodes begin.
         episode_start
             Shape (b,): where an episode begins whatever the state is. None: nowhere.
         rows
@@ -169,20 +180,24 @@ class SlowNeurons:
                 )
             starting = _starts(episode_start, count)
             memory[...] = held[:, :k] + self._rates[:, None] * (held[:, k:] - held[:, :k])
-            memory[:, 1:, self.features :] = 0
+            memory[:, 0, self._before_products :] = 0
+            memory[:, 1:, self.features : self._before_products] = 0
         self._begin(memory, starting)
-        write_slow(memory, rows, self.features)
+        write_slow(memory, rows, self.features, self._before_products)
         return memory
 
     def state_after(
         self, memory: NDArray[np.float32], rows: NDArray[np.float32], actions: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return the state (b, k + 1, f + a) after actions (b, d) at rows (b, size): what was held, and what there was."""
+        """Return the state (b, k + 1, n) after actions (b, d) at rows (b, size): what was held, and what there was."""
         state = np.zeros((len(rows), self._rates.size + 1, self.inputs), np.float32)
         state[:, :-1] = memory
         state[:, -1, : self.features] = rows[:, : self.features]
         columns = self.features + self._offsets[:-1] + actions
         np.put_along_axis(state[:, -1], columns, 1, axis=1)
+        if self.products:
+            done = state[:, -1, self.features : self._before_products, None]
+            state[:, -1, self._before_products :] = (done * state[:, -1, None, : self.features]).reshape(len(rows), -1)
         return state
 
 

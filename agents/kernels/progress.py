@@ -327,10 +327,13 @@ def rehearsal_interval(progress, settings):
 
 
 @jit_internal
-def discount(progress, low, high):
-    """γ = 1 - 2 / mean length of the last terminated episodes, between low and high: as far-sighted as these are long."""
+def discount(progress, low, high, endless):
+    """γ = 1 - 2 / mean length of the last terminated episodes, between low and high: as far-sighted as these are long.
+
+    `endless` while none has ever terminated.
+    """
     if progress.terminations == 0:
-        return low
+        return endless
     return min(max(1.0 - 2.0 / progress.mean_terminated_length, low), high)
 
 

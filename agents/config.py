@@ -5,20 +5,17 @@ Kernels read the numbers as the fields of one record, which is generated from th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dynlive_rl.checks import number
 from dynlive_rl.rule import LearningRule
 
-from .settings import check_groups, check_numbers, check_order, settings_dtype, settings_record
+from .recurrence_config import TIME_CONSTANTS, RecurrenceConfig
+from .settings import check_groups, check_numbers, check_order, settings_dtype, settings_record, tunable
 
 MOST_REHEARSED = 2**18  # steps at once, and MOST_EXAMPLES: what a file says cannot take hours, or all memory
 MOST_EXAMPLES = 2**14
-SLOWEST, MOST_CONSTANTS = 1e6, 64
 RULE = LearningRule(step="adam", growth="signal", mature=1000)
 
 
@@ -39,6 +36,9 @@ class RehearsalConfig:
         Steps between rehearsals until then.
     rehearsal_half_life
         Steps t₁ in the rehearsal interval's factor 1 + t / t₁; t counts from the beginning of the task.
+    interval_share
+        Steps between rehearsals, at least, as a share of the mean length of the last terminated episodes: what long episodes
+        have in common shows in few of their steps, and what sets one of them apart is in all.
     content_interval
         Factor on the interval while the agent is content.
     segments, segment_length
@@ -47,16 +47,17 @@ class RehearsalConfig:
         How often a rehearsal goes over them, in shuffled minibatches of so many steps.
     """
 
-    memory: int = 100_000
-    first_rehearsal: int = 128
-    rehearse_every: int = 2
-    rehearse_every_blind: int = 8
-    rehearsal_half_life: float = 10_000.0
-    content_interval: int = 12
-    segments: int = 8
-    segment_length: int = 64
-    epochs: int = 2
-    batch: int = 64
+    memory: int = tunable(100_000, 2_000, 500_000, at_birth=True)
+    first_rehearsal: int = tunable(128, 128, 1_024)
+    rehearse_every: int = tunable(2, 2, 16)
+    rehearse_every_blind: int = tunable(8, 4, 32)
+    rehearsal_half_life: float = tunable(10_000.0, 1_000.0, 20_000.0)
+    interval_share: float = tunable(0.0, 0.0, 0.05, log=False)
+    content_interval: int = tunable(12, 6, 50)
+    segments: int = tunable(8, 4, 12)
+    segment_length: int = tunable(64, 32, 96)
+    epochs: int = tunable(2, 1, 3)
+    batch: int = tunable(64, 32, 128)
 
     def __post_init__(self) -> None:
         check_numbers(self, above_zero=("rehearsal_half_life",))
@@ -82,6 +83,8 @@ class OptimisationConfig:
         λ of Retrace(λ), in [0, 1].
     discount_low, discount_high
         Bounds of the discount 1 - 2 / mean length of the last terminated episodes.
+    endless_discount
+        The discount while no episode has ever terminated, below 1.
     critic_rate, actor_rate
         Step sizes of both networks' hidden neurons; see `NetworkConfig.full_rate_inputs`.
     output_rate
@@ -113,30 +116,31 @@ class OptimisationConfig:
         other rates, to this fraction at least.
     """
 
-    trace_decay: float = 0.95
-    discount_low: float = 0.99
-    discount_high: float = 0.998
-    critic_rate: float = 4e-3
-    actor_rate: float = 1e-3
-    output_rate: float = 4.0
-    warm_up: int = 10
-    rate_half_life: float = 3000.0
-    boost: float = 2.0
-    fall: float = 0.3
-    content_rate: float = 0.1
-    policy_gain: float = 20.0
-    value_gain_low: float = 10.0
-    value_gain_high: float = 64.0
-    target_spread: float = 0.03
-    target_range: float = 2.5
-    error_clip: float = 2.0
-    advantage_clip: float = 3.0
-    importance_clip: float = 2.0
-    advantage_scale_rate: float = 0.05
-    target_variance_rate: float = 0.01
-    kl_coefficient: float = 2.0
-    tau: float = 0.02
-    target_fade_floor: float = 0.1
+    trace_decay: float = tunable(0.95, 0.7, 1.0, log=False)
+    discount_low: float = tunable(0.99, 0.9, 0.99, log=False)
+    discount_high: float = tunable(0.998, 0.99, 0.9999, log=False)
+    endless_discount: float = tunable(0.99, 0.9, 0.998, log=False)
+    critic_rate: float = tunable(4e-3, 4e-4, 4e-2)
+    actor_rate: float = tunable(1e-3, 1e-4, 1e-2)
+    output_rate: float = tunable(4.0, 0.5, 32.0)
+    warm_up: int = tunable(10, 1, 100)
+    rate_half_life: float = tunable(3000.0, 300.0, 30_000.0)
+    boost: float = tunable(2.0, 1.0, 4.0)
+    fall: float = tunable(0.3, 0.1, 0.9, log=False)
+    content_rate: float = tunable(0.1, 0.01, 1.0)
+    policy_gain: float = tunable(20.0, 4.0, 100.0)
+    value_gain_low: float = tunable(10.0, 2.0, 32.0)
+    value_gain_high: float = tunable(64.0, 32.0, 256.0)
+    target_spread: float = tunable(0.03, 0.006, 0.15)
+    target_range: float = tunable(2.5, 1.0, 10.0)
+    error_clip: float = tunable(2.0, 0.5, 8.0)
+    advantage_clip: float = tunable(3.0, 1.0, 10.0)
+    importance_clip: float = tunable(2.0, 1.0, 10.0)
+    advantage_scale_rate: float = tunable(0.05, 0.005, 0.5)
+    target_variance_rate: float = tunable(0.01, 0.001, 0.1)
+    kl_coefficient: float = tunable(2.0, 0.2, 20.0)
+    tau: float = tunable(0.02, 0.002, 0.2)
+    target_fade_floor: float = tunable(0.1, 0.01, 1.0)
 
     def __post_init__(self) -> None:
         check_numbers(
@@ -151,6 +155,8 @@ class OptimisationConfig:
             raise ValueError(
                 f"discount_high must be below 1 and trace_decay at most 1, not {self.discount_high}, {self.trace_decay}"
             )
+        if self.endless_discount >= 1:
+            raise ValueError(f"endless_discount must be below 1, not {self.endless_discount}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,10 +180,10 @@ class ExplorationConfig:
         of equal actions vary by more than this share of the rewards' mean square.
     """
 
-    entropy: float = 0.3
-    entropy_half_life: float = 4000.0
-    max_mean_repeat: float = 64.0
-    stuck_share: float = 0.01
+    entropy: float = tunable(0.3, 0.01, 3.0)
+    entropy_half_life: float = tunable(4000.0, 400.0, 40_000.0)
+    max_mean_repeat: float = tunable(64.0, 1.0, 256.0)
+    stuck_share: float = tunable(0.01, 0.001, 0.1)
     informative_variance: float = 0.01
     informative_steps: int = 20
 
@@ -268,18 +274,18 @@ class NetworkConfig:
         Full steps that samples of a minibatch that excite the same cells take together, at most.
     """
 
-    hidden: int = 128
-    gain_low: float = 24.0
-    gain_high: float = 48.0
+    hidden: int = tunable(128, 16, 256, at_birth=True)
+    gain_low: float = tunable(24.0, 4.0, 32.0, at_birth=True)
+    gain_high: float = tunable(48.0, 32.0, 128.0, at_birth=True)
     rule: LearningRule = RULE
-    connect: float = 1.0
-    max_fan_in: int = 64
-    full_rate_inputs: int = 4
+    connect: float = tunable(1.0, 0.1, 1.0, at_birth=True)
+    max_fan_in: int = tunable(64, 8, 256, at_birth=True)
+    full_rate_inputs: int = tunable(4, 1, 32)
     examples: int = 256
     drive_spread: float = 0.08
     prune_half_life: float = 10_000.0
     cells: int = 1024
-    cell_rate: float = 5.0
+    cell_rate: float = tunable(5.0, 0.5, 50.0)
     max_shared_steps: float = 4.0
 
     def __post_init__(self) -> None:
@@ -305,38 +311,12 @@ class ActionConfig:
         A component of a continuous action is one of so many values from its lowest to its highest, ≥ 2.
     """
 
-    values_per_component: int = 3
+    values_per_component: int = tunable(3, 2, 9, at_birth=True)
 
     def __post_init__(self) -> None:
         check_numbers(self)
         if self.values_per_component < 2:
             raise ValueError(f"values_per_component must be at least 2, not {self.values_per_component}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecurrenceConfig:
-    """What is remembered of an episode while it goes on, in both modes: nothing, until `recurrent` makes it more.
-
-    Attributes
-    ----------
-    time_constants
-        Time constants ≥ 1 of the slow neurons that every observed value and every action has, in steps, ascending. One of 1
-        holds what was there one step before. An agent with any is recurrent.
-    """
-
-    time_constants: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        given: Any = self.time_constants  # a list, where a file says it
-        if not isinstance(given, (tuple, list)):
-            raise ValueError(f"time_constants must be numbers ≥ 1, such as (1, 4, 16), not {given!r}")
-        constants = tuple(number("time_constants", value) for value in given)
-        is_ascending = all(one < other for one, other in pairwise(constants))
-        if not is_ascending or not all(1 <= value <= SLOWEST for value in constants):
-            raise ValueError(f"time_constants must be ascending numbers from 1 to {SLOWEST:g}, not {constants}")
-        if len(constants) > MOST_CONSTANTS:
-            raise ValueError(f"there may be at most {MOST_CONSTANTS} time_constants, not {len(constants)}")
-        object.__setattr__(self, "time_constants", constants)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,3 +352,13 @@ class AgentConfig:
 # neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change;
 # observed: values of a row that were observed, and are no memory.
 SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int)
+
+# Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
+# long; and a choice that comes once in an episode must not be settled by its first outcomes: such an advantage is large beside
+# those of all other steps, so it is cut at half a deviation, and the policy's entropy counts more.
+RECURRENT = AgentConfig(
+    rehearsal=RehearsalConfig(rehearse_every=4, rehearsal_half_life=100_000.0, interval_share=1 / 64),
+    optimisation=OptimisationConfig(endless_discount=0.998, rate_half_life=30_000.0, advantage_clip=0.5),
+    exploration=ExplorationConfig(entropy=0.5, entropy_half_life=40_000.0),
+    recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS),
+)

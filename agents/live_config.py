@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import ActionConfig, RecurrenceConfig, WorldChangeConfig
-from .settings import check_groups, check_least, check_numbers, settings_dtype, settings_record
+from .config import ActionConfig, WorldChangeConfig
+from .recurrence_config import RecurrenceConfig
+from .settings import check_groups, check_least, check_numbers, settings_dtype, settings_record, tunable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +34,14 @@ class CellConfig:
         Use that a new cell starts with; a cell is retired for a new one only if it was used less than this lately.
     """
 
-    cells: int = 256
-    layers: int = 3
+    cells: int = tunable(256, 32, 1_024, at_birth=True)
+    layers: int = tunable(3, 1, 5, at_birth=True)
     max_strengths: int = 2**23
     min_cells: int = 16
-    radius: float = 2.5
-    recruit_below: float = 0.6
-    mature: float = 50.0
-    usage_span: float = 10_000.0
+    radius: float = tunable(2.5, 0.5, 10.0)
+    recruit_below: float = tunable(0.6, 0.2, 0.9, log=False)
+    mature: float = tunable(50.0, 5.0, 500.0)
+    usage_span: float = tunable(10_000.0, 1_000.0, 100_000.0)
     initial_usage: float = 2.0
     retire_below: float = 1.0
 
@@ -73,13 +74,13 @@ class LiveOptimisationConfig:
         Values and targets stay below the value neuron's range divided by this.
     """
 
-    discount: float = 0.995
-    trace_decay: float = 0.85
-    critic_rate: float = 0.3
-    actor_rate: float = 0.07
-    advantage_clip: float = 3.0
-    error_rate: float = 1e-3
-    value_margin: float = 8.0
+    discount: float = tunable(0.995, 0.95, 0.9995, log=False)
+    trace_decay: float = tunable(0.85, 0.5, 0.99, log=False)
+    critic_rate: float = tunable(0.3, 0.03, 1.0)
+    actor_rate: float = tunable(0.07, 0.007, 0.7)
+    advantage_clip: float = tunable(3.0, 1.0, 10.0)
+    error_rate: float = tunable(1e-3, 1e-4, 1e-2)
+    value_margin: float = tunable(8.0, 1.0, 64.0)
 
     def __post_init__(self) -> None:
         check_numbers(self, at_most_one=("discount", "trace_decay", "critic_rate", "error_rate"))
@@ -100,8 +101,8 @@ class LiveExplorationConfig:
         The policy is softmax(policy_range · readouts), with readouts ≥ -1 per layer of cells.
     """
 
-    entropy: float = 0.1
-    policy_range: float = 32.0
+    entropy: float = tunable(0.1, 0.01, 1.0)
+    policy_range: float = tunable(32.0, 4.0, 256.0)
 
     def __post_init__(self) -> None:
         check_numbers(self)

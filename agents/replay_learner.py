@@ -25,6 +25,7 @@ from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
 from .kernels.scaling import ScalerRow, new_scaler
 from .networks import fit_to_examples, new_network
 from .protocols import StepBatch
+from .slow_neurons import Columns
 from .state import record_fields, rows
 
 FIRST_ROWS = 1024  # of experience; the room grows with it
@@ -51,6 +52,8 @@ class ReplayLearner:
         neurons are adjusted to tell these apart. Default: anything is possible.
     one_hot_components
         What observations are made of where they are one-hot values and bits alone, see `one_hot`. Default: something else.
+    columns
+        Where in observations the slow neurons of a recurrent agent are. Default: nowhere.
     """
 
     def __init__(
@@ -62,15 +65,15 @@ class ReplayLearner:
         seed: int | None,
         examples: NDArray[np.float32] | None = None,
         one_hot_components: one_hot.Components = (),
-        observed: int | None = None,
+        columns: Columns | None = None,
     ) -> None:
         self.config = config
         self._scaled, self._num_actions, self._examples = scaled, num_actions, examples
         self._one_hot_components = one_hot_components
-        self._observed = scaled.size if observed is None else observed
+        self._columns = columns
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
-        self._settings["observed"] = self._observed
+        self._settings["observed"] = scaled.size if columns is None else columns.observed
         if self._has_cells:
             one_hot.adjust_settings(self._settings, one_hot_components)
         self._policy_gain = float(self._settings["policy_gain"][0])
@@ -205,7 +208,7 @@ class ReplayLearner:
         if self._has_cells:
             components = self._one_hot_components
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
-        networks = [new_network(features, outputs, config, seed, self._observed) for seed in seeds]
+        networks = [new_network(features, outputs, config, seed, self._columns) for seed in seeds]
         if self._examples is not None and not self._scaled.all():
             for network in networks:
                 fit_to_examples(network, self._examples, config.network.drive_spread)
@@ -245,19 +248,11 @@ class ReplayLearner:
         """Return the target policy's actions (b, d) for observations (b, f), the most likely ones or sampled."""
         count, state = observations.shape[0], self.state
         actions = np.empty((count, self.action.shape[1]), np.int64)
+        batch = self._predict_batch if count == self._predict_batch.drive.shape[2] else self._batch_of(count)
         acting.predict(
-            state.actor,
-            self._predict_batch if count == self._predict_batch.drive.shape[2] else self._batch_of(count),
-            state.rule,
-            state.scaler,
-            state.sample,
-            state.action_offsets,
-            self._policy_gain,
-            observations,
-            deterministic,
-            self._predict_random if random is None else random,
-            actions,
-        )
+            state.actor, batch, state.rule, state.scaler, state.sample, state.action_offsets, self._policy_gain,
+            observations, deterministic, self._predict_random if random is None else random, actions,
+        )  # fmt: skip
         return actions
 
     def policies(

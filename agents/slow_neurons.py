@@ -1,16 +1,30 @@
 """What a recurrent agent remembers of an episode: slow neurons beside the input neurons, see `kernels.slow_neurons`."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dynlive_rl.kernels.first_start import Call, prepare
+
+from .kernels.scaling import Scaling
 from .kernels.slow_neurons import remember, write_slow
 
 
+class Columns(NamedTuple):
+    """Where in a row of an observation and its slow neurons' outputs something stands."""
+
+    observed: int
+    """How many values are observed; they come first."""
+    present: NDArray[np.int64]
+    """What is observed now, and the fastest slow neurons."""
+    slower: tuple[NDArray[np.int64], ...]
+    """The slow neurons of every other time constant: those of observed values, and those of products."""
+
+
 class SlowNeurons:
-    """Slow neurons of one agent: k for each of the n = f + a values that an observation and an action have.
+    """Slow neurons of one agent: see `kernels.slow_neurons` for what they follow.
 
     Parameters
     ----------
@@ -22,15 +36,26 @@ class SlowNeurons:
         k numbers ≥ 1, in steps.
     environments
         Number of environments e.
+    usual_steps
+        How many first observations decide about what is usual.
+    products
+        Whether products of observed values and actions are followed.
 
     Attributes
     ----------
     memory
-        Shape (e, k, n): their outputs.
+        Shape (e, k, n): their outputs, see `kernels.slow_neurons`.
+    products
+        Number p of products that are followed.
+    first
+        Shape (usual_steps, f): the first observations.
+    num_first
+        Shape (1,): how many of these there are so far.
     size
-        Values of an observation together with what slow neurons hold, f + k · n.
+        Values of an observation together with what slow neurons hold, f + (f + a) + (k - 1) (f + p).
     scaled
-        Shape (size,): which of these are scaled; what slow neurons hold always is.
+        Shape (size,): how each of these is scaled; what slow neurons hold by ranks too, because a long episode leaves far more
+        in them than others do.
     """
 
     def __init__(
@@ -39,36 +64,71 @@ class SlowNeurons:
         num_actions: tuple[int, ...],
         time_constants: tuple[float, ...],
         environments: int,
+        usual_steps: int,
+        products: bool,
     ) -> None:
-        self.features, self.inputs = scaled.size, scaled.size + sum(num_actions)
+        self.features = scaled.size
+        self.products = scaled.size * sum(num_actions) if products else 0
+        self._before_products = scaled.size + sum(num_actions)
+        self.inputs = self._before_products + self.products
         self._time_constants = time_constants
         self._rates = 1 / np.array(time_constants, np.float64)
         self._offsets = np.cumsum([0, *num_actions])
         self.memory = np.zeros((environments, self._rates.size, self.inputs), np.float32)
         self._following = np.zeros_like(self.memory)
-        count = self._rates.size * self.inputs
+        self.first, self.num_first = np.zeros((usual_steps, self.features), np.float32), np.zeros(1, np.int64)
+        count = self._before_products + (self._rates.size - 1) * (self.features + self.products)
         self.size = self.features + count
-        self.scaled = np.concatenate([scaled, np.ones(count, np.int8)])
+        self.scaled = np.concatenate([scaled, np.full(count, Scaling.RANKS_TOO, np.int8)])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
-        for name in ("memory", "_following"):
+        for name in ("memory", "_following", "first", "num_first"):
             setattr(self, name, np.array(state[name]))  # what was unpickled may be a file, mapped and read-only
+
+    def warm_up(self, rows: NDArray[np.float32], actions: NDArray[np.int64]) -> None:
+        """Compile, or load, the kernels for rows (e, size) and actions (e, d)."""
+        stepped = np.ones(len(rows), np.bool_)
+        stepping = self.memory, self._rates, rows, self.features, actions, self._offsets, stepped, self._following
+        prepare([Call(remember, stepping), Call(write_slow, (self.memory, rows, self.features, self._before_products))])
+
+    @property
+    def columns(self) -> Columns:
+        """Where in a row (size,) something stands."""
+        present = self.features + self._before_products
+        sizes = [self.features] * (self._rates.size - 1)
+        sizes += [self.products] * (self._rates.size - 1) if self.products else []
+        slower = np.split(np.arange(present, self.size), np.cumsum(sizes)[:-1]) if sizes else []
+        return Columns(self.features, np.arange(present), tuple(slower))
+
+    @property
+    def usual(self) -> NDArray[np.float32]:
+        """What slow neurons of observed values (f,) hold when an episode begins: the median of the first observations.
+
+        It stays: what changed from one episode to the next would tell them apart. And unlike a mean, the median of what is
+        rare is exactly what it is otherwise.
+        """
+        known = self.first[: self.num_first[0]]
+        return np.median(known, axis=0).astype(np.float32) if len(known) else np.zeros(self.features, np.float32)
 
     def names(self, observed: Sequence[str], actions: Sequence[str]) -> list[str]:
         """Return what to call the values of a row, from the names of observed values (f,) and actions (a,)."""
-        called = list(observed)
-        for k, constant in enumerate(self._time_constants):
-            over = f" over {constant:g} step{'s' if constant > 1 else ''}"
-            called += [("change of " if k == 0 else "") + name + over for name in observed]
-            called += [name + over for name in actions]
+        fastest, *slower = [f"over {constant:g} step{'s' if constant > 1 else ''}" for constant in self._time_constants]
+        called = [*observed, *(f"change of {name} {fastest}" for name in observed)]
+        called += [f"{name} {fastest}" for name in actions]
+        called += [f"{name} {over}" for over in slower for name in observed]
+        if self.products:
+            called += [f"{name} while {action} {over}" for over in slower for action in actions for name in observed]
         return called
 
-    def begin(self, starting: NDArray[np.bool_], usual: NDArray[np.float64], rows: NDArray[np.float32]) -> None:
-        """Begin episodes in some environments (e,), with what is usual (f,) in memory, and write it into the rows (e, size)."""
-        self.memory[starting, :, : self.features] = usual[: self.features]
-        self.memory[starting, :, self.features :] = 0
-        write_slow(self.memory, rows, self.features)
+    def begin(self, starting: NDArray[np.bool_], rows: NDArray[np.float32]) -> None:
+        """Begin episodes in some environments (e,), with what is usual in memory, and write it into the rows (e, size)."""
+        self._begin(self.memory, starting)
+        write_slow(self.memory, rows, self.features, self._before_products)
+
+    def _begin(self, memory: NDArray[np.float32], starting: NDArray[np.bool_]) -> None:
+        memory[starting] = 0
+        memory[starting, :, : self.features] = self.usual
 
     def write_next(
         self,
@@ -78,18 +138,21 @@ class SlowNeurons:
         rows: NDArray[np.float32],
     ) -> None:
         """Write into rows (e, size) what is held after actions (e, d) at rows `before`; `keep` makes it the memory."""
-        remember(self.memory, self._rates, before, actions, self._offsets, stepped, self._following)
-        write_slow(self._following, rows, self.features)
+        remember(self.memory, self._rates, before, self.features, actions, self._offsets, stepped, self._following)
+        write_slow(self._following, rows, self.features, self._before_products)
 
-    def keep(self) -> None:
-        """Take what `write_next` wrote last as the memory."""
+    def keep(self, before: NDArray[np.float32], stepped: NDArray[np.bool_]) -> None:
+        """Take what `write_next` wrote last as the memory; `before` and `stepped` are what it was given."""
         self.memory, self._following = self._following, self.memory
+        place = self.num_first[0]
+        if place < len(self.first):
+            new = before[stepped, : self.features][: len(self.first) - place]
+            self.first[place : place + len(new)] = new
+            self.num_first[0] += len(new)
 
     # -- in prediction ---------------------------------------------------------------------------------------------------
 
-    def recall(
-        self, state: Any, episode_start: Any, usual: NDArray[np.float64], rows: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def recall(self, state: Any, episode_start: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Write into rows (b, size) what the slow neurons of a state hold, and return it, shape (b, k, n).
 
         Parameters
@@ -98,8 +161,6 @@ class SlowNeurons:
             What `state_after` returned, shape (b, k + 1, n). None: episodes begin.
         episode_start
             Shape (b,): where an episode begins whatever the state is. None: nowhere.
-        usual
-            Shape (≥ f,), see `begin`.
         rows
             The observations.
 
@@ -119,20 +180,24 @@ class SlowNeurons:
                 )
             starting = _starts(episode_start, count)
             memory[...] = held[:, :k] + self._rates[:, None] * (held[:, k:] - held[:, :k])
-        memory[starting, :, : self.features] = usual[: self.features]
-        memory[starting, :, self.features :] = 0
-        write_slow(memory, rows, self.features)
+            memory[:, 0, self._before_products :] = 0
+            memory[:, 1:, self.features : self._before_products] = 0
+        self._begin(memory, starting)
+        write_slow(memory, rows, self.features, self._before_products)
         return memory
 
     def state_after(
         self, memory: NDArray[np.float32], rows: NDArray[np.float32], actions: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return the state (b, k + 1, n) after actions (b, d) at rows (b, size): what slow neurons held, and what there was."""
+        """Return the state (b, k + 1, n) after actions (b, d) at rows (b, size): what was held, and what there was."""
         state = np.zeros((len(rows), self._rates.size + 1, self.inputs), np.float32)
         state[:, :-1] = memory
         state[:, -1, : self.features] = rows[:, : self.features]
         columns = self.features + self._offsets[:-1] + actions
         np.put_along_axis(state[:, -1], columns, 1, axis=1)
+        if self.products:
+            done = state[:, -1, self.features : self._before_products, None]
+            state[:, -1, self._before_products :] = (done * state[:, -1, None, : self.features]).reshape(len(rows), -1)
         return state
 
 

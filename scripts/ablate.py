@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import compare
-import figures
 from dynlive_rl import DynLiveAgent, LearningRule
 from dynlive_rl.agents import AgentConfig, NetworkConfig, RehearsalConfig
 from protocol import TASKS, Entry, fine_grid
@@ -100,6 +99,8 @@ def _cell(row: dict[str, Any] | None) -> str:
 
 def report(done: list[Run], folder: Path) -> str:
     """Write what the runs add up to, and the table of the variants; return that."""
+    import figures  # loads what a run can do without
+
     figures.write(done, folder)
     text = variants(figures.summary(done))
     (folder / "variants.md").write_text(text + "\n")

@@ -27,6 +27,7 @@ from dynlive_rl.envs import Cycle, Draw, world_at
 from figures import interval
 from protocol import EVALUATION_SEED
 from runs import Run, Study
+from workers import hand_in, tell
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -96,7 +97,9 @@ class Changes:
                 self._period, self._arena = period, self._as_it_is(period * self.study.period)
             if self.recoveries[period] is None:
                 before = time.process_time()
-                if play(policy, self._arena, EVALUATION_SEED, deterministic=True).mean >= THRESHOLD:
+                mean = play(policy, self._arena, EVALUATION_SEED, deterministic=True).mean
+                tell(steps, self.budget, mean)
+                if mean >= THRESHOLD:
                     self.recoveries[period] = steps - period * self.study.period
                 self._start += time.process_time() - before
         return steps >= self.budget
@@ -265,8 +268,6 @@ def main() -> int:
     parser.add_argument("--agents", nargs="+", choices=AGENTS, default=["dynlive"], help="(default: dynlive)")
     runs.add_options(parser, out="results/adapt", seeds="0-4")
     options = parser.parse_args()
-    if not runs.make_folder(options.out):
-        return 2
     keys = [
         (name, agent, seed)
         for name in options.studies
@@ -274,16 +275,16 @@ def main() -> int:
         for seed in options.seeds
         if name != DAMAGE or agent == "dynlive"  # only a rehearsing agent has networks that can be damaged
     ]
-    study = Study(options.out, KEY)
     if options.one:
         name, agent, seed = keys[0]
         result = damage(seed) if name == DAMAGE else adapt(name, agent, seed)
-        study.write({"study": name, "agent": agent, "seed": seed, **result})
+        hand_in({"study": name, "agent": agent, "seed": seed, **result})
         return 0
+    if not runs.make_folder(options.out):
+        return 2
+    study = Study(options.out, KEY)
     commands: dict[runs.Key, list[str]] = {
-        (name, agent, seed): [
-            *(__file__, "--one", "--studies", name, "--agents", agent, "--seeds", str(seed), "--out", str(options.out))
-        ]
+        (name, agent, seed): [*(__file__, "--one", "--studies", name, "--agents", agent, "--seeds", str(seed))]
         for name, agent, seed in keys
     }
     done, status = runs.conduct(study, commands, options)

@@ -15,11 +15,13 @@ from typing import Any
 import gymnasium as gym
 
 import baselines
-import figures
+import memory_suite
 import runs
 from dynlive_rl import DynLiveAgent
-from protocol import TASKS, Course, Entry, fine_grid
+from protocol import Course, Entry, fine_grid
 from runs import Run, Study
+from tasks import CLASSIC, MEMORY, TASKS
+from workers import hand_in
 
 
 class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
@@ -59,24 +61,29 @@ def train_dynlive(
 OURS: dict[str, dict[str, Any]] = {
     "dynlive": {},
     "dynlive-live": {"mode": "live"},
+    "dynlive-recurrent": {"recurrent": True},
+    "dynlive-recurrent-live": {"recurrent": True, "mode": "live"},
 }
-ENTRIES = {
-    (env_id, agent): Entry(partial(train_dynlive, **settings), task.budget, fine_grid)
-    for agent, settings in OURS.items()
-    for env_id, task in TASKS.items()
-} | baselines.ENTRIES
+ENTRIES = (
+    {
+        (env_id, agent): Entry(partial(train_dynlive, **settings), task.budget, fine_grid)
+        for agent, settings in OURS.items()
+        for env_id, task in TASKS.items()
+    }
+    | baselines.ENTRIES
+    | memory_suite.ENTRIES
+)
+SUITES = {"classic": CLASSIC, "memory": MEMORY}
 Entries = dict[tuple[str, str], Entry]
 KEY = "env", "agent", "seed"
 
 
-def run(
-    env_id: str, agent: str, seed: int, steps: int | None, episodes: int, study: Study, entries: Entries = ENTRIES
-) -> None:
-    """Do one run and write it."""
+def run(env_id: str, agent: str, seed: int, steps: int | None, episodes: int, entries: Entries = ENTRIES) -> Run:
+    """Do one run and return it."""
     entry = entries[env_id, agent]
     course = Course(env_id, entry, steps or entry.budget, episodes)
     extra = entry.train(env_id, seed, course)
-    study.write({"env": env_id, "agent": agent, "seed": seed, **extra, **course.result()})
+    return {"env": env_id, "agent": agent, "seed": seed, **extra, **course.result()}
 
 
 def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> list[tuple[str, str]]:
@@ -100,7 +107,7 @@ def pairs(envs: list[str], agents: list[str], entries: Entries = ENTRIES) -> lis
 
 def commands(keys: list[tuple[str, str, int]], options: argparse.Namespace, script: str) -> dict[runs.Key, list[str]]:
     """Return what makes a process do a run, by the run's key."""
-    common = ["--episodes", str(options.episodes), "--out", str(options.out)]
+    common = ["--episodes", str(options.episodes)]
     common += ["--steps", str(options.steps)] if options.steps else []
     return {
         (env_id, agent, seed): [
@@ -130,6 +137,8 @@ def report(done: list[Run], folder: Path) -> str:
 
     Returns the long table.
     """
+    import figures  # loads what a run can do without
+
     text = figures.write(done, folder)
     rows = figures.summary(done)
     if any(row["agent"] in OURS for row in rows) and not all(row["agent"] in OURS for row in rows):
@@ -146,6 +155,7 @@ def agents_of(entries: Entries) -> tuple[str, ...]:
 def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> argparse.ArgumentParser:
     agents = agents_of(entries)
     result = argparse.ArgumentParser(description=description.partition("\n")[0] if description else None)
+    result.add_argument("--suite", choices=SUITES, help="play in all environments of a suite")
     result.add_argument(
         "--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS)
     )
@@ -171,12 +181,17 @@ def main(
     arguments = parser(entries, description)
     arguments.set_defaults(**defaults)
     options = arguments.parse_args()
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
+    if options.suite is not None:
+        options.envs = list(SUITES[options.suite])
     try:
         chosen = pairs(options.envs, options.agents, entries)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]
+        if options.one:
+            hand_in(run(*keys[0], options.steps, options.episodes, entries))
+            return 0
+        if not runs.make_folder(options.out):
+            return 2
+        study = Study(options.out, KEY)
         others = "" if options.table_only else made_otherwise(keys, study, options, entries)
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -184,9 +199,6 @@ def main(
     if others:
         print(f"these runs had other budgets or evaluations, take another folder: {others}", file=sys.stderr)
         return 2
-    if options.one:
-        run(*keys[0], options.steps, options.episodes, study, entries)
-        return 0
     names = [
         f"{agent} on {env_id}" for env_id in options.envs for agent in options.agents if (env_id, agent) not in chosen
     ]
@@ -194,6 +206,8 @@ def main(
         print(f"left out, for want of settings: {', '.join(names)}", file=sys.stderr)
     done, status = runs.conduct(study, commands(keys, options, script), options)
     if done:
+        import figures
+
         print(report(figures.ordered(done, agents_of(entries)), options.out))
     return status
 

@@ -20,6 +20,7 @@ from sklearn.neural_network import MLPClassifier
 import runs
 from dynlive_rl import DynLiveClassifier
 from runs import Run, Study
+from workers import hand_in
 
 KEY = ("seed",)
 CALLED = {
@@ -77,16 +78,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     runs.add_options(parser, out="results/digits", seeds="0-4")
     options = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    if options.one:
+        hand_in(train(*options.seeds))
+        return 0
     if not runs.make_folder(options.out):
         return 2
-    warnings.simplefilter("ignore", ConvergenceWarning)
     study = Study(options.out, KEY)
-    if options.one:
-        study.write(train(*options.seeds))
-        return 0
-    commands: dict[runs.Key, list[str]] = {
-        (seed,): [__file__, "--one", "--seeds", str(seed), "--out", str(options.out)] for seed in options.seeds
-    }
+    commands: dict[runs.Key, list[str]] = {(seed,): [__file__, "--one", "--seeds", str(seed)] for seed in options.seeds}
     done, status = runs.conduct(study, commands, options)
     if done:
         (options.out / "table.md").write_text(table(done) + "\n")

@@ -15,6 +15,7 @@ import dynlive_rl.envs  # noqa: F401  registers the chain
 import runs
 from dynlive_rl import DynLiveAgent
 from runs import Run, Study
+from workers import hand_in, tell
 
 KEY = "env", "seed"
 TAXI = "Taxi-v4" if "Taxi-v4" in gym.registry else "Taxi-v3"
@@ -47,6 +48,7 @@ def train(env_id: str, seed: int) -> Run:
     for _ in steps:
         agent.learn(world.every, reset_num_timesteps=False, progress_bar=False)
         means.append(round(agent.evaluate(world.episodes, seed=1_000_000).mean, 3))
+        tell(agent.num_timesteps, world.steps, means[-1])
     sampled = agent.evaluate(world.episodes, seed=1_000_000, deterministic=False).mean
     return {"env": env_id, "seed": seed, "sampled": round(sampled, 3), "curve": {"steps": steps, "mean": means}}
 
@@ -88,16 +90,15 @@ def main() -> int:
     )
     runs.add_options(parser, out="results/one-hot", seeds="0-4")
     options = parser.parse_args()
+    keys = [(env_id, seed) for env_id in options.envs for seed in options.seeds]
+    if options.one:
+        hand_in(train(*keys[0]))
+        return 0
     if not runs.make_folder(options.out):
         return 2
     study = Study(options.out, KEY)
-    keys = [(env_id, seed) for env_id in options.envs for seed in options.seeds]
-    if options.one:
-        study.write(train(*keys[0]))
-        return 0
     commands: dict[runs.Key, list[str]] = {
-        (env_id, seed): [__file__, "--one", "--envs", env_id, "--seeds", str(seed), "--out", str(options.out)]
-        for env_id, seed in keys
+        (env_id, seed): [__file__, "--one", "--envs", env_id, "--seeds", str(seed)] for env_id, seed in keys
     }
     done, status = runs.conduct(study, commands, options)
     if done:

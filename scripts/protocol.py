@@ -15,28 +15,12 @@ import gymnasium as gym
 import numpy as np
 
 from dynlive_rl.agents.evaluation import play
+from tasks import TASKS
+from workers import tell
 
 EVALUATION_SEED = 1_000_000  # far from the seeds that training uses
 # A task is solved once every evaluation of so many steps, and at least so many evaluations, reach the threshold.
 LASTING_STEPS, LASTING_EVALUATIONS = 2_000, 3
-
-
-@dataclass(frozen=True)
-class Task:
-    """What solves an environment, and how many steps our own agent gets for it."""
-
-    threshold: float
-    budget: int
-
-
-TASKS = {
-    "CartPole-v1": Task(475.0, 20_000),
-    "Acrobot-v1": Task(-100.0, 20_000),
-    "MountainCar-v0": Task(-110.0, 40_000),
-    "LunarLander-v3": Task(200.0, 100_000),
-    "Pendulum-v1": Task(-200.0, 20_000),
-    "MountainCarContinuous-v0": Task(90.0, 20_000),
-}
 
 
 @dataclass(frozen=True)
@@ -207,6 +191,7 @@ class Course:
         mean = play(policy, self._arena, EVALUATION_SEED, deterministic=True).mean
         seconds = now[0] - self._start[0], now[1] - self._start[1]
         self.curve.append(Evaluation(steps, round(mean, 2), round(seconds[0], 3), round(seconds[1], 3)))
+        tell(steps, self.budget, mean)
         while self._next <= steps < self.budget:
             self._next = next(self._due)
         self.over = steps >= self.budget or (self.entry.may_stop and outcome(self._so_far()).solved)

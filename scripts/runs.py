@@ -1,5 +1,7 @@
 """Runs of a study: one process and one raw file each, written whole or not at all, none of them twice; merged in the end.
 
+The processes are on this machine or, with Ray, on many (`backends.py`, `ray_backend.py`); their runs are the same.
+
 A study lives in a folder of its own. `runs/` in it, which git ignores, holds the raw runs, a JSON file each, and
 `runs.jsonl` the merged ones, a line each: what is committed. Whatever is in either need not be run again.
 """
@@ -8,17 +10,15 @@ import argparse
 import fcntl
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from backends import Backend, LocalProcesses, Table
+from workers import Run
 
-Run = dict[str, Any]
 Key = tuple[Any, ...]
 
 
@@ -36,6 +36,7 @@ class Study:
     def __init__(self, folder: Path, fields: Sequence[str]) -> None:
         self.folder, self.fields = folder, tuple(fields)
         self.raw, self.merged = folder / "runs", folder / "runs.jsonl"
+        self._merged_keys: tuple[int, set[Key]] = (0, set())  # those of the file of that age
 
     def key(self, run: Run) -> Key:
         """Return what identifies a run.
@@ -49,6 +50,11 @@ class Study:
             raise ValueError(f"{self.folder} holds runs of another study: they have no {' and no '.join(missing)}")
         return tuple(run[name] for name in self.fields)
 
+    def name(self, key: Key) -> str:
+        """Return what a run is called."""
+        parts = zip(self.fields, key, strict=True)
+        return " ".join(f"seed {part}" if field == "seed" else str(part) for field, part in parts)
+
     def path(self, key: Key) -> Path:
         """Return the path of a raw run."""
         return self.raw / f"{'_'.join(str(part).replace('/', '-') for part in key)}.json"
@@ -60,7 +66,12 @@ class Study:
 
     def has(self, key: Key) -> bool:
         """Return whether a run is there, raw or merged."""
-        return self.path(key).exists() or key in self._read_merged()
+        if self.path(key).exists():
+            return True
+        age = self.merged.stat().st_mtime_ns if self.merged.exists() else 0
+        if age != self._merged_keys[0]:
+            self._merged_keys = age, set(self._read_merged())
+        return key in self._merged_keys[1]
 
     def read(self) -> list[Run]:
         """Return all runs, raw and merged, in the order of their keys."""
@@ -124,12 +135,12 @@ def _replace(path: Path, text: str) -> None:
 def conduct(study: Study, commands: dict[Key, list[str]], options: argparse.Namespace) -> tuple[list[Run], int]:
     """Do the runs that are not there yet, merge, and return all runs and the exit status; with --table-only only merge."""
     try:
-        failed = [] if options.table_only else work(study, commands, options.jobs)
+        failed = [] if options.table_only else work(study, commands, options)
         done = study.merge()
     except KeyboardInterrupt:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return [], 130
-    except ValueError as error:
+    except (ValueError, ImportError, ConnectionError) as error:
         print(error, file=sys.stderr)
         return [], 2
     if not done:
@@ -137,50 +148,50 @@ def conduct(study: Study, commands: dict[Key, list[str]], options: argparse.Name
     return done, 1 if failed else 0
 
 
-def work(study: Study, commands: dict[Key, list[str]], jobs: int) -> list[str]:
+def work(study: Study, commands: dict[Key, list[str]], options: argparse.Namespace) -> list[str]:
     """Do the runs that are not there yet, a process each; return a line for each that failed.
+
+    The processes hand in their runs, and this one alone writes them.
 
     Parameters
     ----------
     study
         Where they belong.
     commands
-        The Python arguments that make a process do a run and write it, by the run's key.
-    jobs
-        Runs at a time.
+        The Python arguments that make a process do a run and hand it in, by the run's key.
+    options
+        `ray` says where they are done, and `jobs` how many at a time.
     """
-    one_thread = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-
-    def start(key: Key) -> str | None:
-        if study.has(key):  # another process on the same study was quicker
-            return None
-        command = [sys.executable, *commands[key]]
-        done = subprocess.run(command, env={**os.environ, **one_thread}, stderr=subprocess.PIPE, text=True)
-        if done.returncode == 0:
-            return None
-        return f"{_name(study, key)} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
-
     there = {study.key(run) for run in study.read()}
-    todo = [key for key in commands if key not in there]
+    todo = {study.name(key): key for key in commands if key not in there}
+    if not todo:
+        return []
     failed = []
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(start, key): key for key in todo}
-        try:
-            for future in (bar := tqdm(as_completed(futures), total=len(todo), unit="run", disable=not todo)):
-                bar.set_postfix_str(_name(study, futures[future]))
-                if (problem := future.result()) is not None:
-                    bar.write(problem, file=sys.stderr)
-                    failed.append(problem)
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with backend(options) as runners, Table(len(todo)) as table:
+        calls = ((name, commands[key]) for name, key in todo.items() if not study.has(key))  # else another was quicker
+        for done in runners.outcomes(calls):
+            table.show(runners.progress)
+            if done is None:
+                continue
+            name, (run, problem) = done
+            if run is not None and study.key(run) != todo[name]:
+                problem = f"it handed in {study.name(study.key(run))}"
+            if problem:
+                failed.append(f"{name} failed: {problem}")
+                table.write(failed[-1])
+            elif run is not None:
+                study.write(run)
+            table.count(name)
     return failed
 
 
-def _name(study: Study, key: Key) -> str:
-    return " ".join(
-        f"seed {part}" if name == "seed" else str(part) for name, part in zip(study.fields, key, strict=True)
-    )
+def backend(options: argparse.Namespace) -> AbstractContextManager[Backend]:
+    """Return what runs are done with: processes of this machine, or Ray."""
+    if options.ray is None:
+        return LocalProcesses(options.jobs or 1)
+    from ray_backend import RayTasks  # its extra need not be there
+
+    return RayTasks(options.ray, options.jobs)
 
 
 # -- the command line of a study ---------------------------------------------------------------------------------------
@@ -191,7 +202,14 @@ def add_options(parser: argparse.ArgumentParser, out: str, seeds: str) -> None:
     parser.add_argument(
         "--seeds", type=seed_list, default=seed_list(seeds), help=f"like 7, 0-29 or 0-9,20 (default: {seeds})"
     )
-    parser.add_argument("--jobs", type=positive, default=1, help="runs at a time (default: %(default)s)")
+    parser.add_argument("--jobs", type=positive, help="runs at a time (default: 1; with --ray, one per core)")
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="do the runs with Ray: on the cluster at ADDRESS (host:port, or auto for the one of this machine), else here",
+    )
     parser.add_argument("--out", type=Path, default=Path(out), help="folder of the study (default: %(default)s)")
     parser.add_argument(
         "--table-only", action="store_true", help="run nothing; tables and figures of the runs there are"

@@ -22,6 +22,7 @@ from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig, NetworkConfig
 from dynlive_rl.agents.evaluation import play
 from runs import Run, Study
+from workers import hand_in, tell
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -60,6 +61,7 @@ def train(env_id: str, setting: Setting, seed: int, steps: int = STEPS) -> Run:
         agent.learn(at - agent.num_timesteps, reset_num_timesteps=False, progress_bar=False)
         mean = play(agent, arena, protocol.EVALUATION_SEED, deterministic=True).mean
         curve.append(Evaluation(at, round(mean, 1), round(share(agent), 3)))
+        tell(at, steps, mean)
     arena.close()
     return {
         "env": env_id, "connect": connect, "prune_fraction": fraction, "seed": seed,
@@ -155,9 +157,6 @@ def main() -> int:
     parser.add_argument("--prune-fraction", type=float, nargs="+", default=[0.0, 2.5], help="(default: 0 2.5)")
     runs.add_options(parser, out="results/sparsity", seeds="0-19")
     options = parser.parse_args()
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     keys = [
         (env_id, connect, fraction, seed)
         for seed in options.seeds
@@ -165,12 +164,15 @@ def main() -> int:
     ]
     if options.one:
         [(env_id, connect, fraction, seed)] = keys
-        study.write(train(env_id, (connect, fraction), seed))
+        hand_in(train(env_id, (connect, fraction), seed))
         return 0
+    if not runs.make_folder(options.out):
+        return 2
+    study = Study(options.out, KEY)
     commands: dict[runs.Key, list[str]] = {}
     for env_id, connect, fraction, seed in keys:
         setting = ["--envs", env_id, "--connect", str(connect), "--prune-fraction", str(fraction)]
-        command = [__file__, "--one", *setting, "--seeds", str(seed), "--out", str(options.out)]
+        command = [__file__, "--one", *setting, "--seeds", str(seed)]
         commands[env_id, connect, fraction, seed] = command
     done, status = runs.conduct(study, commands, options)
     if done:

@@ -55,7 +55,7 @@ def call_value_gain(record, scale, settings):
 
 @njit
 def call_discount(record, low, high):
-    return progress.discount(record[0], low, high)
+    return progress.discount(record[0], low, high, low)
 
 
 @njit

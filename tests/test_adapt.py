@@ -1,5 +1,7 @@
 """The studies of change and damage: what counts as back, the same changes for all, and what their files add up to."""
 
+import json
+
 import gymnasium as gym
 import pytest
 
@@ -63,14 +65,15 @@ def test_what_is_not_back_counts_as_the_period(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("agent", adapt.OURS)
-def test_a_run_is_written_and_read_again(agent, tmp_path, monkeypatch):
+def test_a_run_is_handed_in(agent, monkeypatch, capsys):
     monkeypatch.setitem(adapt.STUDIES, "swap", adapt.Change("DynLive/SwapCartPole-v0", 200, 1))
     monkeypatch.setattr(
         "sys.argv",
-        ["adapt.py", "--one", "--studies", "swap", "--agents", agent, "--seeds", "3", "--out", str(tmp_path)],
+        ["adapt.py", "--one", "--studies", "swap", "--agents", agent, "--seeds", "3"],
     )
     assert adapt.main() == 0
-    [run] = adapt.grouped(Study(tmp_path, adapt.KEY).read())["swap", agent]
+    run = json.loads(capsys.readouterr().out)
+    assert adapt.grouped([run])["swap", agent] == [run]
     assert run["seed"] == 3
     assert len(run["recoveries"]) == 2
 

@@ -25,9 +25,13 @@ def run(line, capsys):
     return said
 
 
+def is_tuning(line):
+    return line.split()[1] == "tune"
+
+
 def test_every_command_has_an_example():
     found = {line.split()[1] for line in LINES}
-    assert found == {"train", "evaluate", "watch", "info", "draw", "export", "envs", "learn"}
+    assert found == {"train", "evaluate", "watch", "info", "draw", "export", "envs", "learn", "tune"}
 
 
 def test_every_command_on_the_page_works(capsys, tmp_path, monkeypatch):
@@ -35,10 +39,20 @@ def test_every_command_on_the_page_works(capsys, tmp_path, monkeypatch):
         pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     for line in LINES:
-        assert run(line, capsys), line
+        if not is_tuning(line):
+            assert run(line, capsys), line
     made = {file.name for file in tmp_path.iterdir()}
     assert made == {"runs", "live.toml", "pole.gif", "pole.onnx", "pole.py", "episode.png"}
     assert len(list((tmp_path / "runs" / "spot" / "checkpoints").iterdir())) == 2
+
+
+@pytest.mark.slow
+def test_every_command_on_the_page_that_tunes_works(capsys, tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+    for line in filter(is_tuning, LINES):
+        assert run(line, capsys), line
+    assert {file.name for file in (tmp_path / "runs").iterdir()} == {"tuned", "four-of-them"}
 
 
 @pytest.mark.parametrize("heading", re.findall(r"\]\(#([\w-]+)\)", PAGE))

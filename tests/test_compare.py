@@ -85,7 +85,7 @@ def test_what_cannot_be_run_is_refused(arguments, message, tmp_path, monkeypatch
 
 
 def test_pairs_without_settings_are_left_out_and_named(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(compare.runs, "work", lambda _, commands, jobs: ran.extend(commands) or [])
+    monkeypatch.setattr(compare.runs, "work", lambda _, commands, options: ran.extend(commands) or [])
     ran = []
     arguments = [
         "--envs",
@@ -236,7 +236,7 @@ def test_the_tables_alone_need_nothing_but_runs(tmp_path, monkeypatch, capsys):
 
 def run_once(env_id, agent, steps, folder, episodes=3):
     study = Study(folder, compare.KEY)
-    compare.run(env_id, agent, 0, steps, episodes, study)
+    study.write(compare.run(env_id, agent, 0, steps, episodes))
     (result,) = study.read()
     assert (result["env"], result["agent"], result["seed"]) == (env_id, agent, 0)
     assert (result["budget"], result["evaluation_episodes"]) == (steps, episodes)

@@ -8,10 +8,15 @@ import pytest
 
 from sources import imports, is_private, modules, private_reaches
 
-HEAVY = ("torch", "stable_baselines3", "sb3_contrib", "matplotlib", "networkx", "gymnasium", "sklearn")
+HEAVY = ("torch", "ray", "optuna", "stable_baselines3", "sb3_contrib", "matplotlib", "networkx", "gymnasium", "sklearn")
 
 # The agents' kernels read the settings as a record that is generated from the configuration.
-CONFIGURATION = ("dynlive_rl.agents.settings", "dynlive_rl.agents.config", "dynlive_rl.agents.live_config")
+CONFIGURATION = (
+    "dynlive_rl.agents.settings",
+    "dynlive_rl.agents.recurrence_config",
+    "dynlive_rl.agents.config",
+    "dynlive_rl.agents.live_config",
+)
 # Every module belongs to the layer of the longest of these names, and imports only from its own layer and from
 LAYERS = {
     "dynlive_rl.kernels": (),
@@ -27,6 +32,12 @@ LAYERS = {
         "dynlive_rl.agents",
         "dynlive_rl.envs",
     ),
+    "dynlive_rl.agents.tuning": (
+        "dynlive_rl.kernels",
+        "dynlive_rl",
+        *CONFIGURATION,
+        "dynlive_rl.agents",
+    ),
     "dynlive_rl.envs": (),
     "dynlive_rl.cli": (
         "dynlive_rl.kernels",
@@ -34,6 +45,7 @@ LAYERS = {
         *CONFIGURATION,
         "dynlive_rl.agents",
         "dynlive_rl.agents.live_page",
+        "dynlive_rl.agents.tuning",
         "dynlive_rl.envs",
     ),
     "dynlive_rl.__main__": ("dynlive_rl.cli",),
@@ -43,6 +55,7 @@ LAYERS = {
         "dynlive_rl.agents.kernels",
         "dynlive_rl.agents",
         "dynlive_rl.agents.live_page",
+        "dynlive_rl.agents.tuning",
         "dynlive_rl.envs",
         "dynlive_rl.cli",
     ),

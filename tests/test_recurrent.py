@@ -7,7 +7,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from numpy.testing import assert_allclose, assert_array_equal
 
-from dynlive_rl import DynLiveAgent
+from dynlive_rl import DynLiveAgent, Network
 from dynlive_rl.agents.config import AgentConfig, RecurrenceConfig
 from dynlive_rl.agents.export import export_numpy
 from dynlive_rl.agents.names import names
@@ -18,6 +18,7 @@ from naive_slow import Slow
 
 MASKED = "dynlive_rl.envs:DynLive/MaskedCartPole-v0"
 CUE = "dynlive_rl.envs:DynLive/DelayedCue-v0"
+XOR = "dynlive_rl.envs:DynLive/MemoryXor-v0"
 CONSTANTS = (1.0, 3.0, 50.0)
 
 
@@ -31,15 +32,16 @@ def recurrent(env=CUE, **settings):
 def test_they_hold_what_their_slow_twins_do():
     rng = np.random.default_rng(0)
     num_actions, environments = (2, 3), 2
-    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments)
+    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments, usual_steps=1, products=True)
     usual = np.array([0.5, -1.0])
+    neurons.first[0], neurons.num_first[0] = usual, 1
     twins = [Slow(usual, num_actions, CONSTANTS) for _ in range(environments)]
     rows, following = (
         np.zeros((environments, neurons.size), np.float32),
         np.zeros((environments, neurons.size), np.float32),
     )
     rows[:, :2] = rng.normal(size=(environments, 2))
-    neurons.begin(np.ones(environments, np.bool_), usual, rows)
+    neurons.begin(np.ones(environments, np.bool_), rows)
     for step in range(30):
         assert_allclose(
             rows, [twin.row(row[:2]) for twin, row in zip(twins, rows.astype(float), strict=True)], atol=1e-5
@@ -48,16 +50,16 @@ def test_they_hold_what_their_slow_twins_do():
         stepped = np.array([True, step % 3 != 0])
         following[:, :2] = rng.normal(size=(environments, 2))
         neurons.write_next(rows, actions, stepped, following)
-        neurons.keep()
+        neurons.keep(rows, stepped)
         for env in np.flatnonzero(stepped):
             twins[env].step(rows[env, :2].tolist(), actions[env])
         rows, following = following, rows
 
 
 def test_fast_ones_hold_what_moved_and_what_was_done():
-    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1)
+    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1, usual_steps=10, products=False)
     before, after = np.array([[3.0, 0, 0, 0]], np.float32), np.array([[5.0, 0, 0, 0]], np.float32)
-    neurons.begin(np.array([True]), np.zeros(1), before)
+    neurons.begin(np.array([True]), before)
     neurons.write_next(before, np.array([[1]]), np.array([True]), after)
     assert_array_equal(after, [[5, 2, 0, 1]])
 
@@ -93,15 +95,56 @@ def test_states_of_a_batch_are_those_of_each():
 
 def test_several_components_and_dictionaries():
     space = gym.spaces.Dict({"a": Box(-1, 1, (2,)), "b": Discrete(3)})
-    agent = DynLiveAgent(observation_space=space, action_space=MultiDiscrete([2, 3]), seed=0, recurrent=True)
+    config = AgentConfig(recurrence=RecurrenceConfig(products=True))
+    agent = DynLiveAgent(
+        observation_space=space, action_space=MultiDiscrete([2, 3]), seed=0, recurrent=True, config=config
+    )
     for _ in range(5):
         observation = space.sample()
         action = agent.act(observation)
         agent.observe(0.0, space.sample(), False, False)
     _, state = agent.predict(observation)
-    assert state.shape == (1, 7, 5 + 5)
-    assert_array_equal(state[0, -1, 5:].sum(), 2)  # one action of either component
+    assert state.shape == (1, 7, 5 + 5 + 25)
+    assert_array_equal(state[0, -1, 5:10].sum(), 2)  # one action of either component
     assert action.shape == (2,)
+
+
+def test_what_is_usual_is_the_median_of_the_first_observations_and_stays():
+    agent = recurrent(gym.make(CUE, delay=50)).learn(60, progress_bar=False)
+    slow = agent.interaction.recurrence
+    assert_array_equal(slow.usual, np.median(slow.first[:60], axis=0))
+    agent.learn(100, progress_bar=False)
+    usual = slow.usual
+    assert_array_equal(usual[[0, 2]], 0)  # the cue and its being due are rare; their mean is not 0
+    agent.learn(200, progress_bar=False)
+    assert_array_equal(slow.usual, usual)
+
+
+def test_hidden_neurons_read_the_present_and_one_time_constant_at_most():
+    agent = recurrent(config=AgentConfig(recurrence=RecurrenceConfig(products=True, present_share=0.25)))
+    columns, arrays = agent.interaction.recurrence.columns, agent.interaction.learner.actor.arrays
+    present, slower = set(columns.present.tolist()), [set(group.tolist()) for group in columns.slower]
+    hidden = arrays.order[: -arrays.outputs.size]
+    read = [
+        set((arrays.source[arrays.first[j] : arrays.first[j + 1]] % agent.interaction.recurrence.size).tolist())
+        for j in hidden
+    ]
+    assert all(each >= present for each in read)
+    assert sum(each == present for each in read) == 32
+    assert {slower.index(each - present) for each in read if each != present} == set(range(10))
+
+
+def test_memory_does_not_depend_on_how_long_it_lasts():
+    short, long = (
+        recurrent(config=AgentConfig(recurrence=RecurrenceConfig(time_constants=(1, last)))) for last in (2, 1e6)
+    )
+    sizes = [sum(array.nbytes for array in agent.get_state().values()) for agent in (short, long)]
+    assert sizes[0] == sizes[1]
+
+
+def test_500_cycles_of_256_neurons_are_remembered_in_10_megabytes():
+    network = Network.layered(inputs=8, hidden=(246,), outputs=2, memory=500, seed=0)
+    assert sum(array.nbytes for array in network.memory) < 10e6
 
 
 # -- whose they are --------------------------------------------------------------------------------------------------
@@ -152,10 +195,11 @@ def test_a_copy_from_a_mapped_file_goes_on_alike(tmp_path):
 
 
 def test_what_is_drawn_has_names(tmp_path):
-    agent = recurrent()
+    agent = recurrent(config=AgentConfig(recurrence=RecurrenceConfig(products=True)))
     observed, _ = names(agent, {"observations": ["cue", "distractor", "due"], "actions": ["left", "right"]})
     assert observed[:6] == ["cue", "distractor", "due"] + [f"change of {name} over 1 step" for name in observed[:3]]
     assert observed[6:9] == ["left over 1 step", "right over 1 step", "cue over 4 steps"]
+    assert observed[-1] == "due while right over 1024 steps"
     assert len(observed) == agent.interaction.recurrence.size
     draw_episode(agent, tmp_path / "episode.png", seed=1)
     assert (tmp_path / "episode.png").stat().st_size > 10_000
@@ -197,6 +241,20 @@ def test_a_configuration_of_ones_own():
 def test_a_cue_is_remembered(delay):
     agent = recurrent(gym.make(CUE, delay=delay)).learn(30 * delay + 3000, progress_bar=False)
     assert agent.evaluate(100, seed=1).mean >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("env", "settings", "steps", "mark"), [(CUE, {"delay": 5}, 4_000, 0.95), (XOR, {}, 10_000, 0.95)]
+)
+def test_live_mode_remembers(env, settings, steps, mark):
+    agent = recurrent(gym.make(env, **settings), mode="live").learn(steps, progress_bar=False)
+    assert agent.evaluate(100, seed=1).mean >= mark
+
+
+@pytest.mark.slow
+def test_a_cue_is_remembered_for_500_steps():
+    agent = recurrent(gym.make(CUE, delay=500)).learn(40_000, progress_bar=False)
+    assert agent.evaluate(50, seed=1).mean >= 0.95
 
 
 def test_without_memory_a_cue_is_forgotten():

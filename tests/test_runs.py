@@ -80,37 +80,9 @@ def test_what_is_no_run_of_this_study_is_named(study):
         study.read()
 
 
-def test_a_study_goes_on_where_it_stopped_and_reports_what_failed(study, monkeypatch, capsys):
-    started = []
-
-    def pretend(command, **_):
-        seed = int(command[-1])
-        started.append(seed)
-        if seed == 2:
-            return SimpleNamespace(returncode=1, stderr="Traceback\nValueError: no")
-        study.write(run(seed))
-        return SimpleNamespace(returncode=0, stderr="")
-
-    monkeypatch.setattr(runs.subprocess, "run", pretend)
-    commands = {("DynLive/Chain-v0", 0.1, seed): [str(seed)] for seed in range(5)}
-    study.write(run(1))  # merged
-    study.merge()
-    study.write(run(4))  # raw
-    options = SimpleNamespace(table_only=False, jobs=1)
-    done, status = runs.conduct(study, commands, options)
-    assert ([one["seed"] for one in done], status) == ([0, 1, 3, 4], 1)
-    assert "DynLive/Chain-v0 0.1 seed 2 failed: ValueError: no" in capsys.readouterr().err
-    assert sorted(started) == [0, 2, 3]
-    runs.conduct(study, commands, options)  # only the failed one is tried again
-    assert sorted(started) == [0, 2, 2, 3]
-    options.table_only = True
-    assert runs.conduct(study, commands, options)[1] == 0
-    assert len(started) == 4
-
-
 def test_a_study_that_is_stopped_says_how_it_goes_on(study, monkeypatch, capsys):
     monkeypatch.setattr(runs, "work", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert runs.conduct(study, {}, SimpleNamespace(table_only=False, jobs=1)) == ([], 130)
+    assert runs.conduct(study, {}, SimpleNamespace(table_only=False)) == ([], 130)
     assert "the same command goes on where it was" in capsys.readouterr().err
 
 

@@ -273,7 +273,7 @@ def rehearse(agent, settings, going_on, recruiting):
     square = square_value_scale(progress, reward_base(progress))
     scale = sqrt(square) if square > 0 else 1.0
     gain = value_gain(progress, scale, numbers)
-    gamma = discount(progress, numbers.discount_low, numbers.discount_high)
+    gamma = discount(progress, numbers.discount_low, numbers.discount_high, numbers.endless_discount)
     length = segment_length(experience, numbers.segment_length)
     age = task_rows(progress, experience.rows.size)
     where = sample_segments(experience, numbers.segments, length, age, agent.random)

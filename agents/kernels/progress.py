@@ -317,7 +317,9 @@ def rehearsal_interval(progress, settings):
     """Return the steps between rehearsals: more as the task gets old, and while the agent is blind or content."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
     blind = progress.max_return == progress.min_return
-    every = settings.rehearse_every_blind if blind else settings.rehearse_every
+    every = max(settings.rehearse_every, settings.interval_share * progress.mean_terminated_length)
+    if blind:
+        every = settings.rehearse_every_blind
     if progress.content:
         every *= settings.content_interval
     age = progress.steps - progress.task_start_step
@@ -325,10 +327,13 @@ def rehearsal_interval(progress, settings):
 
 
 @jit_internal
-def discount(progress, low, high):
-    """γ = 1 - 2 / mean length of the last terminated episodes, between low and high: as far-sighted as these are long."""
+def discount(progress, low, high, endless):
+    """γ = 1 - 2 / mean length of the last terminated episodes, between low and high: as far-sighted as these are long.
+
+    `endless` while none has ever terminated.
+    """
     if progress.terminations == 0:
-        return low
+        return endless
     return min(max(1.0 - 2.0 / progress.mean_terminated_length, low), high)
 
 

@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 
 from dynlive_rl._version import __version__
 
-from . import draw, environments, evaluate, export, info, learn, live, train, watch
+from . import draw, environments, evaluate, export, info, learn, live, train, tune, watch
 from .common import Help
 
 __all__ = ["main"]
 
-COMMANDS = (train, live, evaluate, watch, info, draw, export, environments, learn)
+COMMANDS = (train, live, evaluate, watch, info, draw, export, environments, learn, tune)
 EXAMPLES = """\
 examples:
   dynlive train CartPole-v1 --steps 1e4 --out runs/pole

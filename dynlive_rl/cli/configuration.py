@@ -1,5 +1,6 @@
 """Configurations from the command line: `--config FILE`, `--set group.name=value` and `--print-config`."""
 
+import argparse
 import dataclasses
 import difflib
 import inspect
@@ -31,6 +32,30 @@ def configuration(mode: str, changes: Sequence[Mapping[str, Any]]) -> Config:
     for change in changes:
         config = _changed(config, change, "", mode)
     return config  # type: ignore[no-any-return]
+
+
+def read_options(options: argparse.Namespace, before: tuple[str, Mapping[str, Any]] | None) -> tuple[str, Config]:
+    """Return the mode and the configuration that `--mode`, `--config` and `--set` ask for.
+
+    Parameters
+    ----------
+    options
+        What was given.
+    before
+        Mode and settings of a run to go on with, which count less; None: there is none.
+    """
+    file_mode, settings = read(options.config) if options.config else (None, {})
+    if options.mode and file_mode and options.mode != file_mode:
+        raise ValueError(f"{options.config} is of mode {file_mode}, not {options.mode}: leave one of them out")
+    mode = options.mode or file_mode or (before[0] if before else "rehearsal")
+    known = [before[1]] if before and before[0] == mode and not options.config else []
+    return mode, configuration(mode, [*known, settings, tree(options.set or ())])
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return a question for the name that may have been meant; nothing if none is near."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _changed(group: Any, change: Mapping[str, Any], path: str, mode: str) -> Any:

@@ -148,14 +148,9 @@ def _print_config(options: argparse.Namespace) -> dict[str, Any]:
 
 def _configuration(options: argparse.Namespace, before: "Plan | None") -> tuple[str, Any]:
     """Return the mode and the configuration that the options ask for; before them, those of the run to go on with."""
-    from .configuration import configuration, read, tree
+    from .configuration import read_options
 
-    file_mode, settings = read(options.config) if options.config else (None, {})
-    if options.mode and file_mode and options.mode != file_mode:
-        raise ValueError(f"{options.config} is of mode {file_mode}, not {options.mode}: leave one of them out")
-    mode = options.mode or file_mode or (before.mode if before else "rehearsal")
-    known = [before.config] if before and before.mode == mode and not options.config else []
-    return mode, configuration(mode, [*known, settings, tree(options.set or ())])
+    return read_options(options, (before.mode, before.config) if before else None)
 
 
 def _plan_before(folder: "RunFolder", options: argparse.Namespace) -> "tuple[Plan | None, int]":

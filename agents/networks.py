@@ -1,5 +1,7 @@
 """The networks of a rehearsing agent whose observations are not one-hot values and bits alone."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,10 @@ def new_network(
     build.allow(hidden, sources=inputs)
     build.allow(out, sources=hidden)
     network = build.build(connect=min(shape.connect, shape.max_fan_in / (2 * features)))
+    # All that there may be at first. Growth beyond takes what pruning sets free: connections go where they carry more, and a
+    # step costs no more than at first.
+    most = shape.hidden * (min(2 * features, shape.max_fan_in) + outputs)
+    network.rule = replace(network.rule, max_connections=min(most, network.rule.max_connections or most))
     network.shape_is_fixed = True  # the learner's arrays are laid out for it
     return network
 

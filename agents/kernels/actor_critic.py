@@ -376,7 +376,7 @@ def learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_
     strength, threshold, first = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD], net.outputs[0]
     square = 0.0
     forward(net, batch, rule, strength, row_ends(net.table), threshold)
-    start_credit(net.outputs, workspace, rates.hops)
+    start_credit(net, workspace, rates.hops)
     if is_actor:
         credit_policy(
             batch.output, first, rows, agent.action_offsets, targets.advantage, rollout.log_target_policy,

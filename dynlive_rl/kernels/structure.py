@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 
 from .jit import jit_internal
-from .layout import ConnectionRow, LinkRow, NeuronRow, TableRow
+from .layout import ConnectionRow, LinkRow, NeuronRow, RowState, TableRow
 from .numerics import dot, total
 from .rng import random_integer, random_uniform
 
@@ -142,7 +142,7 @@ def grow_by_signal(net, batch, workspace, rule):
                 table[TableRow.DEGREE, source] == 0
                 and table[TableRow.FIRST, source + 1] > table[TableRow.FIRST, source]
             )
-            if gain[source] == 0 or free_neuron:
+            if gain[source] == 0 or free_neuron or batch.state[source] == RowState.UNSEEN:
                 continue
             asked = real(0)
             for t in range(1, output.shape[0]):

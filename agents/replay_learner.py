@@ -20,7 +20,7 @@ from .invariants import check_rehearsal, checked
 from .kernels import acting, actor_critic, valuing
 from .kernels.acting import RepeatColumn
 from .kernels.actor_critic import Agent, Outcome
-from .kernels.experience import Experience, new_experience
+from .kernels.experience import Experience, Kept, as_singles, new_experience
 from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
 from .kernels.scaling import ScalerRow, new_scaler
 from .networks import fit_to_examples, new_network
@@ -51,6 +51,15 @@ class ReplayLearner:
         neurons are adjusted to tell these apart. Default: anything is possible.
     one_hot_components
         What observations are made of where they are one-hot values and bits alone, see `one_hot`. Default: something else.
+    observed
+        How many of the values are observed, and not remembered by slow neurons; default: all.
+    kept
+        How experience keeps an observation. Default: in single precision.
+
+    Raises
+    ------
+    ValueError
+        If experience may not take as many bytes as a rehearsal needs.
     """
 
     def __init__(
@@ -63,8 +72,10 @@ class ReplayLearner:
         examples: NDArray[np.float32] | None = None,
         one_hot_components: one_hot.Components = (),
         observed: int | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.config = config
+        kept = as_singles(scaled.size) if kept is None else kept
         self._scaled, self._num_actions, self._examples = scaled, num_actions, examples
         self._one_hot_components = one_hot_components
         self._observed = scaled.size if observed is None else observed
@@ -76,10 +87,10 @@ class ReplayLearner:
         features = scaled.size
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic, self.actor = self._networks(seeds[:2])
-        self._capacity = max(2, -(-config.rehearsal.memory // environments))  # a step and what followed it
+        self._capacity = capacity_of(config.rehearsal, environments, row_bytes(kept, num_actions))
         self._room = 0  # rows that every stream has room for before that must be looked at again
         scaler, sample = new_scaler(scaled)
-        experience = new_experience(environments, min(FIRST_ROWS, self._capacity), features, len(num_actions))
+        experience = new_experience(environments, min(FIRST_ROWS, self._capacity), kept, len(num_actions))
         self.state = Agent(
             critic=self.critic.arrays,
             actor=self.actor.arrays,
@@ -89,6 +100,7 @@ class ReplayLearner:
             minibatch=new_batch(self.actor.arrays, 1, 0),
             workspace=new_workspace(self.actor.arrays, 1, 0),
             experience=experience,
+            kept=kept,
             action_offsets=np.cumsum([0, *num_actions]),
             scaler=scaler,
             sample=sample,
@@ -192,7 +204,9 @@ class ReplayLearner:
 
     def _begin_arguments(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> tuple[Any, ...]:
         state = self.state
-        return state.experience, state.scaler, state.sample, state.running, state.forbidden, starting, observations
+        return (
+            state.experience, state.kept, state.scaler, state.sample, state.running, state.forbidden, starting, observations,
+        )  # fmt: skip
 
     def _step_arguments(self, observations: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         stepped, rewards, terminated, truncated = self.step
@@ -320,6 +334,7 @@ class ReplayLearner:
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
+        state = split_observations(state, self.state.kept)
         old, masks = self.state, "experience.forbidden" in state
         kinds = state.get("experience.kind")
         stored = kinds.shape[1] if isinstance(kinds, np.ndarray) and kinds.ndim == 2 else 0
@@ -343,8 +358,7 @@ class ReplayLearner:
     def _named_arrays(self) -> dict[str, NDArray[Any]]:
         state = self.state
         experience = state.experience._asdict()
-        if not self.is_masked:
-            del experience["forbidden"]
+        experience = {name: array for name, array in experience.items() if array.ndim < 3 or array.shape[2]}
         return (
             {f"critic.{name}": array for name, array in self.critic.live_arrays().items()}
             | {f"actor.{name}": array for name, array in self.actor.live_arrays().items()}
@@ -390,7 +404,7 @@ class ReplayLearner:
         """Make room for so many rows, with or without masks, for others than now too."""
         old = self.state.experience
         masked = self.forbidden.shape[1] if (self.is_masked if is_masked is None else is_masked) else 0
-        new = new_experience(old.rows.size, stored, old.observation.shape[2], old.action.shape[2], masked)
+        new = new_experience(old.rows.size, stored, self.state.kept, old.action.shape[2], masked)
         kept = min(stored, old.kind.shape[1])
         for name in Experience._fields[:-1]:
             if getattr(new, name).shape[2:] == getattr(old, name).shape[2:]:

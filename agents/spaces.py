@@ -10,6 +10,7 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from .checks import FAULTS, BadInputError, numbers_of
+from .kernels.experience import Kept
 from .kernels.scaling import Scaling
 
 SINGLE = np.dtype(np.float32)
@@ -55,7 +56,8 @@ class ObservationEncoder:
         self.names = [name for part in self._parts for name in part.names()]
         if self.size == 0:
             raise ValueError(f"the observation space {space} is empty: there is nothing to see")
-        self._row_shape = (self.size,) if isinstance(space, spaces.Box) else None  # of an observation that is a row
+        is_plain = isinstance(space, spaces.Box) and not self._parts[0].fits_bytes
+        self._row_shape = (self.size,) if is_plain else None  # of an observation that is a row of anything
 
     def encode(self, observation: Any, rows: NDArray[np.float32]) -> None:
         """Write one observation, or a batch of them, into rows of shape (e, f).
@@ -89,6 +91,25 @@ class ObservationEncoder:
         if further.size:
             further[...] = random.uniform(0.1, 0.9, size=further.shape)
         return rows
+
+    def kept(self, size: int | None = None) -> Kept:
+        """Return how experience keeps such an observation: in the types of its parts.
+
+        With a size > f there are so many columns, the further ones of single precision.
+        """
+        in_bytes = np.zeros(size or self.size, np.bool_)
+        options: list[tuple[int, int]] = []
+        for part in self._parts:
+            in_bytes[part.columns] = part.fits_bytes
+            options += part.options()
+        is_option = np.zeros(in_bytes.size, np.bool_)
+        for first, count in options:
+            is_option[first : first + count] = True
+        return Kept(
+            single=np.flatnonzero(~in_bytes & ~is_option),
+            byte=np.flatnonzero(in_bytes),
+            option=np.ascontiguousarray(np.array(options, np.int64).reshape(-1, 2).T),
+        )
 
     @property
     def components(self) -> tuple[tuple[int, ...], ...]:
@@ -127,6 +148,7 @@ class _Part:
         self.path, self.space = path, space
         self._shape = space.shape or ()
         self._one_hot = isinstance(space, (spaces.Discrete, spaces.MultiDiscrete))
+        self._components: list[tuple[int, int, int]] = []  # of one that is one-hot: start, number of values, first column
         if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
             options = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
             self.size = int(options.sum())
@@ -134,7 +156,23 @@ class _Part:
             self._components = list(zip(starts.tolist(), options.tolist(), columns.tolist(), strict=True))
         else:
             self.size = int(np.prod(self._shape))
+        self._in_bytes = self.fits_bytes
         self.columns = slice(first_column, first_column + self.size)
+
+    @property
+    def fits_bytes(self) -> bool:
+        """Whether all values are whole and from 0 to 255."""
+        if isinstance(self.space, spaces.MultiBinary):
+            return True
+        space = self.space
+        return isinstance(space, spaces.Box) and (
+            space.dtype in (np.uint8, np.bool_)
+            or (np.issubdtype(space.dtype, np.integer) and 0 <= space.low.min() and space.high.max() <= 255)
+        )
+
+    def options(self) -> list[tuple[int, int]]:
+        """Return the first column of every one-hot component, and how many it has."""
+        return [(self.columns.start + column, options) for _, options, column in self._components if self._one_hot]
 
     def components(self) -> list[tuple[int, ...]]:
         """Return the columns that are 1 for each value of every component; -1 - column where a 0 stands for it."""
@@ -166,7 +204,13 @@ class _Part:
                     rows[row, column + component - start] = 1
             return
         rows[...] = array.reshape(rows.shape)
-        if isinstance(self.space, spaces.MultiBinary) and not ((rows == 0) | (rows == 1)).all():
+        if array.dtype == np.bool_:
+            return
+        if isinstance(self.space, spaces.MultiBinary):
+            fits = ((rows == 0) | (rows == 1)).all()
+        else:
+            fits = not self._in_bytes or array.dtype == np.uint8 or (rows.astype(np.uint8) == rows).all()
+        if not fits:
             raise ValueError
 
     def draw(self, rows: NDArray[np.float32], random: np.random.Generator) -> None:

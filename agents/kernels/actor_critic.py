@@ -27,12 +27,12 @@ from dynlive_rl.kernels.layout import (
     TableRow,
     Workspace,
 )
-from dynlive_rl.kernels.online import row_ends, run_cycle, write_inputs
+from dynlive_rl.kernels.online import row_ends, run_cycle
 from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
 from .acting import sample_action
-from .experience import Experience, RowKind, all_moderate, append_row, write_mask
+from .experience import Experience, Kept, RowKind, all_moderate, append_row, read_row, refit_scaler, write_mask
 from .progress import (
     RunningRow,
     discount,
@@ -44,17 +44,17 @@ from .progress import (
     update_reward_range,
     update_reward_statistics,
 )
+from .reading import gather_inputs, mark_further, mark_sources, read_rows
 from .retrace import (
     credit_policy,
     credit_values,
-    gather_inputs,
     read_masks,
     read_policies,
     read_values,
     retrace,
     share_steps,
 )
-from .scaling import encode, refit_scaler
+from .scaling import encode
 
 EVERYWHERE = 2**31  # hops without limit
 
@@ -78,6 +78,7 @@ class Agent(NamedTuple):
     minibatch: Batch  # for learning
     workspace: Workspace
     experience: Experience
+    kept: Kept  # how experience keeps an observation
     action_offsets: Integer  # (d + 1,) where each component's output neurons start
     scaler: NDArray[np.float64]  # (5, f) rows by ScalerRow
     sample: NDArray[np.float32]  # (s, n) sorted values of every feature that can be ranked
@@ -124,9 +125,10 @@ class Rates(NamedTuple):
 def act(agent, settings, env):
     """Choose the next action of an environment from its newest row, into agent.action (e, d)."""
     experience, memory, progress = agent.experience, agent.memory, agent.progress[0]
-    code = np.empty(experience.observation.shape[2], np.float32)
+    observation, code = np.empty(agent.scaler.shape[1], np.float32), np.empty(agent.scaler.shape[1], np.float32)
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
-    encode(agent.scaler, agent.sample, experience.observation[env, row], code)
+    read_row(experience, agent.kept, env, row, observation)
+    encode(agent.scaler, agent.sample, observation, code)
     run_cycle(agent.actor, memory, agent.rule, code)
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
@@ -148,12 +150,12 @@ def act(agent, settings, env):
 
 
 @jit_entry(seconds=0.5)
-def begin(experience, scaler, sample, running, forbidden, starting, observations):
+def begin(experience, kept, scaler, sample, running, forbidden, starting, observations):
     """Start an episode in every environment e where starting[e], at observations (e, f); `choose_actions` comes after.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
 
-    experience; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there: of the agent
+    experience and how it is kept; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there: of the agent
     """
     if not all_moderate(observations):
         return False
@@ -162,7 +164,7 @@ def begin(experience, scaler, sample, running, forbidden, starting, observations
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
             if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
                 experience.kind[env, last] = RowKind.TRUNCATED  # the action taken there led nowhere
-            append_row(experience, scaler, sample, env, observations[env], forbidden[env], RowKind.STEP)
+            append_row(experience, kept, scaler, sample, env, observations[env], forbidden[env], RowKind.STEP)
             for k in range(running.shape[0]):
                 running[k, env] = 0.0
     return True
@@ -202,10 +204,13 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             kind = RowKind.TERMINATED if terminated[env] else (RowKind.TRUNCATED if truncated[env] else RowKind.STEP)
             update_reward_range(progress, reward)
             update_reward_statistics(progress, experience, agent.outcomes, env, reward, kind, numbers)
-            append_row(experience, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind)
+            append_row(
+                experience, agent.kept, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind
+            )
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
     if progress.task_changes > task_changes:
-        refit_scaler(agent.scaler, agent.sample, experience, task_rows(progress, experience.rows.size))
+        age = task_rows(progress, experience.rows.size)
+        refit_scaler(agent.scaler, agent.sample, experience, agent.kept, age)
         progress.return_count = progress.rehearsals = 0
     is_due = progress.steps_since_rehearsal >= rehearsal_interval(progress, numbers)
     if progress.steps >= numbers.first_rehearsal and is_due:
@@ -299,12 +304,13 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     critic, actor, batch, rule = agent.critic, agent.actor, agent.rollout_batch, agent.rule
     experience, action_offsets = agent.experience, agent.action_offsets
     rows = where.shape[1] * width
-    code = np.empty((rows, agent.scaler.shape[1]), np.float32)
-    for s in range(where.shape[1]):
-        for t in range(width):
-            row = (where[1, s] + t) % experience.kind.shape[1]
-            encode(agent.scaler, agent.sample, experience.observation[where[0, s], row], code[s * width + t])
-    write_inputs(critic.inputs, code.T, batch.output[1], False)
+    is_read = np.zeros(batch.state.size, np.int8)
+    mark_sources(critic, is_read)
+    mark_sources(actor, is_read)
+    mark_further(critic.inputs, is_read, agent.random)
+    read_rows(
+        experience, agent.kept, agent.scaler, agent.sample, where, width, critic.inputs, is_read, batch
+    )
     num_actions = action_offsets[-1]
     forbidden = read_masks(experience, where, width, num_actions)
     values = np.empty((num_actions, rows), np.float32)
@@ -355,7 +361,7 @@ def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates, 
             sampled[i], sampled[k] = sampled[k], sampled[i]
         for first in range(0, count - size + 1, size):
             rows = sampled[first : first + size]
-            gather_inputs(agent.critic.inputs, agent.rollout_batch.output, agent.minibatch.output, rows)
+            gather_inputs(agent.critic.inputs, agent.rollout_batch, agent.minibatch, rows)
             # In a loop, so that what both do is compiled once.
             for is_actor in range(2):
                 square += learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_actor, recruiting)
@@ -388,6 +394,6 @@ def learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_
             settings.neutral, workspace.credit,
         )  # fmt: skip
     if settings.natural_gradient:
-        share_steps(net, batch.output, settings.max_shared_steps, workspace.credit)
+        share_steps(net, batch.state, batch.output, settings.max_shared_steps, workspace.credit)
     learn(net, batch, workspace, rule, rate, rates.hops, rates.prune_fraction, recruiting)
     return square

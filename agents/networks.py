@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from collections.abc import Sequence
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,11 +16,27 @@ from .config import AgentConfig
 
 
 def new_network(
-    features: int, outputs: int, config: AgentConfig, seed: np.random.SeedSequence, observed: int | None = None
+    features: int,
+    outputs: int,
+    config: AgentConfig,
+    seed: np.random.SeedSequence,
+    observed: int | None = None,
+    parts: Sequence[tuple[int, ...]] | None = None,
 ) -> Network:
-    """Make a network of one layer of sigmoid neurons that read all features and their complements.
+    """Make a network of one layer of sigmoid neurons that read features and their complements: all, or a neighbourhood.
 
-    So many features as are observed, by default all, decide about the step size.
+    Parameters
+    ----------
+    features, outputs
+        Numbers of features f and of output neurons.
+    config
+        The configuration.
+    seed
+        Seed of first strengths, thresholds, gains and neighbourhoods.
+    observed
+        So many features as are observed decide about the step size. Default: all.
+    parts
+        Shapes of the parts of an observation, in their order. What they leave of the features, by default all, is one more.
     """
     shape = config.network
     build = NetworkBuilder(seed, rule=shape.rule, dual_rail=True, memory=1)
@@ -27,15 +46,59 @@ def new_network(
     rate = min(1.0, shape.full_rate_inputs / min(observed or features, shape.max_fan_in // 2)) ** 2
     hidden = build.add_neurons(shape.hidden, "sigmoid", gain=(shape.gain_low, shape.gain_high), rate=rate)
     out = build.add_outputs(outputs, "identity", rate=rate * config.optimisation.output_rate / shape.hidden)
-    build.allow(hidden, sources=inputs)
+    sources = min(2 * features, max(2, shape.max_sources))
+    if sources == 2 * features:
+        build.allow(hidden, sources=inputs)
+    else:
+        random = np.random.default_rng(seed.spawn(1)[0])
+        for j in hidden:
+            near = neighbourhood([*(parts or ()), (features,)], features, sources // 2, random)
+            build.allow(j, sources=[*near, *(near + features)])
     build.allow(out, sources=hidden)
-    network = build.build(connect=min(shape.connect, shape.max_fan_in / (2 * features)))
+    network = build.build(connect=min(shape.connect, shape.max_fan_in / sources))
     # All that there may be at first. Growth beyond takes what pruning sets free: connections go where they carry more, and a
     # step costs no more than at first.
-    most = shape.hidden * (min(2 * features, shape.max_fan_in) + outputs)
+    most = shape.hidden * (min(sources, shape.max_fan_in) + outputs)
     network.rule = replace(network.rule, max_connections=min(most, network.rule.max_connections or most))
     network.shape_is_fixed = True  # the learner's arrays are laid out for it
     return network
+
+
+def neighbourhood(
+    shapes: Sequence[tuple[int, ...]], features: int, count: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return `count` of an observation's values: of every part the same number, around a random place, or all it has.
+
+    Near is what differs little in every index: pixels of a patch, in all their colours.
+
+    Parameters
+    ----------
+    shapes
+        Of parts that follow one another; the last one is cut to what is left of the features.
+    features
+        How many values there are.
+    count
+        How many to return, less than there are.
+    random
+        Where the places come from.
+    """
+    firsts = np.minimum(np.cumsum([0, *map(prod, shapes)]), features)
+    sizes = np.diff(firsts)
+    chosen, left = [], count
+    for waiting, k in zip(range(len(sizes), 0, -1), np.argsort(sizes, kind="stable"), strict=True):
+        share = min(int(sizes[k]), left // waiting)
+        left -= share
+        if share < sizes[k]:
+            shape = shapes[k] if prod(shapes[k]) == sizes[k] else (int(sizes[k]),)
+            place = [random.integers(length) for length in shape]
+            axes = [abs(np.arange(length) - at) for length, at in zip(shape, place, strict=True)]
+            distance = np.zeros(shape, np.int64)
+            for axis in np.ix_(*axes):
+                np.maximum(distance, axis, out=distance)
+            chosen.append(firsts[k] + np.argsort(distance.ravel(), kind="stable")[:share])
+        else:
+            chosen.append(np.arange(firsts[k], firsts[k + 1]))
+    return np.sort(np.concatenate(chosen))
 
 
 def fit_to_examples(network: Network, examples: NDArray[np.float32], drive_spread: float) -> None:
@@ -45,12 +108,13 @@ def fit_to_examples(network: Network, examples: NDArray[np.float32], drive_sprea
     (m, f).
     """
     arrays = network.arrays
-    seen = np.zeros((len(examples), arrays.degree.size), np.float32)
-    seen[:, arrays.inputs[0]], seen[:, arrays.inputs[1]] = examples, 1 - examples
+    features = examples.shape[1]
     thresholds = [NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD]
     for count, j in enumerate(arrays.order[: -arrays.outputs.size]):
         row = slice(arrays.first[j], arrays.first[j] + arrays.degree[j])
-        drive = seen[:, arrays.source[row]] @ arrays.strength[row]
+        source = arrays.source[row]
+        seen = examples[:, source % features]
+        drive = np.where(source < features, seen, 1 - seen) @ arrays.strength[row]
         if drive.std() > 1e-5:  # otherwise there is nothing to tell apart
             arrays.neuron[thresholds, j] = drive[count % len(drive)]
             arrays.neuron[NeuronRow.GAIN, j] *= max(1.0, drive_spread / float(drive.std()))

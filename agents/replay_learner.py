@@ -1,5 +1,6 @@
 """The rehearsing learner: its two networks, its experience and everything it tracks, and the kernels at work."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
 from .kernels.scaling import ScalerRow, new_scaler
 from .networks import fit_to_examples, new_network
 from .protocols import StepBatch
+from .remembered import capacity_of, row_bytes, split_observations
 from .state import record_fields, rows
 
 FIRST_ROWS = 1024  # of experience; the room grows with it
@@ -55,6 +57,8 @@ class ReplayLearner:
         How many of the values are observed, and not remembered by slow neurons; default: all.
     kept
         How experience keeps an observation. Default: in single precision.
+    parts
+        Shapes of the parts of an observation, see `networks.new_network`.
 
     Raises
     ------
@@ -73,11 +77,12 @@ class ReplayLearner:
         one_hot_components: one_hot.Components = (),
         observed: int | None = None,
         kept: Kept | None = None,
+        parts: Sequence[tuple[int, ...]] = (),
     ) -> None:
         self.config = config
         kept = as_singles(scaled.size) if kept is None else kept
         self._scaled, self._num_actions, self._examples = scaled, num_actions, examples
-        self._one_hot_components = one_hot_components
+        self._one_hot_components, self._parts = one_hot_components, parts
         self._observed = scaled.size if observed is None else observed
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
@@ -218,7 +223,7 @@ class ReplayLearner:
         if self._has_cells:
             components = self._one_hot_components
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
-        networks = [new_network(features, outputs, config, seed, self._observed) for seed in seeds]
+        networks = [new_network(features, outputs, config, seed, self._observed, self._parts) for seed in seeds]
         if self._examples is not None and not self._scaled.all():
             for network in networks:
                 fit_to_examples(network, self._examples, config.network.drive_spread)
@@ -344,7 +349,7 @@ class ReplayLearner:
         try:
             current = self._named_arrays()
             new = checked(current, state)
-            check_rehearsal(new, self._scaled, self._num_actions, self._capacity)
+            check_rehearsal(new, self._scaled, self.state.kept, self._num_actions, self._capacity)
             for name, network in (("critic", self.critic), ("actor", self.actor)):
                 network.check_state({part: new[f"{name}.{part}"] for part in network.live_arrays()})
         except ValueError:

@@ -1,6 +1,8 @@
 """From Gymnasium's spaces to what the network reads and chooses, and back."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import gymnasium as gym
@@ -15,6 +17,7 @@ from .kernels.scaling import Scaling
 
 SINGLE = np.dtype(np.float32)
 LARGEST = 1e30  # of what an observation may be
+MOST_VALUES = 2**20  # that an observation is encoded as
 
 
 class ObservationEncoder:
@@ -35,29 +38,39 @@ class ObservationEncoder:
         f, the number of values.
     scaled
         Shape (f,): the `Scaling` of each. Ranks take part where a Box declares no range for it.
-    names
-        What to call each: where it stands in the observation, and which state a one-hot value stands for.
+    shapes
+        Shapes of the parts of an observation, in their order, as many values each as they are encoded as.
 
     Raises
     ------
     ValueError
-        If the space is not supported.
+        If the space is not supported, or makes more than 2²⁰ values.
     """
 
     def __init__(self, space: gym.Space[Any]) -> None:
         self.space = space
         self._parts: list[_Part] = []
-        scaled: list[int] = []
+        self.size = 0
         for path, inner in leaves(space):
-            part = _Part(path, inner, len(scaled))
+            part = _Part(path, inner, self.size)
             self._parts.append(part)
-            scaled += _scaling(inner, part.size)
-        self.size, self.scaled = len(scaled), np.array(scaled, np.int8)
-        self.names = [name for part in self._parts for name in part.names()]
+            self.size += part.size
         if self.size == 0:
             raise ValueError(f"the observation space {space} is empty: there is nothing to see")
+        if self.size > MOST_VALUES:
+            raise ValueError(
+                f"the observation space {space} makes {self.size:,} input values, more than {MOST_VALUES:,}: wrap the "
+                "environment, to give fewer values, or the digits of a large number as MultiDiscrete"
+            )
+        self.scaled = np.concatenate([_scaling(part.space, part.size) for part in self._parts])
+        self.shapes = [part.shape for part in self._parts]
         is_plain = isinstance(space, spaces.Box) and not self._parts[0].fits_bytes
         self._row_shape = (self.size,) if is_plain else None  # of an observation that is a row of anything
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What to call each value: where it stands in the observation, and which state a one-hot value stands for."""
+        return [name for part in self._parts for name in part.names()]
 
     def encode(self, observation: Any, rows: NDArray[np.float32]) -> None:
         """Write one observation, or a batch of them, into rows of shape (e, f).
@@ -151,12 +164,13 @@ class _Part:
         self._components: list[tuple[int, int, int]] = []  # of one that is one-hot: start, number of values, first column
         if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
             options = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
-            self.size = int(options.sum())
+            self.size = sum(options.tolist())
             starts, columns = np.ravel(space.start), np.cumsum(options) - options
             self._components = list(zip(starts.tolist(), options.tolist(), columns.tolist(), strict=True))
         else:
-            self.size = int(np.prod(self._shape))
+            self.size = prod(self._shape)
         self._in_bytes = self.fits_bytes
+        self.shape = (self.size,) if self._one_hot else self._shape
         self.columns = slice(first_column, first_column + self.size)
 
     @property
@@ -209,7 +223,8 @@ class _Part:
         if isinstance(self.space, spaces.MultiBinary):
             fits = ((rows == 0) | (rows == 1)).all()
         else:
-            fits = not self._in_bytes or array.dtype == np.uint8 or (rows.astype(np.uint8) == rows).all()
+            is_byte = array.dtype == np.uint8 or not self._in_bytes
+            fits = is_byte or ((rows >= 0) & (rows <= 255) & (rows == np.floor(rows))).all()
         if not fits:
             raise ValueError
 
@@ -242,11 +257,11 @@ def leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[A
         raise ValueError(f"observations must be {kinds}, not {space}: wrap the environment")
 
 
-def _scaling(space: gym.Space[Any], size: int) -> list[int]:
+def _scaling(space: gym.Space[Any], size: int) -> NDArray[np.int8]:
     """Return the `Scaling` of all values that a space which is no Dict or Tuple is encoded as."""
     if not isinstance(space, spaces.Box):
-        return [int(Scaling.NONE)] * size
-    return np.where(is_open(space), Scaling.RANKS_TOO, Scaling.STATISTICS).ravel().tolist()
+        return np.full(size, Scaling.NONE, np.int8)
+    return np.where(is_open(space), Scaling.RANKS_TOO, Scaling.STATISTICS).ravel().astype(np.int8)
 
 
 def is_open(space: spaces.Box) -> NDArray[np.bool_]:
@@ -362,52 +377,3 @@ class ActionDecoder:
         if self._start is not None:
             return self._type(choices.item(0) + self._start)
         return self.decode(choices)[0]
-
-
-def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
-    """Describe a space for a checkpoint's header."""
-    if isinstance(space, spaces.Dict):
-        return {"kind": "Dict", "spaces": [[key, space_to_json(part)] for key, part in space.items()]}
-    if isinstance(space, spaces.Tuple):
-        return {"kind": "Tuple", "spaces": [space_to_json(part) for part in space]}
-    if isinstance(space, spaces.Box):
-        return {
-            "kind": "Box",
-            "low": space.low.ravel().tolist(),
-            "high": space.high.ravel().tolist(),
-            "shape": list(space.shape),
-            "dtype": str(space.dtype),
-        }
-    if isinstance(space, spaces.MultiDiscrete):
-        return {
-            "kind": "MultiDiscrete",
-            "nvec": space.nvec.tolist(),
-            "start": space.start.tolist(),
-            "dtype": str(space.dtype),
-        }
-    if isinstance(space, spaces.MultiBinary):
-        return {"kind": "MultiBinary", "n": np.asarray(space.n).tolist()}
-    assert isinstance(space, spaces.Discrete)
-    return {"kind": "Discrete", "n": int(space.n), "start": int(space.start), "dtype": str(space.dtype)}
-
-
-def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
-    """Make the space that `space_to_json` described."""
-    if description["kind"] == "Dict":
-        return spaces.Dict([(key, space_from_json(part)) for key, part in description["spaces"]])
-    if description["kind"] == "Tuple":
-        return spaces.Tuple([space_from_json(part) for part in description["spaces"]])
-    if description["kind"] == "MultiBinary":
-        return spaces.MultiBinary(description["n"])
-    dtype = np.dtype(description["dtype"]).type
-    if np.dtype(dtype).kind not in "biuf" or np.dtype(dtype).itemsize > 8:
-        raise ValueError(f"a space cannot have the type {np.dtype(dtype)}")
-    if description["kind"] == "Discrete":
-        other = {} if dtype is np.int64 else {"dtype": dtype}  # an argument that not every Gymnasium has
-        return spaces.Discrete(description["n"], start=description["start"], **other)
-    if description["kind"] == "MultiDiscrete":
-        nvec, start = np.array(description["nvec"], dtype), np.array(description["start"], dtype)
-        return spaces.MultiDiscrete(nvec, dtype, start=start)
-    shape = tuple(description["shape"])
-    low, high = (np.array(description[end], dtype).reshape(shape) for end in ("low", "high"))
-    return spaces.Box(low, high, shape, dtype)

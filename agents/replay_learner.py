@@ -1,6 +1,7 @@
 """The rehearsing learner: its two networks, its experience and everything it tracks, and the kernels at work."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from dynlive_rl import checkpoint
 from dynlive_rl.core import owned
 from dynlive_rl.invariants import need
 from dynlive_rl.kernels.first_start import Call, prepare
-from dynlive_rl.kernels.layout import Batch, NeuronRow, new_batch, new_workspace
+from dynlive_rl.kernels.layout import Batch, NeuronRow, new_batch, new_batches, new_workspace
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
 
@@ -31,6 +32,7 @@ from .state import record_fields, rows
 
 FIRST_ROWS = 1024  # of experience; the room grows with it
 OUTCOME_SLOTS = 256  # kinds of actions told apart by their rewards
+CACHED = 2**21  # bytes that are quick to look up in
 
 
 class ReplayLearner:
@@ -102,7 +104,7 @@ class ReplayLearner:
             rule=self.actor.numbers,
             memory=self.actor.memory,
             rollout_batch=new_batch(self.actor.arrays, 1, 0),
-            minibatch=new_batch(self.actor.arrays, 1, 0),
+            minibatches=new_batches(self.actor.arrays, 1, 0),
             workspace=new_workspace(self.actor.arrays, 1, 0),
             experience=experience,
             kept=kept,
@@ -223,7 +225,11 @@ class ReplayLearner:
         if self._has_cells:
             components = self._one_hot_components
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
-        networks = [new_network(features, outputs, config, seed, self._observed, self._parts) for seed in seeds]
+        if 2 * features > config.network.max_sources:
+            seeds = [seeds[0]] * 2  # so that both read the same: half as much has to be encoded
+        networks = [
+            new_network(features, outputs, config, copy(seed), self._observed, self._parts) for seed in seeds
+        ]
         if self._examples is not None and not self._scaled.all():
             for network in networks:
                 fit_to_examples(network, self._examples, config.network.drive_spread)
@@ -387,7 +393,7 @@ class ReplayLearner:
         self._room -= 1
         if self._room >= 0:
             return
-        if self.state.minibatch.drive.shape[2] == 0:
+        if self.state.minibatches.drive.shape[3] == 0:
             self._make_workplace()
         experience = self.state.experience
         stored = experience.kind.shape[1]
@@ -399,9 +405,12 @@ class ReplayLearner:
 
     def _make_workplace(self) -> None:
         rehearsal, net = self.config.rehearsal, self.actor.arrays
+        rows = rehearsal.segments * (rehearsal.segment_length + 1)
+        is_wide = net.inputs.size * rows * net.strength.itemsize > CACHED
+        together = rehearsal.segments * rehearsal.segment_length // rehearsal.batch if is_wide else 1
         self.state = self.state._replace(
-            rollout_batch=new_batch(net, 1, rehearsal.segments * (rehearsal.segment_length + 1)),
-            minibatch=new_batch(net, 1, rehearsal.batch),
+            rollout_batch=new_batch(net, 1, rows),
+            minibatches=new_batches(net, together, rehearsal.batch),
             workspace=new_workspace(net, 1, rehearsal.batch),
         )
 

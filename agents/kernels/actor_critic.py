@@ -44,7 +44,7 @@ from .progress import (
     update_reward_range,
     update_reward_statistics,
 )
-from .reading import gather_inputs, mark_further, mark_sources, read_rows
+from .reading import gather_inputs, mark_further, mark_sources, nth_batch, read_rows
 from .retrace import (
     credit_policy,
     credit_values,
@@ -75,7 +75,7 @@ class Agent(NamedTuple):
     rule: Rule
     memory: Memory  # of the actor's cycles
     rollout_batch: Batch  # all segments at once, for targets
-    minibatch: Batch  # for learning
+    minibatches: Batch  # for learning, arrays (k, …): so many minibatches take their rows together
     workspace: Workspace
     experience: Experience
     kept: Kept  # how experience keeps an observation
@@ -352,19 +352,25 @@ def rates_now(progress, rule, gain, settings):
 @jit_inline
 def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates, recruiting):
     """Let both networks learn from the first `count` sampled rows, in shuffled minibatches, for some epochs."""
-    sampled, size = targets.sampled, agent.minibatch.drive.shape[2]
+    sampled, size = targets.sampled, agent.minibatches.drive.shape[3]
+    together = agent.minibatches.drive.shape[0]
     square = 0.0
     batches = 0
     for _ in range(settings.epochs):
         for i in range(count - 1, 0, -1):
             k = random_integer(agent.random, i + 1)
             sampled[i], sampled[k] = sampled[k], sampled[i]
-        for first in range(0, count - size + 1, size):
-            rows = sampled[first : first + size]
-            gather_inputs(agent.critic.inputs, agent.rollout_batch, agent.minibatch, rows)
+        for number in range(count // size):
+            place = number % together
+            if place == 0:
+                some = min(together, count // size - number)
+                gather_inputs(agent.critic.inputs, agent.rollout_batch, agent.minibatches, sampled[number * size :], some)
+            rows, batch = sampled[number * size : (number + 1) * size], nth_batch(agent.minibatches, place)
             # In a loop, so that what both do is compiled once.
             for is_actor in range(2):
-                square += learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_actor, recruiting)
+                square += learn_batch(
+                    agent, settings, batch, targets, rollout, rows, scale, gain, rates, is_actor, recruiting
+                )
             update_target(agent.actor, rates.target)
             batches += 1
     if batches > 0:
@@ -372,13 +378,13 @@ def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates, 
 
 
 @jit_inline
-def learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_actor, recruiting):
-    """Let one network learn from some rows (b,), laid into the minibatch; returns the critic's mean square TD error.
+def learn_batch(agent, settings, batch, targets, rollout, rows, scale, gain, rates, is_actor, recruiting):
+    """Let one network learn from some rows (b,), whose inputs a batch holds; returns the critic's mean square TD error.
 
     The error is in scales; the actor returns 0.
     """
     net, rate = (agent.actor, rates.actor) if is_actor else (agent.critic, rates.critic)
-    batch, rule, workspace = agent.minibatch, agent.rule, agent.workspace
+    rule, workspace = agent.rule, agent.workspace
     strength, threshold, first = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD], net.outputs[0]
     square = 0.0
     forward(net, batch, rule, strength, row_ends(net.table), threshold)

@@ -3,12 +3,12 @@
 import numpy as np
 
 from dynlive_rl.kernels.jit import jit_inline, jit_internal
-from dynlive_rl.kernels.layout import ConnectionRow, LinkRow, RowState, TableRow
+from dynlive_rl.kernels.layout import Batch, ConnectionRow, LinkRow, RowState, TableRow
 from dynlive_rl.kernels.rng import random_integer
 
 from .scaling import Scaling, ScalerRow, encode_column
 
-FURTHER = 1024  # values that nobody reads, looked at in a rehearsal all the same: growth finds them there
+FURTHER = 256  # values that nobody reads, looked at in a rehearsal all the same: growth finds them there
 
 
 @jit_internal
@@ -132,28 +132,38 @@ def read_rows(experience, kept, scaler, sample, where, width, inputs, is_read, b
         write_option(inputs, kept.option[0, q], kept.option[1, q], taken, is_read, batch)
 
 
-@jit_internal
-def gather_inputs(inputs, rollout, minibatch, rows):
-    """Copy what the input neurons of some rows (b,) of the rollout batch say into the minibatch.
+@jit_inline
+def nth_batch(batches, k):
+    """Return one of several batches whose arrays stand side by side, (k, …)."""
+    return Batch(batches.output[k], batches.drive[k], batches.state[k])
 
-    What nobody looked at stays unseen; a value that is 0 in all of these rows is off. inputs (2, v).
+
+@jit_internal
+def gather_inputs(inputs, rollout, minibatches, rows, count):
+    """Copy what the input neurons of some rows of the rollout batch say into `count` of the minibatches, as many rows each.
+
+    Where there is much to copy, many minibatches take their rows together: every input is looked up once. What nobody looked
+    at stays unseen; a value that is 0 in all rows of a minibatch is off there.
+
+    inputs (2, v); rows (≥ count · b,); minibatches: arrays (k, …), one for each of k ≥ count.
     """
+    output, state, size = minibatches.output, minibatches.state, minibatches.output.shape[3]
     for rail in range(2):
         for i in range(inputs.shape[1]):
             j = inputs[rail, i]
             if j < 0:
                 continue
-            if rollout.state[j] == RowState.UNSEEN:
-                minibatch.state[j] = RowState.UNSEEN
-                continue
-            is_on = False
-            if rollout.state[j] == RowState.VARIED:
-                source, destination = rollout.output[1, j], minibatch.output[1, j]
-                for b in range(rows.size):
-                    x = source[rows[b]]
-                    destination[b] = x
-                    is_on = is_on or x != 0
-            elif minibatch.state[j] != RowState.OFF:
-                for b in range(rows.size):
-                    minibatch.output[1, j, b] = 0
-            minibatch.state[j] = RowState.VARIED if is_on else RowState.OFF
+            for k in range(count):
+                if rollout.state[j] == RowState.UNSEEN:
+                    state[k, j] = RowState.UNSEEN
+                    continue
+                is_on = False
+                if rollout.state[j] == RowState.VARIED:
+                    for b in range(size):
+                        x = rollout.output[1, j, rows[k * size + b]]
+                        output[k, 1, j, b] = x
+                        is_on = is_on or x != 0
+                elif state[k, j] != RowState.OFF:
+                    for b in range(size):
+                        output[k, 1, j, b] = 0
+                state[k, j] = RowState.VARIED if is_on else RowState.OFF

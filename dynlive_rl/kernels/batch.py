@@ -23,6 +23,8 @@ from .recruit import recruit, release_unread
 from .structure import grow_by_signal
 from .update import step_end, update_all
 
+OFF = int(RowState.OFF)
+
 
 @jit_inline
 def prime_row(strength, source, delay, start, stop, state, output, drive, t, j):
@@ -47,9 +49,9 @@ def prime_row(strength, source, delay, start, stop, state, output, drive, t, j):
         w3 = strength[c3] if c + 3 < stop else zero
         t0, t1, t2, t3 = t - delay[c], t - delay[c1], t - delay[c2], t - delay[c3]
         i0, i1, i2, i3 = source[c], source[c1], source[c2], source[c3]
-        off = RowState.OFF
-        is_on = (w0 != zero and state[i0] != off) or (w1 != zero and state[i1] != off)
-        if not (is_on or (w2 != zero and state[i2] != off) or (w3 != zero and state[i3] != off)):
+        # Without branches: there may be thousands of sources, of which some few are on.
+        is_on = (w0 != zero) & (state[i0] != OFF) | (w1 != zero) & (state[i1] != OFF)
+        if not (is_on | (w2 != zero) & (state[i2] != OFF) | (w3 != zero) & (state[i3] != OFF)):
             continue
         if is_first:
             is_first = False
@@ -72,11 +74,11 @@ def rest(code, state, output, drive, t, j, power, gain, threshold, custom):
     zero = type(power)(0)
     a = fire(code, zero, power, gain, threshold, custom)
     stays = a == zero and output.shape[0] == 2
-    if not (stays and state[j] == RowState.OFF):
+    if not (stays and state[j] == OFF):
         for b in range(drive.shape[2]):
             drive[t - 1, j, b] = zero
             output[t, j, b] = a
-    state[j] = RowState.OFF if stays else RowState.VARIED
+    state[j] = OFF if stays else RowState.VARIED
 
 
 @jit_internal
@@ -125,19 +127,18 @@ def form_row(signal, source, delay, start, stop, state, output, credit, t, j):
     """
     last = stop - 1
     for c in range(start, stop, 8):
-        is_off = True
-        for slot in range(c, min(c + 8, stop)):
-            is_off = is_off and state[source[slot]] == RowState.OFF
-        if is_off:
-            continue
         c1, c2, c3 = min(c + 1, last), min(c + 2, last), min(c + 3, last)
+        c4, c5, c6, c7 = min(c + 4, last), min(c + 5, last), min(c + 6, last), min(c + 7, last)
+        is_on = (state[source[c]] != OFF) | (state[source[c1]] != OFF) | (state[source[c2]] != OFF)
+        is_on |= (state[source[c3]] != OFF) | (state[source[c4]] != OFF) | (state[source[c5]] != OFF)
+        if not (is_on | (state[source[c6]] != OFF) | (state[source[c7]] != OFF)):
+            continue
         at0, at1, at2, at3 = t - delay[c], t - delay[c1], t - delay[c2], t - delay[c3]
         if stop - c <= 4:
             s0, s1, s2, s3 = four_dots(
                 credit, t, j, output, at0, at1, at2, at3, source[c], source[c1], source[c2], source[c3]
             )
         else:
-            c4, c5, c6, c7 = c + 4, min(c + 5, last), min(c + 6, last), min(c + 7, last)
             s0, s1, s2, s3, s4, s5, s6, s7 = eight_dots(
                 credit, t, j, output,
                 at0, at1, at2, at3, t - delay[c4], t - delay[c5], t - delay[c6], t - delay[c7],

@@ -332,6 +332,16 @@ def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
     )
 
 
+def new_batches(net: NetworkArrays, count: int, size: int) -> Batch:
+    """Return room for `count` batches of `size` sequences of one cycle, in arrays (count, …)."""
+    n, real = net.degree.size, net.strength.dtype
+    return Batch(
+        output=np.zeros((count, 2, n, size), real),
+        drive=np.zeros((count, 1, n, size), real),
+        state=np.full((count, n), RowState.VARIED, np.int8),
+    )
+
+
 def new_workspace(net: NetworkArrays, *shape: int) -> Workspace:
     """Return room for credit through `shape` = (cycles,) remembered cycles, or (cycles, size) of a batch."""
     n, real = net.degree.size, net.strength.dtype

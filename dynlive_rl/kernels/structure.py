@@ -40,10 +40,10 @@ def connect(table, link, connection, neuron, slot, strength):
 
 
 @jit_internal
-def room_for_connections(table, rule):
-    """How many more connections there may be: the rule's number less Σ_j n_j."""
+def room_for_connections(order, table, rule):
+    """How many more connections there may be: the rule's number less Σ_j n_j over the neurons in `order`, all but inputs."""
     room = rule.max_connections
-    for j in range(table.shape[1] - 1):
+    for j in order:
         room -= table[TableRow.DEGREE, j]
     return room
 
@@ -119,7 +119,7 @@ def grow_by_signal(net, batch, workspace, rule):
     connections.
     """
     table, link, connection, gain = net.table, net.link, net.connection, net.neuron[NeuronRow.GAIN]
-    room = room_for_connections(table, rule)
+    room = room_for_connections(net.order, table, rule)
     output, credit, signal = batch.output, workspace.credit, workspace.signal
     real = connection.dtype.type
     for j in net.order:

@@ -209,7 +209,7 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_f
             centre = total(signal[start:stop]) / real(stop - start)
             for c in range(start, stop):
                 signal[c] -= centre
-    room = room_for_connections(table, rule) if rule.growth == Growth.RANDOM else 0
+    room = room_for_connections(net.order, table, rule) if rule.growth == Growth.RANDOM else 0
     for j in range(lowest, n):
         if not reached[j]:
             continue

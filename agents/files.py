@@ -135,7 +135,11 @@ def read_agent(file: Source) -> SavedAgent:
 
 def _keep_sizes(config: dict[str, Any]) -> None:
     """Let an agent that was saved before experience and allowed sources had bounds, and states were read, go on without."""
-    for group, name, value in (("rehearsal", "memory_bytes", LARGEST), ("network", "max_sources", LARGEST), ("network", "states", 1)):
+    for group, name, value in (
+        ("rehearsal", "memory_bytes", LARGEST),
+        ("network", "max_sources", LARGEST),
+        ("network", "states", 1),
+    ):
         if group in config:
             config[group].setdefault(name, value)
 

@@ -227,9 +227,7 @@ class ReplayLearner:
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
         if 2 * features > config.network.max_sources:
             seeds = [seeds[0]] * 2  # so that both read the same: half as much has to be encoded
-        networks = [
-            new_network(features, outputs, config, copy(seed), self._observed, self._parts) for seed in seeds
-        ]
+        networks = [new_network(features, outputs, config, copy(seed), self._observed, self._parts) for seed in seeds]
         if self._examples is not None and not self._scaled.all():
             for network in networks:
                 fit_to_examples(network, self._examples, config.network.drive_spread)

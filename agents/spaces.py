@@ -161,7 +161,9 @@ class _Part:
         self.path, self.space = path, space
         self._shape = space.shape or ()
         self._one_hot = isinstance(space, (spaces.Discrete, spaces.MultiDiscrete))
-        self._components: list[tuple[int, int, int]] = []  # of one that is one-hot: start, number of values, first column
+        self._components: list[
+            tuple[int, int, int]
+        ] = []  # of one that is one-hot: start, number of values, first column
         if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
             options = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
             self.size = sum(options.tolist())

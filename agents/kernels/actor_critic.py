@@ -308,16 +308,14 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     mark_sources(critic, is_read)
     mark_sources(actor, is_read)
     mark_further(critic.inputs, is_read, agent.random)
-    read_rows(
-        experience, agent.kept, agent.scaler, agent.sample, where, width, critic.inputs, is_read, batch
-    )
+    read_rows(experience, agent.kept, agent.scaler, agent.sample, where, width, critic.inputs, is_read, batch)
     num_actions = action_offsets[-1]
     forbidden = read_masks(experience, where, width, num_actions)
     values = np.empty((num_actions, rows), np.float32)
     policy, log_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
     target_policy, log_target_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
     strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
-    forward(critic, batch, rule, strength, row_ends(critic.table), threshold)
+    forward(critic, batch, rule, strength, row_ends(critic), threshold)
     read_values(batch.output, critic.outputs[0], gain, settings.neutral, agent.progress[0], gamma, values)
     strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
     forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
@@ -325,7 +323,7 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     policy_gain = settings.policy_gain
     read_policies(batch.output, first, action_offsets, policy_gain, forbidden, target_policy, log_target_policy)
     strength, threshold = actor.connection[ConnectionRow.STRENGTH], actor.neuron[NeuronRow.THRESHOLD]
-    forward(actor, batch, rule, strength, row_ends(actor.table), threshold)
+    forward(actor, batch, rule, strength, row_ends(actor), threshold)
     read_policies(batch.output, first, action_offsets, policy_gain, forbidden, policy, log_policy)
     return Rollout(values, policy, log_target_policy, forbidden)
 
@@ -364,7 +362,9 @@ def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates, 
             place = number % together
             if place == 0:
                 some = min(together, count // size - number)
-                gather_inputs(agent.critic.inputs, agent.rollout_batch, agent.minibatches, sampled[number * size :], some)
+                gather_inputs(
+                    agent.critic.inputs, agent.rollout_batch, agent.minibatches, sampled[number * size :], some
+                )
             rows, batch = sampled[number * size : (number + 1) * size], nth_batch(agent.minibatches, place)
             # In a loop, so that what both do is compiled once.
             for is_actor in range(2):
@@ -387,7 +387,7 @@ def learn_batch(agent, settings, batch, targets, rollout, rows, scale, gain, rat
     rule, workspace = agent.rule, agent.workspace
     strength, threshold, first = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD], net.outputs[0]
     square = 0.0
-    forward(net, batch, rule, strength, row_ends(net.table), threshold)
+    forward(net, batch, rule, strength, row_ends(net), threshold)
     start_credit(net, workspace, rates.hops)
     if is_actor:
         credit_policy(

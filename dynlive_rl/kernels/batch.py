@@ -20,10 +20,9 @@ from .losses import reward_outputs
 from .numerics import dot, eight_dots, fire, fire_other, fire_sigmoid, four_dots, slope_other, slope_sigmoid, total
 from .online import row_ends, write_inputs
 from .recruit import recruit, release_unread
+from .sparse import OFF, STRETCH, is_long, is_off
 from .structure import grow_by_signal
 from .update import step_end, update_all
-
-OFF = int(RowState.OFF)
 
 
 @jit_inline
@@ -49,7 +48,6 @@ def prime_row(strength, source, delay, start, stop, state, output, drive, t, j):
         w3 = strength[c3] if c + 3 < stop else zero
         t0, t1, t2, t3 = t - delay[c], t - delay[c1], t - delay[c2], t - delay[c3]
         i0, i1, i2, i3 = source[c], source[c1], source[c2], source[c3]
-        # Without branches: there may be thousands of sources, of which some few are on.
         is_on = (w0 != zero) & (state[i0] != OFF) | (w1 != zero) & (state[i1] != OFF)
         if not (is_on | (w2 != zero) & (state[i2] != OFF) | (w3 != zero) & (state[i3] != OFF)):
             continue
@@ -62,6 +60,23 @@ def prime_row(strength, source, delay, start, stop, state, output, drive, t, j):
             for b in range(size):
                 near = w0 * output[t0, i0, b] + w1 * output[t1, i1, b]
                 drive[t - 1, j, b] += near + (w2 * output[t2, i2, b] + w3 * output[t3, i3, b])
+    return not is_first
+
+
+@jit_inline
+def prime_long_row(strength, source, delay, start, stop, state, output, drive, t, j):
+    """As `prime_row`, where there are many sources of which few may be on: one after another, and stretches passed over."""
+    zero, is_first = strength.dtype.type(0), True
+    for begin in range(start, stop, STRETCH):
+        if is_off(source, state, begin, stop):
+            continue
+        for c in range(begin, min(begin + STRETCH, stop)):
+            w, i, at = strength[c], source[c], t - delay[c]
+            if w != zero and state[i] != OFF:
+                for b in range(drive.shape[2]):
+                    before = zero if is_first else drive[t - 1, j, b]
+                    drive[t - 1, j, b] = before + w * output[at, i, b]
+                is_first = False
     return not is_first
 
 
@@ -103,7 +118,11 @@ def forward(net, batch, rule, strength, stop, threshold):
     for t in range(1, output.shape[0]):
         for position in range(order.size):
             j = order[position]
-            if not prime_row(strength, source, delay, first[j], stop[j], state, output, drive, t, j):
+            if is_long(first[j], stop[j]):
+                is_on = prime_long_row(strength, source, delay, first[j], stop[j], state, output, drive, t, j)
+            else:
+                is_on = prime_row(strength, source, delay, first[j], stop[j], state, output, drive, t, j)
+            if not is_on:
                 rest(code[j], state, output, drive, t, j, power[j], gain[j], threshold[j], custom)
                 continue
             state[j] = RowState.VARIED
@@ -161,6 +180,16 @@ def form_row(signal, source, delay, start, stop, state, output, credit, t, j):
 
 
 @jit_inline
+def form_long_row(signal, source, delay, start, stop, state, output, credit, t, j):
+    """As `form_row`, where there are many sources of which few may be on: one after another, and stretches passed over."""
+    for begin in range(start, stop, STRETCH):
+        if not is_off(source, state, begin, stop):
+            for c in range(begin, min(begin + STRETCH, stop)):
+                if state[source[c]] != OFF:
+                    signal[c] += dot(credit[t, j], output[t - delay[c], source[c]])
+
+
+@jit_inline
 def pass_on(strength, source, delay, first, start, stop, credit, t, j, share, uniform, distance, hop):
     """Send a batch of errors back to the sources of neuron j: ρ_i += share · e_j w_i, or share · e_j where uniform.
 
@@ -212,7 +241,10 @@ def backward(net, batch, workspace, rule, hops):
                 slope_other(code[j], drive, output, credit, t, j, power[j], gain[j], threshold[j], custom)
             reached[j] = 1
             error[j] += total(credit[t, j])
-            form_row(signal, source, delay, start, stop, batch.state, output, credit, t, j)
+            if is_long(start, stop):
+                form_long_row(signal, source, delay, start, stop, batch.state, output, credit, t, j)
+            else:
+                form_row(signal, source, delay, start, stop, batch.state, output, credit, t, j)
             connections = real(stop - start)
             share = connections if rule.credit_gain == 0 else real(rule.credit_gain)
             if mean_of_products:
@@ -281,7 +313,7 @@ def run(net, batch, rule, inputs):
     for t in range(inputs.shape[0]):
         write_inputs(net.inputs, inputs[t], batch.output[t + 1], False)
     strength, threshold = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD]
-    forward(net, batch, rule, strength, row_ends(net.table), threshold)
+    forward(net, batch, rule, strength, row_ends(net), threshold)
 
 
 @jit_entry

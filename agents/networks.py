@@ -1,8 +1,8 @@
 """The networks of a rehearsing agent whose observations are not one-hot values and bits alone."""
 
-from dataclasses import replace
-
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -118,3 +118,37 @@ def fit_to_examples(network: Network, examples: NDArray[np.float32], drive_sprea
         if drive.std() > 1e-5:  # otherwise there is nothing to tell apart
             arrays.neuron[thresholds, j] = drive[count % len(drive)]
             arrays.neuron[NeuronRow.GAIN, j] *= max(1.0, drive_spread / float(drive.std()))
+
+
+def new_networks(
+    features: int,
+    outputs: int,
+    config: AgentConfig,
+    seeds: Sequence[np.random.SeedSequence],
+    observed: int,
+    parts: Sequence[tuple[int, ...]],
+    examples: NDArray[np.float32] | None,
+) -> list[Network]:
+    """Make a critic and an actor, fitted to examples (m, f) if there are any; else as in `new_network`.
+
+    Where neurons read neighbourhoods, both networks are alike at first: half as many values have to be encoded.
+    """
+    if 2 * features > config.network.max_sources:
+        seeds = [seeds[0]] * len(seeds)
+    networks = [new_network(features, outputs, config, copy(seed), observed, parts) for seed in seeds]
+    if examples is not None:
+        for network in networks:
+            fit_to_examples(network, examples, config.network.drive_spread)
+    return networks
+
+
+def connection_ids(*networks: Network) -> NDArray[np.int64]:
+    """Return a number for every connection (c,) of networks alike, which stays the same as long as there is the connection."""
+    ids = []
+    for k, network in enumerate(networks):
+        arrays = network.arrays
+        rows = np.repeat(np.arange(arrays.degree.size), np.diff(arrays.first))
+        connected = np.arange(rows.size) - arrays.first[rows] < arrays.degree[rows]
+        reader = rows[connected] + k * arrays.degree.size
+        ids.append(reader * arrays.degree.size + arrays.source[: rows.size][connected])
+    return np.concatenate(ids)

@@ -1,7 +1,6 @@
 """The rehearsing learner: its two networks, its experience and everything it tracks, and the kernels at work."""
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -21,17 +20,17 @@ from .config import AgentConfig
 from .invariants import check_rehearsal, checked
 from .kernels import acting, actor_critic, valuing
 from .kernels.acting import RepeatColumn
-from .kernels.actor_critic import Agent, Outcome
+from .kernels.actor_critic import Outcome
 from .kernels.experience import Experience, Kept, as_singles, new_experience
-from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
-from .kernels.scaling import ScalerRow, new_scaler
-from .networks import fit_to_examples, new_network
+from .kernels.progress import OutcomeRow, RecentRow, RunningRow
+from .kernels.scaling import ScalerRow
+from .networks import connection_ids, new_networks
 from .protocols import StepBatch
-from .remembered import capacity_of, row_bytes, split_observations
+from .remembered import capacity_of, row_bytes, split_observations, tell_costs
+from .replay_state import new_state
 from .state import record_fields, rows
 
 FIRST_ROWS = 1024  # of experience; the room grows with it
-OUTCOME_SLOTS = 256  # kinds of actions told apart by their rewards
 CACHED = 2**21  # bytes that are quick to look up in
 
 
@@ -91,34 +90,16 @@ class ReplayLearner:
         if self._has_cells:
             one_hot.adjust_settings(self._settings, one_hot_components)
         self._policy_gain = float(self._settings["policy_gain"][0])
-        features = scaled.size
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic, self.actor = self._networks(seeds[:2])
-        self._capacity = capacity_of(config.rehearsal, environments, row_bytes(kept, num_actions))
+        size = row_bytes(kept, num_actions)
+        self._capacity = capacity_of(config.rehearsal, environments, size)
         self._room = 0  # rows that every stream has room for before that must be looked at again
-        scaler, sample = new_scaler(scaled)
-        experience = new_experience(environments, min(FIRST_ROWS, self._capacity), kept, len(num_actions))
-        self.state = Agent(
-            critic=self.critic.arrays,
-            actor=self.actor.arrays,
-            rule=self.actor.numbers,
-            memory=self.actor.memory,
-            rollout_batch=new_batch(self.actor.arrays, 1, 0),
-            minibatches=new_batches(self.actor.arrays, 1, 0),
-            workspace=new_workspace(self.actor.arrays, 1, 0),
-            experience=experience,
-            kept=kept,
-            action_offsets=np.cumsum([0, *num_actions]),
-            scaler=scaler,
-            sample=sample,
-            progress=new_progress(),
-            recent=np.zeros((2, config.world_change.recent_episodes)),
-            outcomes=np.zeros((2, OUTCOME_SLOTS)),
-            running=np.zeros((len(RunningRow), environments)),
-            action_repeat=np.zeros((environments, len(num_actions), 2)),
-            action=np.zeros((environments, len(num_actions)), np.int64),
-            forbidden=np.zeros((environments, sum(num_actions)), np.bool_),
-            random=random_state(seeds[2]),
+        if not self._has_cells:
+            tell_costs(scaled.size, self.actor.connections, config, environments, self._capacity, size)
+        rows = min(FIRST_ROWS, self._capacity)
+        self.state = new_state(
+            self.critic, self.actor, scaled, kept, num_actions, environments, rows, config, random_state(seeds[2])
         )
         self.step = StepBatch(
             stepped=np.ones(environments, np.bool_),
@@ -175,15 +156,7 @@ class ReplayLearner:
 
     def connection_ids(self) -> NDArray[np.int64]:
         """Return a number for every connection (c,), which stays the same as long as there is the connection."""
-        ids = []
-        for k, network in enumerate((self.critic, self.actor)):
-            arrays = network.arrays
-            rows = np.repeat(np.arange(arrays.degree.size), np.diff(arrays.first))
-            connected = np.arange(rows.size) - arrays.first[rows] < arrays.degree[rows]
-            ids.append(
-                (rows[connected] + k * arrays.degree.size) * arrays.degree.size + arrays.source[: rows.size][connected]
-            )
-        return np.concatenate(ids)
+        return connection_ids(self.critic, self.actor)
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
@@ -225,13 +198,8 @@ class ReplayLearner:
         if self._has_cells:
             components = self._one_hot_components
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
-        if 2 * features > config.network.max_sources:
-            seeds = [seeds[0]] * 2  # so that both read the same: half as much has to be encoded
-        networks = [new_network(features, outputs, config, copy(seed), self._observed, self._parts) for seed in seeds]
-        if self._examples is not None and not self._scaled.all():
-            for network in networks:
-                fit_to_examples(network, self._examples, config.network.drive_spread)
-        return networks
+        examples = None if self._scaled.all() else self._examples
+        return new_networks(features, outputs, config, seeds, self._observed, self._parts, examples)
 
     def reset_networks(self) -> None:
         """Re-initialise both networks; features from before a change no longer fit. The dead stay dead."""

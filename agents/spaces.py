@@ -183,7 +183,7 @@ class _Part:
         space = self.space
         return isinstance(space, spaces.Box) and (
             space.dtype in (np.uint8, np.bool_)
-            or (np.issubdtype(space.dtype, np.integer) and 0 <= space.low.min() and space.high.max() <= 255)
+            or (np.issubdtype(space.dtype, np.integer) and space.low.min() >= 0 and space.high.max() <= 255)
         )
 
     def options(self) -> list[tuple[int, int]]:

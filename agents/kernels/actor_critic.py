@@ -44,7 +44,15 @@ from .progress import (
     update_reward_range,
     update_reward_statistics,
 )
-from .reading import gather_inputs, mark_further, mark_sources, nth_batch, read_rows
+from .reading import (
+    gather_inputs,
+    mark_further,
+    mark_sources,
+    nth_batch,
+    read_rows,
+    sample_segments,
+    segment_length,
+)
 from .retrace import (
     credit_policy,
     credit_values,
@@ -155,7 +163,7 @@ def begin(experience, kept, scaler, sample, running, forbidden, starting, observ
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
 
-    experience and how it is kept; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there: of the agent
+    experience and how it is kept; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there
     """
     if not all_moderate(observations):
         return False
@@ -221,34 +229,6 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
         if stepped[env] and not terminated[env] and not truncated[env]:
             act(agent, numbers, env)
     return Outcome.TAKEN
-
-
-@jit_internal
-def sample_segments(experience, segments, length, age, random):
-    """Choose stretches of `length` steps: environment and first row of each (2, s), the first one the newest.
-
-    The others come from the last `age` rows of any environment, or from all it has if these are fewer than `length`.
-    """
-    where = np.empty((2, segments), np.int64)
-    capacity = experience.kind.shape[1]
-    for s in range(segments):
-        env = random_integer(random, experience.rows.size)
-        while min(experience.rows[env], capacity) <= length:
-            env = random_integer(random, experience.rows.size)
-        newest = experience.rows[env] - length - 1
-        oldest = min(max(experience.rows[env] - min(age, capacity), 0), newest)
-        where[0, s] = env
-        where[1, s] = newest if s == 0 else oldest + random_integer(random, newest - oldest + 1)
-    return where
-
-
-@jit_internal
-def segment_length(experience, longest):
-    """Return the steps of a segment: `longest`, or as many as the environment with the most rows has."""
-    most = np.int64(0)
-    for env in range(experience.rows.size):
-        most = max(most, min(experience.rows[env], experience.kind.shape[1]) - 1)
-    return min(longest, most)
 
 
 @jit_internal

@@ -6,9 +6,37 @@ from dynlive_rl.kernels.jit import jit_inline, jit_internal
 from dynlive_rl.kernels.layout import Batch, ConnectionRow, LinkRow, RowState, TableRow
 from dynlive_rl.kernels.rng import random_integer
 
-from .scaling import Scaling, ScalerRow, encode_column
+from .scaling import ScalerRow, Scaling, encode_column
 
 FURTHER = 256  # values that nobody reads, looked at in a rehearsal all the same: growth finds them there
+
+
+@jit_internal
+def sample_segments(experience, segments, length, age, random):
+    """Choose stretches of `length` steps: environment and first row of each (2, s), the first one the newest.
+
+    The others come from the last `age` rows of any environment, or from all it has if these are fewer than `length`.
+    """
+    where = np.empty((2, segments), np.int64)
+    capacity = experience.kind.shape[1]
+    for s in range(segments):
+        env = random_integer(random, experience.rows.size)
+        while min(experience.rows[env], capacity) <= length:
+            env = random_integer(random, experience.rows.size)
+        newest = experience.rows[env] - length - 1
+        oldest = min(max(experience.rows[env] - min(age, capacity), 0), newest)
+        where[0, s] = env
+        where[1, s] = newest if s == 0 else oldest + random_integer(random, newest - oldest + 1)
+    return where
+
+
+@jit_internal
+def segment_length(experience, longest):
+    """Return the steps of a segment: `longest`, or as many as the environment with the most rows has."""
+    most = np.int64(0)
+    for env in range(experience.rows.size):
+        most = max(most, min(experience.rows[env], experience.kind.shape[1]) - 1)
+    return min(longest, most)
 
 
 @jit_internal
@@ -48,10 +76,19 @@ def mark_further(inputs, is_read, random):
 
 
 @jit_inline
-def write_column(inputs, i, code, is_read, batch, may_be_off):
+def any_on(values):
+    """Tell whether any of the values (b,) is not 0: of most neurons the first one is not."""
+    b = 0
+    while b < values.size and values[b] == 0:
+        b += 1
+    return b < values.size
+
+
+@jit_inline
+def write_column(inputs, i, code, is_read, batch):
     """Write a value's codes (b,) to the input neurons of a batch that somebody reads, and their complements.
 
-    inputs (2, v); i, the value; is_read (n,); batch, changed in place; may_be_off: whether codes can be 0.
+    inputs (2, v); i, the value; is_read (n,); batch, changed in place.
     """
     output, state = batch.output, batch.state
     one = output.dtype.type(1)
@@ -64,10 +101,7 @@ def write_column(inputs, i, code, is_read, batch, may_be_off):
             continue
         for b in range(code.size):
             output[1, j, b] = one - code[b] if rail else code[b]
-        is_on = not may_be_off
-        for b in range(code.size if may_be_off else 0):
-            is_on = is_on or output[1, j, b] != 0
-        state[j] = RowState.VARIED if is_on else RowState.OFF
+        state[j] = RowState.VARIED if any_on(output[1, j]) else RowState.OFF
 
 
 @jit_inline
@@ -117,7 +151,7 @@ def read_rows(experience, kept, scaler, sample, where, width, inputs, is_read, b
             for r in range(rows):
                 code[r] = experience.observation[env[r], row[r], q]
             encode_column(scaler, sample, i, place, code)
-        write_column(inputs, i, code, is_read, batch, scaler[ScalerRow.SCALED, i] == Scaling.NONE)
+        write_column(inputs, i, code, is_read, batch)
         place += has_rank
     for q in range(kept.byte.size):
         i = kept.byte[q]
@@ -125,7 +159,7 @@ def read_rows(experience, kept, scaler, sample, where, width, inputs, is_read, b
             for r in range(rows):
                 code[r] = experience.byte[env[r], row[r], q]
             encode_column(scaler, sample, i, 0, code)
-        write_column(inputs, i, code, is_read, batch, scaler[ScalerRow.SCALED, i] == Scaling.NONE)
+        write_column(inputs, i, code, is_read, batch)
     for q in range(kept.option.shape[1]):
         for r in range(rows):
             taken[r] = experience.option[env[r], row[r], q]
@@ -138,6 +172,13 @@ def nth_batch(batches, k):
     return Batch(batches.output[k], batches.drive[k], batches.state[k])
 
 
+@jit_inline
+def gather(source, places, destination):
+    """Write what stands at some places (b,) of a source into a destination (b,)."""
+    for b in range(destination.size):
+        destination[b] = source[np.uint32(places[b])]
+
+
 @jit_internal
 def gather_inputs(inputs, rollout, minibatches, rows, count):
     """Copy what the input neurons of some rows of the rollout batch say into `count` of the minibatches, as many rows each.
@@ -147,23 +188,16 @@ def gather_inputs(inputs, rollout, minibatches, rows, count):
 
     inputs (2, v); rows (≥ count · b,); minibatches: arrays (k, …), one for each of k ≥ count.
     """
-    output, state, size = minibatches.output, minibatches.state, minibatches.output.shape[3]
+    state, size = minibatches.state, minibatches.output.shape[3]
     for rail in range(2):
         for i in range(inputs.shape[1]):
             j = inputs[rail, i]
             if j < 0:
                 continue
+            source, known = rollout.output[1, j], rollout.state[j]
             for k in range(count):
-                if rollout.state[j] == RowState.UNSEEN:
-                    state[k, j] = RowState.UNSEEN
+                if known == RowState.UNSEEN or (known == RowState.OFF and state[k, j] == RowState.OFF):
+                    state[k, j] = known
                     continue
-                is_on = False
-                if rollout.state[j] == RowState.VARIED:
-                    for b in range(size):
-                        x = rollout.output[1, j, rows[k * size + b]]
-                        output[k, 1, j, b] = x
-                        is_on = is_on or x != 0
-                elif state[k, j] != RowState.OFF:
-                    for b in range(size):
-                        output[k, 1, j, b] = 0
-                state[k, j] = RowState.VARIED if is_on else RowState.OFF
+                gather(source, rows[k * size : (k + 1) * size], minibatches.output[k, 1, j])
+                state[k, j] = RowState.VARIED if any_on(minibatches.output[k, 1, j]) else RowState.OFF

@@ -5,8 +5,9 @@ from math import sqrt
 import numpy as np
 
 from dynlive_rl.kernels.jit import jit_internal
-from dynlive_rl.kernels.layout import LinkRow, RowState, TableRow
+from dynlive_rl.kernels.layout import LinkRow, TableRow
 from dynlive_rl.kernels.numerics import total
+from dynlive_rl.kernels.sparse import OFF, STRETCH, is_off
 
 from .acting import MASKED, log_softmax, num_allowed
 from .experience import RowKind
@@ -178,14 +179,18 @@ def share_steps(net, state, output, most, credit):
     Parameters: net; state (n,), who is off, and output (2, n, b); most; credit (2, n, b), changed in place.
     """
     first = net.outputs[0]
-    cells = net.link[LinkRow.SOURCE, net.table[TableRow.FIRST, first] : net.table[TableRow.FIRST, first + 1]]
+    start, stop = net.table[TableRow.FIRST, first], net.table[TableRow.FIRST, first + 1]
+    source = net.link[LinkRow.SOURCE]
     crowd, active = np.zeros(credit.shape[2]), np.zeros(credit.shape[2])
-    for i in cells:
-        usage = total(output[1, i]) if state[i] != RowState.OFF else output.dtype.type(0)
-        if usage > 0:
-            for b in range(crowd.size):
-                crowd[b] += usage * output[1, i, b]
-                active[b] += output[1, i, b]
+    for begin in range(start, stop, STRETCH):
+        if is_off(source, state, begin, stop):
+            continue
+        for i in source[begin : min(begin + STRETCH, stop)]:
+            usage = total(output[1, i]) if state[i] != OFF else output.dtype.type(0)
+            if usage > 0:
+                for b in range(crowd.size):
+                    crowd[b] += usage * output[1, i, b]
+                    active[b] += output[1, i, b]
     for b in range(crowd.size):
         share = min(1.0, most * active[b] / max(crowd[b], 1e-9))
         for k in net.outputs:

@@ -34,7 +34,7 @@ def is_off(source, state, start, stop):
             for k in range(STRETCH):
                 some |= side_by_side[k]
             return some == OFF
+    on = 0
     for k in range(part.size):
-        if state[part[k]] != OFF:
-            return False
-    return True
+        on |= state[part[k]] ^ OFF
+    return on == 0

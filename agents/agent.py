@@ -192,7 +192,7 @@ class DynLiveAgent(Player):
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, everything that learning needs; otherwise `learn` and the first `act` do."""
-        self.interaction.learner.warm_up()
+        self.interaction.warm_up()
 
     def act(self, observation: Any, *, action_mask: Any = None) -> Any:
         """Return the next action for an observation (or for each of a vector environment's observations).

@@ -5,20 +5,17 @@ Kernels read the numbers as the fields of one record, which is generated from th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dynlive_rl.checks import number
 from dynlive_rl.rule import LearningRule
 
+from .recurrence_config import TIME_CONSTANTS, RecurrenceConfig
 from .settings import check_groups, check_numbers, check_order, settings_dtype, settings_record
 
 MOST_REHEARSED = 2**18  # steps at once, and MOST_EXAMPLES: what a file says cannot take hours, or all memory
 MOST_EXAMPLES = 2**14
-SLOWEST, MOST_CONSTANTS = 1e6, 64
 RULE = LearningRule(step="adam", growth="signal", mature=1000)
 
 
@@ -41,6 +38,9 @@ class RehearsalConfig:
         Steps between rehearsals until then.
     rehearsal_half_life
         Steps t₁ in the rehearsal interval's factor 1 + t / t₁; t counts from the beginning of the task.
+    interval_share
+        Steps between rehearsals, at least, as a share of the mean length of the last terminated episodes: what long episodes
+        have in common shows in few of their steps, and what sets one of them apart is in all.
     content_interval
         Factor on the interval while the agent is content.
     segments, segment_length
@@ -55,6 +55,7 @@ class RehearsalConfig:
     rehearse_every: int = 2
     rehearse_every_blind: int = 8
     rehearsal_half_life: float = 10_000.0
+    interval_share: float = 0.0
     content_interval: int = 12
     segments: int = 8
     segment_length: int = 64
@@ -327,32 +328,6 @@ class ActionConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecurrenceConfig:
-    """What is remembered of an episode while it goes on, in both modes: nothing, until `recurrent` makes it more.
-
-    Attributes
-    ----------
-    time_constants
-        Time constants ≥ 1 of the slow neurons that every observed value and every action has, in steps, ascending. One of 1
-        holds what was there one step before. An agent with any is recurrent.
-    """
-
-    time_constants: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        given: Any = self.time_constants  # a list, where a file says it
-        if not isinstance(given, (tuple, list)):
-            raise ValueError(f"time_constants must be numbers ≥ 1, such as (1, 4, 16), not {given!r}")
-        constants = tuple(number("time_constants", value) for value in given)
-        is_ascending = all(one < other for one, other in pairwise(constants))
-        if not is_ascending or not all(1 <= value <= SLOWEST for value in constants):
-            raise ValueError(f"time_constants must be ascending numbers from 1 to {SLOWEST:g}, not {constants}")
-        if len(constants) > MOST_CONSTANTS:
-            raise ValueError(f"there may be at most {MOST_CONSTANTS} time_constants, not {len(constants)}")
-        object.__setattr__(self, "time_constants", constants)
-
-
-@dataclass(frozen=True, kw_only=True)
 class AgentConfig:
     """Configuration of the rehearsed Retrace actor-critic, in groups.
 
@@ -384,3 +359,13 @@ class AgentConfig:
 
 # neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change.
 SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int)
+
+# Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
+# long; and a choice that comes once in an episode must not be settled by its first outcomes: such an advantage is large beside
+# those of all other steps, so it is cut at one deviation, and the policy's entropy counts more.
+RECURRENT = AgentConfig(
+    rehearsal=RehearsalConfig(rehearse_every=4, rehearsal_half_life=100_000.0, interval_share=1 / 64),
+    optimisation=OptimisationConfig(rate_half_life=30_000.0, advantage_clip=1.0),
+    exploration=ExplorationConfig(entropy=0.5, entropy_half_life=40_000.0),
+    recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS),
+)

@@ -109,6 +109,12 @@ class Interaction:
         """Episodes finished so far."""
         return int(self.learner.progress["episodes"][0])
 
+    def warm_up(self) -> None:
+        """Compile, or load from the cache, all kernels that steps need."""
+        if self.recurrence is not None:
+            self.recurrence.warm_up(self._rows, self.learner.action)
+        self.learner.warm_up()
+
     def end_episodes(self) -> None:
         """Take what comes next as the beginning of an episode in every environment."""
         self._ended[:] = True
@@ -138,7 +144,7 @@ class Interaction:
             if starting.any():
                 with self.lock:
                     if self.recurrence is not None:
-                        self.recurrence.begin(starting, self.learner.feature_means, self._rows)
+                        self.recurrence.begin(starting, self._rows)
                     self._write_masks(starting, forbidden)
                     self.learner.begin(starting, self._rows)
                     self.observations[starting] = self._rows[starting]
@@ -193,7 +199,7 @@ class Interaction:
                 self._write_masks(self._all, forbidden)
             learner.observe(rows)
             if self.recurrence is not None:
-                self.recurrence.keep()
+                self.recurrence.keep(self.observations, self._all)
             self._rows, self.observations = self.observations, rows
             self._latest = next_observation
             if ended:
@@ -238,7 +244,7 @@ class Interaction:
             self._write_masks(stepped, forbidden)
             self.learner.observe(self._rows)
             if self.recurrence is not None:
-                self.recurrence.keep()
+                self.recurrence.keep(self.observations, stepped)
             self.observations, self._rows = self._rows, self.observations
             self._latest = next_observations
             self._ended |= stepped & np.logical_or(terminated, truncated)
@@ -301,7 +307,7 @@ class Interaction:
         rows = np.empty((1 if count is None else count, self._row_size), np.float32)
         self.encoder.encode(observation, rows[:, :features])
         if self.recurrence is not None:
-            memory = self.recurrence.recall(state, episode_start, self.learner.feature_means, rows)
+            memory = self.recurrence.recall(state, episode_start, rows)
         if not isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():  # the former in a third of the time
             raise BadInputError(f"observations must be finite, but one contains {rows[~np.isfinite(rows)][0]}")
         return count, rows, memory
@@ -330,15 +336,21 @@ class Interaction:
             self._latest = None
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
-        remembered = {} if self.recurrence is None else {"slow_neurons": self.recurrence.memory}
+        slow = self.recurrence
+        remembered = {
+            "slow_neurons": slow.memory, "first_observations": slow.first, "num_first_observations": slow.num_first,
+        } if slow is not None else {}  # fmt: skip
         return {"observations": self.observations, "ended": self._ended} | remembered
 
 
 def _slow_neurons(
     encoder: ObservationEncoder, decoder: ActionDecoder, config: AgentConfig | LiveConfig, environments: int
 ) -> SlowNeurons | None:
-    constants = config.recurrence.time_constants
-    return SlowNeurons(encoder.scaled, decoder.num_actions, constants, environments) if constants else None
+    settings = config.recurrence
+    if not settings.time_constants:
+        return None
+    parts = encoder.scaled, decoder.num_actions, settings.time_constants
+    return SlowNeurons(*parts, environments, settings.usual_steps)
 
 
 def _learner(
@@ -355,8 +367,8 @@ def _learner(
     examples = None
     if not scaled.all():
         examples = encoder.examples(config.network.examples, np.random.default_rng(seed), scaled.size)
-    components = encoder.components if recurrence is None else ()
+    components, columns = (encoder.components, None) if recurrence is None else ((), recurrence.columns)
     return ReplayLearner(
-        scaled, decoder.num_actions, environments, config, seed, examples, components,
-        encoder.size, encoder.kept(scaled.size), encoder.shapes,
+        scaled, decoder.num_actions, environments, config, seed, examples, components, columns,
+        encoder.kept(scaled.size), encoder.shapes,
     )  # fmt: skip

@@ -31,6 +31,8 @@ CHANCE = Span(0, 1)
 SPANS = {
     "observations": MODERATE,
     "slow_neurons": MODERATE,
+    "first_observations": MODERATE,
+    "num_first_observations": COUNT,
     "experience.observation": MODERATE,
     "experience.byte": Span(0, 255),
     "experience.option": POSITIVE,
@@ -105,15 +107,16 @@ def check_sizes(
         If a size is another.
     """
     features, num_actions = _features(observation_space), _num_actions(action_space, config)
-    recent, constants = config.world_change.recent_episodes, len(config.recurrence.time_constants)
+    recent, observed = config.world_change.recent_episodes, features
     shapes: dict[str, tuple[int, ...]] = {}
-    if constants:
+    if constants := len(config.recurrence.time_constants):
         shapes["slow_neurons"] = (environments, constants, features + sum(num_actions))
-        features += constants * shapes["slow_neurons"][2]
+        shapes["first_observations"] = (config.recurrence.usual_steps, features)
+        features += constants * features + sum(num_actions)
     shapes |= {
         "observations": (environments, features),
         "action": (environments, len(num_actions)),
-        "sample": (_open_features(observation_space), SAMPLE_SIZE),
+        "sample": (_open_features(observation_space) + features - observed, SAMPLE_SIZE),
         "recent.length": (recent,),
     }
     if isinstance(config, LiveConfig):
@@ -124,7 +127,10 @@ def check_sizes(
             "trace": (environments, 3 + sum(num_actions), pool),
         }
     else:
-        neurons, connections = _network_sizes(features, sum(num_actions), observation_space, config.network)
+        if constants:
+            neurons, connections = _recurrent_sizes(features, observed, sum(num_actions), config)
+        else:
+            neurons, connections = _network_sizes(features, sum(num_actions), observation_space, config.network)
         shapes |= {f"{network}.degree": (neurons,) for network in ("critic", "actor")}
         shapes |= {f"{network}.source": (connections,) for network in ("critic", "actor")}
     for name, shape in shapes.items():
@@ -182,8 +188,16 @@ def _network_sizes(features: int, outputs: int, space: spaces.Space[Any], config
         single = sum(values) if len(values) > 1 else 0
         cells = single + conjunctions
         return 2 * features + cells + outputs, single + conjunctions * len(values) + cells * outputs
-    sources = min(2 * features, config.max_sources)
+    sources = 2 * min(features, config.max_sources // 2)
     return 2 * features + config.hidden + outputs, sources * config.hidden + config.hidden * outputs
+
+
+def _recurrent_sizes(features: int, observed: int, outputs: int, config: AgentConfig) -> tuple[int, int]:
+    """Return the same of a recurrent agent's networks, with slow neurons among the features."""
+    hidden, constants = config.network.hidden, len(config.recurrence.time_constants)
+    slow = int(hidden * (1 - config.recurrence.present_share)) if constants > 1 else 0
+    read = (2 * observed + outputs) * hidden + observed * slow
+    return 2 * features + hidden + outputs, 2 * read + hidden * outputs
 
 
 def _component_sizes(space: spaces.Space[Any]) -> list[int]:

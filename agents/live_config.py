@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import ActionConfig, RecurrenceConfig, WorldChangeConfig
+from .config import ActionConfig, WorldChangeConfig
+from .recurrence_config import RecurrenceConfig
 from .settings import check_groups, check_least, check_numbers, settings_dtype, settings_record
 
 

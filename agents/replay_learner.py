@@ -28,6 +28,7 @@ from .networks import connection_ids, new_networks
 from .protocols import StepBatch
 from .remembered import capacity_of, row_bytes, split_observations, tell_costs
 from .replay_state import new_state
+from .slow_neurons import Columns
 from .state import record_fields, rows
 
 FIRST_ROWS = 1024  # of experience; the room grows with it
@@ -54,8 +55,8 @@ class ReplayLearner:
         neurons are adjusted to tell these apart. Default: anything is possible.
     one_hot_components
         What observations are made of where they are one-hot values and bits alone, see `one_hot`. Default: something else.
-    observed
-        How many of the values are observed, and not remembered by slow neurons; default: all.
+    columns
+        Where in observations the slow neurons of a recurrent agent are. Default: nowhere.
     kept
         How experience keeps an observation. Default: in single precision.
     parts
@@ -76,15 +77,14 @@ class ReplayLearner:
         seed: int | None,
         examples: NDArray[np.float32] | None = None,
         one_hot_components: one_hot.Components = (),
-        observed: int | None = None,
+        columns: Columns | None = None,
         kept: Kept | None = None,
         parts: Sequence[tuple[int, ...]] = (),
     ) -> None:
         self.config = config
         kept = as_singles(scaled.size) if kept is None else kept
         self._scaled, self._num_actions, self._examples = scaled, num_actions, examples
-        self._one_hot_components, self._parts = one_hot_components, parts
-        self._observed = scaled.size if observed is None else observed
+        self._one_hot_components, self._columns, self._parts = one_hot_components, columns, parts
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
         if self._has_cells:
@@ -199,7 +199,7 @@ class ReplayLearner:
             components = self._one_hot_components
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
         examples = None if self._scaled.all() else self._examples
-        return new_networks(features, outputs, config, seeds, self._observed, self._parts, examples)
+        return new_networks(features, outputs, config, seeds, self._columns, self._parts, examples)
 
     def reset_networks(self) -> None:
         """Re-initialise both networks; features from before a change no longer fit. The dead stay dead."""
@@ -235,19 +235,11 @@ class ReplayLearner:
         """Return the target policy's actions (b, d) for observations (b, f), the most likely ones or sampled."""
         count, state = observations.shape[0], self.state
         actions = np.empty((count, self.action.shape[1]), np.int64)
+        batch = self._predict_batch if count == self._predict_batch.drive.shape[2] else self._batch_of(count)
         acting.predict(
-            state.actor,
-            self._predict_batch if count == self._predict_batch.drive.shape[2] else self._batch_of(count),
-            state.rule,
-            state.scaler,
-            state.sample,
-            state.action_offsets,
-            self._policy_gain,
-            observations,
-            deterministic,
-            self._predict_random if random is None else random,
-            actions,
-        )
+            state.actor, batch, state.rule, state.scaler, state.sample, state.action_offsets, self._policy_gain,
+            observations, deterministic, self._predict_random if random is None else random, actions,
+        )  # fmt: skip
         return actions
 
     def policies(

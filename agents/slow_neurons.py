@@ -1,16 +1,30 @@
 """What a recurrent agent remembers of an episode: slow neurons beside the input neurons, see `kernels.slow_neurons`."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dynlive_rl.kernels.first_start import Call, prepare
+
+from .kernels.scaling import Scaling
 from .kernels.slow_neurons import remember, write_slow
 
 
+class Columns(NamedTuple):
+    """Where in a row of an observation and its slow neurons' outputs something stands."""
+
+    observed: int
+    """How many values are observed; they come first."""
+    present: NDArray[np.int64]
+    """What is observed now, and the fastest slow neurons."""
+    slower: tuple[NDArray[np.int64], ...]
+    """The slow neurons of every other time constant."""
+
+
 class SlowNeurons:
-    """Slow neurons of one agent: k for each of the n = f + a values that an observation and an action have.
+    """Slow neurons of one agent: k for each of f observed values, and one for each of a actions, of the fastest kind.
 
     Parameters
     ----------
@@ -22,15 +36,22 @@ class SlowNeurons:
         k numbers ≥ 1, in steps.
     environments
         Number of environments e.
+    usual_steps
+        How many first observations decide about what is usual.
 
     Attributes
     ----------
     memory
-        Shape (e, k, n): their outputs.
+        Shape (e, k, f + a): their outputs; those of actions beyond the fastest ones are 0.
+    first
+        Shape (usual_steps, f): the first observations.
+    num_first
+        Shape (1,): how many of these there are so far.
     size
-        Values of an observation together with what slow neurons hold, f + k · n.
+        Values of an observation together with what slow neurons hold, f + k · f + a.
     scaled
-        Shape (size,): which of these are scaled; what slow neurons hold always is.
+        Shape (size,): how each of these is scaled; what slow neurons hold by ranks too, because a long episode leaves far more
+        in them than others do.
     """
 
     def __init__(
@@ -39,6 +60,7 @@ class SlowNeurons:
         num_actions: tuple[int, ...],
         time_constants: tuple[float, ...],
         environments: int,
+        usual_steps: int,
     ) -> None:
         self.features, self.inputs = scaled.size, scaled.size + sum(num_actions)
         self._time_constants = time_constants
@@ -46,14 +68,38 @@ class SlowNeurons:
         self._offsets = np.cumsum([0, *num_actions])
         self.memory = np.zeros((environments, self._rates.size, self.inputs), np.float32)
         self._following = np.zeros_like(self.memory)
-        count = self._rates.size * self.inputs
+        self.first, self.num_first = np.zeros((usual_steps, self.features), np.float32), np.zeros(1, np.int64)
+        count = (self._rates.size - 1) * self.features + self.inputs
         self.size = self.features + count
-        self.scaled = np.concatenate([scaled, np.ones(count, np.int8)])
+        self.scaled = np.concatenate([scaled, np.full(count, Scaling.RANKS_TOO, np.int8)])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
-        for name in ("memory", "_following"):
+        for name in ("memory", "_following", "first", "num_first"):
             setattr(self, name, np.array(state[name]))  # what was unpickled may be a file, mapped and read-only
+
+    def warm_up(self, rows: NDArray[np.float32], actions: NDArray[np.int64]) -> None:
+        """Compile, or load, the kernels for rows (e, size) and actions (e, d)."""
+        stepped = np.ones(len(rows), np.bool_)
+        stepping = self.memory, self._rates, rows, actions, self._offsets, stepped, self._following
+        prepare([Call(remember, stepping), Call(write_slow, (self.memory, rows, self.features))])
+
+    @property
+    def columns(self) -> Columns:
+        """Where in a row (size,) something stands."""
+        ends = np.arange(self.features + self.inputs, self.size + 1, self.features)
+        slower = tuple(np.arange(end - self.features, end) for end in ends[1:])
+        return Columns(self.features, np.arange(self.features + self.inputs), slower)
+
+    @property
+    def usual(self) -> NDArray[np.float32]:
+        """What slow neurons of observed values (f,) hold when an episode begins: the median of the first observations.
+
+        It stays: what changed from one episode to the next would tell them apart. And unlike a mean, the median of what is
+        rare is exactly what it is otherwise.
+        """
+        known = self.first[: self.num_first[0]]
+        return np.median(known, axis=0).astype(np.float32) if len(known) else np.zeros(self.features, np.float32)
 
     def names(self, observed: Sequence[str], actions: Sequence[str]) -> list[str]:
         """Return what to call the values of a row, from the names of observed values (f,) and actions (a,)."""
@@ -61,14 +107,17 @@ class SlowNeurons:
         for k, constant in enumerate(self._time_constants):
             over = f" over {constant:g} step{'s' if constant > 1 else ''}"
             called += [("change of " if k == 0 else "") + name + over for name in observed]
-            called += [name + over for name in actions]
+            called += [name + over for name in actions] if k == 0 else []
         return called
 
-    def begin(self, starting: NDArray[np.bool_], usual: NDArray[np.float64], rows: NDArray[np.float32]) -> None:
-        """Begin episodes in some environments (e,), with what is usual (f,) in memory, and write it into the rows (e, size)."""
-        self.memory[starting, :, : self.features] = usual[: self.features]
-        self.memory[starting, :, self.features :] = 0
+    def begin(self, starting: NDArray[np.bool_], rows: NDArray[np.float32]) -> None:
+        """Begin episodes in some environments (e,), with what is usual in memory, and write it into the rows (e, size)."""
+        self._begin(self.memory, starting)
         write_slow(self.memory, rows, self.features)
+
+    def _begin(self, memory: NDArray[np.float32], starting: NDArray[np.bool_]) -> None:
+        memory[starting] = 0
+        memory[starting, :, : self.features] = self.usual
 
     def write_next(
         self,
@@ -81,25 +130,26 @@ class SlowNeurons:
         remember(self.memory, self._rates, before, actions, self._offsets, stepped, self._following)
         write_slow(self._following, rows, self.features)
 
-    def keep(self) -> None:
-        """Take what `write_next` wrote last as the memory."""
+    def keep(self, before: NDArray[np.float32], stepped: NDArray[np.bool_]) -> None:
+        """Take what `write_next` wrote last as the memory; `before` and `stepped` are what it was given."""
         self.memory, self._following = self._following, self.memory
+        place = self.num_first[0]
+        if place < len(self.first):
+            new = before[stepped, : self.features][: len(self.first) - place]
+            self.first[place : place + len(new)] = new
+            self.num_first[0] += len(new)
 
     # -- in prediction ---------------------------------------------------------------------------------------------------
 
-    def recall(
-        self, state: Any, episode_start: Any, usual: NDArray[np.float64], rows: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Write into rows (b, size) what the slow neurons of a state hold, and return it, shape (b, k, n).
+    def recall(self, state: Any, episode_start: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Write into rows (b, size) what the slow neurons of a state hold, and return it, shape (b, k, f + a).
 
         Parameters
         ----------
         state
-            What `state_after` returned, shape (b, k + 1, n). None: episodes begin.
+            What `state_after` returned, shape (b, k + 1, f + a). None: episodes begin.
         episode_start
             Shape (b,): where an episode begins whatever the state is. None: nowhere.
-        usual
-            Shape (≥ f,), see `begin`.
         rows
             The observations.
 
@@ -119,15 +169,15 @@ class SlowNeurons:
                 )
             starting = _starts(episode_start, count)
             memory[...] = held[:, :k] + self._rates[:, None] * (held[:, k:] - held[:, :k])
-        memory[starting, :, : self.features] = usual[: self.features]
-        memory[starting, :, self.features :] = 0
+            memory[:, 1:, self.features :] = 0
+        self._begin(memory, starting)
         write_slow(memory, rows, self.features)
         return memory
 
     def state_after(
         self, memory: NDArray[np.float32], rows: NDArray[np.float32], actions: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return the state (b, k + 1, n) after actions (b, d) at rows (b, size): what slow neurons held, and what there was."""
+        """Return the state (b, k + 1, f + a) after actions (b, d) at rows (b, size): what was held, and what there was."""
         state = np.zeros((len(rows), self._rates.size + 1, self.inputs), np.float32)
         state[:, :-1] = memory
         state[:, -1, : self.features] = rows[:, : self.features]

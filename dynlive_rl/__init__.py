@@ -1,5 +1,6 @@
 """Reinforcement learning with dynamic-live neural networks: neurons whose connections are themselves learned."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
@@ -25,6 +26,10 @@ __all__ = [
     "__version__",
     "register_activation",
 ]
+
+_HERE = Path(__file__).parent
+if not (_HERE / "agents").exists():  # a source checkout, whose agents and environments are folders beside this one
+    __path__.append(str(_HERE.parent))
 
 
 def __getattr__(name: str) -> Any:

@@ -35,6 +35,8 @@ class Tuned:
         Keyword arguments of VecNormalize. None: nothing is normalised.
     policy
         Name of the policy.
+    frames
+        Observations that are stacked, ≥ 1; 1: none are.
     """
 
     steps: int
@@ -42,6 +44,7 @@ class Tuned:
     envs: int = 1
     normalise: dict[str, bool] | None = None
     policy: str = "MlpPolicy"
+    frames: int = 1
 
 
 def falling(start: float) -> Callable[[float], float]:
@@ -191,6 +194,8 @@ PUBLISHED_FINAL = {
     ("MountainCarContinuous-v0", "sac"): 94.7,
 }
 
+ALGORITHMS = {"recurrent-ppo": "RecurrentPPO", "stacked-ppo": "PPO"}  # the others are called as their agents are
+
 
 class Normalised:
     """The policy of a model that sees normalised observations, for observations as they are."""
@@ -198,9 +203,32 @@ class Normalised:
     def __init__(self, model: Any) -> None:
         self.model, self.statistics = model, model.get_vec_normalize_env()
 
-    def predict(self, observations: Any, deterministic: bool = True) -> tuple[Any, Any]:
+    def predict(self, observations: Any, **more: Any) -> tuple[Any, Any]:
         """Normalise with the statistics as they stand, and ask the model."""
-        return self.model.predict(self.statistics.normalize_obs(observations), deterministic=deterministic)
+        return self.model.predict(self.statistics.normalize_obs(observations), **more)
+
+
+class Stacked:
+    """The policy of a model that sees the latest observations side by side, for one at a time; its state is the others."""
+
+    def __init__(self, model: Any, frames: int) -> None:
+        self.model, self.frames = model, frames
+
+    def predict(self, observations: Any, state: Any = None, deterministic: bool = True, **_: Any) -> tuple[Any, Any]:
+        """Stack observations (n, f) behind those of the state (n, (frames - 1) · f), and ask the model."""
+        newest = np.asarray(observations, np.float32)
+        before = np.zeros((len(newest), (self.frames - 1) * newest.shape[1]), np.float32) if state is None else state
+        stack = np.concatenate([before, newest], axis=1)
+        actions, _ = self.model.predict(stack, deterministic=deterministic)
+        return actions, stack[:, newest.shape[1] :]
+
+
+def as_box(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """Return an environment whose bits are float32 values in [0, 1]; any other one as it is."""
+    if not isinstance(env.observation_space, gym.spaces.MultiBinary):
+        return env
+    space = gym.spaces.Box(0, 1, env.observation_space.shape, np.float32)
+    return gym.wrappers.TransformObservation(env, lambda bits: np.asarray(bits, np.float32), space)
 
 
 def train_sb3(
@@ -215,16 +243,21 @@ def train_sb3(
     import torch
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
-    from stable_baselines3.common.vec_env import VecNormalize
+    from stable_baselines3.common.vec_env import VecFrameStack, VecNormalize
 
     torch.set_num_threads(1)
-    module = sb3_contrib if agent in ("ars", "qrdqn") else stable_baselines3
-    env = make_vec_env(env_id, tuned.envs, seed=seed, env_kwargs=world)
+    name = ALGORITHMS.get(agent, agent.upper())
+    algorithm = getattr(sb3_contrib if hasattr(sb3_contrib, name) else stable_baselines3, name)
+    env = make_vec_env(env_id, tuned.envs, seed=seed, env_kwargs=world, wrapper_class=as_box)
+    if tuned.frames > 1:
+        env = VecFrameStack(env, tuned.frames)
     if tuned.normalise is not None:
         discount = {"gamma": tuned.settings["gamma"]} if "gamma" in tuned.settings else {}
         env = VecNormalize(env, **tuned.normalise, **discount)
-    model = getattr(module, agent.upper())(tuned.policy, env, seed=seed, device="cpu", **tuned.settings)
-    policy = model if tuned.normalise is None else Normalised(model)
+    model = algorithm(tuned.policy, env, seed=seed, device="cpu", **tuned.settings)
+    policy: Any = model if tuned.normalise is None else Normalised(model)
+    if tuned.frames > 1:
+        policy = Stacked(policy, tuned.frames)
 
     class Between(BaseCallback):
         def _on_rollout_start(self) -> None:

@@ -16,10 +16,12 @@ import gymnasium as gym
 
 import baselines
 import figures
+import memory_suite
 import runs
 from dynlive_rl import DynLiveAgent
-from protocol import TASKS, Course, Entry, fine_grid
+from protocol import Course, Entry, fine_grid
 from runs import Run, Study
+from tasks import CLASSIC, MEMORY, TASKS
 
 
 class TimedSteps(gym.Wrapper[Any, Any, Any, Any]):
@@ -59,12 +61,19 @@ def train_dynlive(
 OURS: dict[str, dict[str, Any]] = {
     "dynlive": {},
     "dynlive-live": {"mode": "live"},
+    "dynlive-recurrent": {"recurrent": True},
+    "dynlive-recurrent-live": {"recurrent": True, "mode": "live"},
 }
-ENTRIES = {
-    (env_id, agent): Entry(partial(train_dynlive, **settings), task.budget, fine_grid)
-    for agent, settings in OURS.items()
-    for env_id, task in TASKS.items()
-} | baselines.ENTRIES
+ENTRIES = (
+    {
+        (env_id, agent): Entry(partial(train_dynlive, **settings), task.budget, fine_grid)
+        for agent, settings in OURS.items()
+        for env_id, task in TASKS.items()
+    }
+    | baselines.ENTRIES
+    | memory_suite.ENTRIES
+)
+SUITES = {"classic": CLASSIC, "memory": MEMORY}
 Entries = dict[tuple[str, str], Entry]
 KEY = "env", "agent", "seed"
 
@@ -146,6 +155,7 @@ def agents_of(entries: Entries) -> tuple[str, ...]:
 def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> argparse.ArgumentParser:
     agents = agents_of(entries)
     result = argparse.ArgumentParser(description=description.partition("\n")[0] if description else None)
+    result.add_argument("--suite", choices=SUITES, help="play in all environments of a suite")
     result.add_argument(
         "--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS)
     )
@@ -171,6 +181,8 @@ def main(
     arguments = parser(entries, description)
     arguments.set_defaults(**defaults)
     options = arguments.parse_args()
+    if options.suite is not None:
+        options.envs = list(SUITES[options.suite])
     if not runs.make_folder(options.out):
         return 2
     study = Study(options.out, KEY)

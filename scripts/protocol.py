@@ -15,28 +15,11 @@ import gymnasium as gym
 import numpy as np
 
 from dynlive_rl.agents.evaluation import play
+from tasks import TASKS
 
 EVALUATION_SEED = 1_000_000  # far from the seeds that training uses
 # A task is solved once every evaluation of so many steps, and at least so many evaluations, reach the threshold.
 LASTING_STEPS, LASTING_EVALUATIONS = 2_000, 3
-
-
-@dataclass(frozen=True)
-class Task:
-    """What solves an environment, and how many steps our own agent gets for it."""
-
-    threshold: float
-    budget: int
-
-
-TASKS = {
-    "CartPole-v1": Task(475.0, 20_000),
-    "Acrobot-v1": Task(-100.0, 20_000),
-    "MountainCar-v0": Task(-110.0, 40_000),
-    "LunarLander-v3": Task(200.0, 100_000),
-    "Pendulum-v1": Task(-200.0, 20_000),
-    "MountainCarContinuous-v0": Task(90.0, 20_000),
-}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 The tools are of the extra `dev`; a Chromium is the system's (`apt install chromium`). Tests skip without them.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,25 +12,28 @@ from typing import Any
 import pytest
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SERIOUS = ("serious", "critical")
+ALL = ("minor", "moderate", *SERIOUS)
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def running_chromium() -> Iterator[Any]:
     """Run a browser without a window."""
     playwright = pytest.importorskip("playwright.sync_api")
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:
+        assert not os.environ.get("CI"), "the browser tests need Chromium, which `make test` installs"
         pytest.skip("there is no Chromium: apt install chromium")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         try:
             yield browser
         finally:
             browser.close()
 
 
-def barriers(page: Any, impacts: tuple[str, ...] = ("serious", "critical")) -> list[str]:
-    """Return what axe-core finds on a page that is at least serious: rule, and the first place."""
+def barriers(page: Any, impacts: tuple[str, ...] = SERIOUS) -> list[str]:
+    """Return what axe-core finds on a page, of these impacts: rule, and the first place."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     found = axe.run(page, options={"preload": False}).response["violations"]
     return [

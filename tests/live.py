@@ -1,8 +1,6 @@
-"""A live page for tests: the server in a process of its own, and a browser that looks at it."""
+"""A live page for tests: the server in a process of its own, and what is seen on the page."""
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,10 +8,6 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-
-import pytest
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Address(NamedTuple):
@@ -61,20 +55,6 @@ def learner_of(address):
     raise LookupError("the server has no learner")
 
 
-@contextmanager
-def browser():
-    """Yield a browser; the tests are skipped where there is none, but not in CI."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        assert not os.environ.get("CI"), "the browser tests need Chromium, which `make test` installs"
-        pytest.skip("there is no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
-
-
 # -- what is seen on it -----------------------------------------------------------------------------------------------
 
 COLOURS = """(id) => {
@@ -103,11 +83,3 @@ def wait_until(condition, seconds=180.0):
 
 def state(page, name):
     return page.evaluate(f"window.dynlive.state.{name}")
-
-
-def violations(page):
-    """What axe finds wrong for people who cannot see, or use no mouse."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found]

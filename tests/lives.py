@@ -37,6 +37,7 @@ LESSONS = {
     "numbers": (2, "mse", LearningRule(growth="random", growth_probability=0.5)),
     "one of two": (1, "cross-entropy", LearningRule(step="adam")),
     "one of three": (3, "cross-entropy", LearningRule(aggregation="mean")),
+    "whole": (2, "mse", LearningRule(growth="random", growth_probability=1.0, prune_fraction=0.1)),
     "original": (2, "mse", LearningRule(kind="original", growth_probability=0.5)),
 }
 

@@ -229,7 +229,8 @@ def rehearsal_interval_by_hand(record, config):
     """Return the steps between rehearsals."""
     rehearsal = config.rehearsal
     all_equal = record["max_return"] == record["min_return"]
-    steps = rehearsal.rehearse_every_blind if all_equal else rehearsal.rehearse_every
+    longest = max(rehearsal.rehearse_every, rehearsal.interval_share * record["mean_terminated_length"])
+    steps = rehearsal.rehearse_every_blind if all_equal else longest
     if record["content"]:
         steps *= rehearsal.content_interval
     return round(steps * (1 + (int(record["steps"]) - int(record["task_start_step"])) / rehearsal.rehearsal_half_life))

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent, LearningRule, Network
+from graphs import OWN
 from networks import assert_sound, living
 
 
 @pytest.mark.parametrize("growth", ["signal", "random"])
-@pytest.mark.parametrize("activation", ["sigmoid", "relu", "bump"])
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", *OWN])
 def test_the_dead_stay_dead(activation, growth):
     rule = LearningRule(growth=growth, growth_probability=1.0, learning_rate=0.05)
     net = Network.layered(inputs=2, hidden=(4,), outputs=2, activation=activation, seed=0, rule=rule)

@@ -229,7 +229,7 @@ def compiled():
     return {{entry: len(entry.overloads) for entry in entries}}
 
 env = gym.make("{env}") if {envs} == 1 else gym.make_vec("{env}", num_envs={envs})
-agent = DynLiveAgent(env, seed=0, mode="{mode}")
+agent = DynLiveAgent(env, seed=0, mode="{mode}", recurrent={recurrent})
 agent.warm_up()
 before = compiled()
 agent.learn(700, progress_bar=False)
@@ -240,11 +240,15 @@ assert compiled() == before, set(compiled().items()) - set(before.items())
 
 
 @pytest.mark.parametrize(
-    ("env", "mode", "envs"),
-    [("CartPole-v1", "rehearsal", 1), ("CartPole-v1", "live", 2), ("FrozenLake-v1", "rehearsal", 2)],
+    ("env", "mode", "envs", "recurrent"),
+    [
+        ("CartPole-v1", "rehearsal", 1, False),
+        ("CartPole-v1", "live", 2, True),
+        ("FrozenLake-v1", "rehearsal", 2, False),
+    ],
 )
-def test_nothing_is_compiled_or_loaded_after_warm_up(env, mode, envs):
-    run(WARM.format(env=env, mode=mode, envs=envs))
+def test_nothing_is_compiled_or_loaded_after_warm_up(env, mode, envs, recurrent):
+    run(WARM.format(env=env, mode=mode, envs=envs, recurrent=recurrent))
 
 
 @pytest.mark.slow

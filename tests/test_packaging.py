@@ -1,6 +1,8 @@
 """What is declared for an installation: its packages, and lowest versions that are those that are tested."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -36,3 +38,13 @@ def test_every_package_is_installed():
         for init in (ROOT / folder).rglob("__init__.py")
     }
     assert folders == set(tools["packages"])
+
+
+def test_a_checkout_can_be_imported_from_its_folder_though_another_copy_is_installed():
+    """Python looks into the folder that one works in first: all of the package has to be found from there."""
+    script = (
+        "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in str(f)]; "
+        "from dynlive_rl import DynLiveAgent, envs; print(sys.modules['dynlive_rl.agents'].__file__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(ROOT / "agents" / "__init__.py"), done.stderr

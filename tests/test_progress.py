@@ -264,7 +264,7 @@ def lived(*episodes):
     kinds = [k for length, _, end in episodes for k in [RowKind.STEP] * (length - 1) + [KINDS[end]]]
     record, history, steps = new_progress(), np.zeros(len(rewards), PROGRESS), len(rewards)
     arguments = np.zeros(steps, np.int64), np.array(rewards, float), np.array(kinds, np.int64)
-    count_steps(record, np.zeros((3, 1)), np.zeros((2, 5)), *arguments, AgentConfig().settings(), history)
+    count_steps(record, np.zeros((5, 1)), np.zeros((2, 5)), *arguments, AgentConfig().settings(), history)
     return record
 
 

@@ -31,15 +31,16 @@ def recurrent(env=CUE, **settings):
 def test_they_hold_what_their_slow_twins_do():
     rng = np.random.default_rng(0)
     num_actions, environments = (2, 3), 2
-    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments)
+    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments, usual_steps=1)
     usual = np.array([0.5, -1.0])
+    neurons.first[0], neurons.num_first[0] = usual, 1
     twins = [Slow(usual, num_actions, CONSTANTS) for _ in range(environments)]
     rows, following = (
         np.zeros((environments, neurons.size), np.float32),
         np.zeros((environments, neurons.size), np.float32),
     )
     rows[:, :2] = rng.normal(size=(environments, 2))
-    neurons.begin(np.ones(environments, np.bool_), usual, rows)
+    neurons.begin(np.ones(environments, np.bool_), rows)
     for step in range(30):
         assert_allclose(
             rows, [twin.row(row[:2]) for twin, row in zip(twins, rows.astype(float), strict=True)], atol=1e-5
@@ -48,16 +49,16 @@ def test_they_hold_what_their_slow_twins_do():
         stepped = np.array([True, step % 3 != 0])
         following[:, :2] = rng.normal(size=(environments, 2))
         neurons.write_next(rows, actions, stepped, following)
-        neurons.keep()
+        neurons.keep(rows, stepped)
         for env in np.flatnonzero(stepped):
             twins[env].step(rows[env, :2].tolist(), actions[env])
         rows, following = following, rows
 
 
 def test_fast_ones_hold_what_moved_and_what_was_done():
-    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1)
+    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1, usual_steps=10)
     before, after = np.array([[3.0, 0, 0, 0]], np.float32), np.array([[5.0, 0, 0, 0]], np.float32)
-    neurons.begin(np.array([True]), np.zeros(1), before)
+    neurons.begin(np.array([True]), before)
     neurons.write_next(before, np.array([[1]]), np.array([True]), after)
     assert_array_equal(after, [[5, 2, 0, 1]])
 
@@ -156,6 +157,7 @@ def test_what_is_drawn_has_names(tmp_path):
     observed, _ = names(agent, {"observations": ["cue", "distractor", "due"], "actions": ["left", "right"]})
     assert observed[:6] == ["cue", "distractor", "due"] + [f"change of {name} over 1 step" for name in observed[:3]]
     assert observed[6:9] == ["left over 1 step", "right over 1 step", "cue over 4 steps"]
+    assert observed[-3:] == [f"{name} over 1024 steps" for name in ("cue", "distractor", "due")]
     assert len(observed) == agent.interaction.recurrence.size
     draw_episode(agent, tmp_path / "episode.png", seed=1)
     assert (tmp_path / "episode.png").stat().st_size > 10_000

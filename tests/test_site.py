@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from browser import barriers, chromium
+from browser import barriers, running_chromium
 from sites import REPOSITORY, ROOT
 
 pytest.importorskip("sphinx")
@@ -128,7 +128,7 @@ def test_equations_are_mathml(site):
 
 @pytest.fixture(scope="module")
 def browser():
-    with chromium() as running:
+    with running_chromium() as running:
         yield running
 
 

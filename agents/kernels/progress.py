@@ -316,7 +316,9 @@ def rehearsal_interval(progress, settings):
     """Return the steps between rehearsals: more as the task gets old, and while the agent is blind or content."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
     blind = progress.max_return == progress.min_return
-    every = settings.rehearse_every_blind if blind else settings.rehearse_every
+    every = max(settings.rehearse_every, settings.interval_share * progress.mean_terminated_length)
+    if blind:
+        every = settings.rehearse_every_blind
     if progress.content:
         every *= settings.content_interval
     age = progress.steps - progress.task_start_step

@@ -9,6 +9,8 @@ from .layout import ConnectionRow, LinkRow, NeuronRow, RowState, TableRow
 from .numerics import dot, total
 from .rng import random_integer, random_uniform
 
+TINY = 2.0**-1022  # the least normal number: its logarithm is finite
+
 
 @jit_internal
 def swap_slots(link, connection, one, other):
@@ -63,7 +65,7 @@ def grow_at_random(table, link, connection, gain, neuron, probability, strength,
     # Draws how many are passed over, so that it takes random numbers only for those that form. Slots move to the front as
     # they connect, so the unvisited ones are always behind.
     slot, stop = table[TableRow.FIRST, neuron] + table[TableRow.DEGREE, neuron], table[TableRow.FIRST, neuron + 1]
-    pace = log(1.0 - probability)
+    pace = log(max(1.0 - probability, TINY))
     while room > 0:
         skipped = log(1.0 - random_uniform(random)) / pace
         if skipped >= stop - slot:

@@ -168,14 +168,14 @@ class ExplorationConfig:
         the best action is what counts. t runs backwards after an episode that was truncated below the best return, where
         episodes can terminate: then there is something better to be found.
     max_mean_repeat
-        Actions are repeated for 1 to so many steps on average until rewards are informative: steady exploration finds what
-        is far away.
+        Actions are repeated for 1 to so many steps on average until rewards are informative, as long as they lead to what an
+        episode has not seen yet: steady exploration finds what is far away.
     stuck_share
         Share of actions at random, and repeated, while the last episode was truncated below the best return and none has
         ever terminated.
     informative_variance, informative_steps
-        Rewards are informative once an episode has terminated, or once, after so many steps, the rewards of equal actions
-        vary by more than this share of the rewards' mean square.
+        Rewards are informative once an episode has terminated and one was not 0, or once, after so many steps, the rewards
+        of equal actions vary by more than this share of the rewards' mean square.
     """
 
     entropy: float = 0.3
@@ -357,8 +357,9 @@ class AgentConfig:
         return settings_record(self, SETTINGS, neutral=0.5)
 
 
-# neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change.
-SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int)
+# neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change;
+# observed: values of single precision in a row that were observed, and are no memory.
+SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int)
 
 # Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
 # long; and a choice that comes once in an episode must not be settled by its first outcomes: such an advantage is large beside

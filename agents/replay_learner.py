@@ -87,6 +87,8 @@ class ReplayLearner:
         self._one_hot_components, self._columns, self._parts = one_hot_components, columns, parts
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
+        observed = scaled.size if columns is None else columns.observed
+        self._settings["observed"] = np.count_nonzero(kept.single < observed)
         if self._has_cells:
             one_hot.adjust_settings(self._settings, one_hot_components)
         self._policy_gain = float(self._settings["policy_gain"][0])

@@ -6,15 +6,15 @@ Records are handed over in their arrays of shape (1,), as the entry points do.
 import numpy as np
 from numba import njit
 
-from dynlive_rl.agents.kernels import acting, actor_critic, progress, retrace
+from dynlive_rl.agents.kernels import acting, actor_critic, experience, progress, retrace
 from dynlive_rl.agents.kernels.experience import RowKind
 
 
 @njit
-def call_retrace(experience, action_offsets, where, width, values, policy, gamma, settings, out, record):
+def call_retrace(memory, action_offsets, where, width, values, policy, gamma, settings, out, record):
     target, advantage, chosen, sampled = out
     return retrace.retrace(
-        experience, action_offsets, where, width, values, policy, gamma, settings[0], target, advantage, chosen, sampled,
+        memory, action_offsets, where, width, values, policy, gamma, settings[0], target, advantage, chosen, sampled,
         record[0],
     )  # fmt: skip
 
@@ -120,3 +120,8 @@ def call_sample_action(
     return acting.sample_action(
         output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, forbidden, random
     )
+
+
+@njit
+def call_nothing_new(memory, env, observed, most):
+    return experience.nothing_new(memory, env, observed, most)

@@ -185,12 +185,15 @@ class NaiveRewardStatistics:
     steps: int = 0  # before this one
     rewards: dict = field(default_factory=dict)  # of every action
     is_informative: bool = False
+    has_terminated: bool = False
 
     def step(self, action, reward, terminated):
         of_action = self.rewards.setdefault(tuple(action), [])
         of_action.append(reward)
         enough = self.steps >= self.config.exploration.informative_steps
-        if terminated or (enough and self.within > self.config.exploration.informative_variance * self.square):
+        self.has_terminated = self.has_terminated or terminated
+        ended = self.has_terminated and self.square_from(0.0) > 0
+        if ended or (enough and self.within > self.config.exploration.informative_variance * self.square):
             self.is_informative = True
         self.steps += 1
 

@@ -120,7 +120,7 @@ def test_retrace_targets_and_advantages_are_as_written():
         kind=kind[None].astype(np.int8),
         rows=np.array([6]),
     )
-    q = rng.normal(size=(5, 6)).astype(np.float32)
+    q = rng.normal(size=(5, 6), scale=0.2).astype(np.float32)
     policy = np.vstack([rng.dirichlet(np.ones(n), 6).T for n in (2, 3)])
     out = np.zeros(6, np.float32), np.zeros((5, 6), np.float32), np.zeros((2, 6), np.int64), np.zeros(6, np.int64)
     offsets, where = np.array([0, 2, 5]), np.array([[0], [0]])
@@ -137,11 +137,20 @@ def test_retrace_targets_and_advantages_are_as_written():
     delta[1] = r[1] + gamma * V[2] - Q[1]  # truncated: the value of the final observation, and no trace
     delta[0] = r[0] + gamma * (V[1] + lambda_ * min(1, ratio[1]) * delta[1]) - Q[0]
     target, advantage = out[0], out[1]
+    critic, error = 0.0, 0.0
+    for t in (0, 1, 3, 4):
+        for d, part in enumerate(parts):
+            pi = policy[part, t]
+            critic += pi @ ((q[part, t] - pi @ q[part, t]) / 2) ** 2
+            chance = pi[taken[t, d]]
+            error += chance * (1 - chance) * (min(omega, 1 / b[t, d]) * delta[t]) ** 2
+    share = np.clip(16 * critic / error, 1 / 2, 1)
+    assert 1 / 2 < share < 1
     for t in (0, 1, 3, 4):
         assert target[t] == pytest.approx(delta[t] + Q[t], abs=1e-5)
         for d, part in enumerate(parts):
             A = (q[part, t] - policy[part, t] @ q[part, t]) / 2
-            A[taken[t, d]] += min(omega, 1 / b[t, d]) * delta[t]
+            A[taken[t, d]] += share * min(omega, 1 / b[t, d]) * delta[t]
             assert_allclose(advantage[part, t], A, atol=1e-5)
 
 

@@ -158,7 +158,10 @@ def nudged(config):
     return replace(config, **changes)
 
 
-CASES = [(AgentConfig, SETTINGS, {"neutral": 0.5, "natural_gradient": 0}), (LiveConfig, LIVE_SETTINGS, {})]
+CASES = [
+    (AgentConfig, SETTINGS, {"neutral": 0.5, "natural_gradient": 0, "observed": 0}),
+    (LiveConfig, LIVE_SETTINGS, {}),
+]
 
 
 @pytest.mark.parametrize("change", [lambda config: config, nudged], ids=["default", "nudged"])

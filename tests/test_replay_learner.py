@@ -78,10 +78,9 @@ def test_the_room_for_experience_grows_with_it():
 
 def test_the_remembered_probability_of_a_choice_is_the_true_one_while_choices_are_repeated():
     agent = own(seed=3, config=AgentConfig(rehearsal=RehearsalConfig(first_rehearsal=10**6)))
-    observation = np.zeros(2)
     for step in range(20_000):  # the reward is always the same and no episode ends by itself: it goes on searching
-        agent.act(observation)
-        agent.observe(-1.0, observation, False, step % 200 == 199)
+        agent.act([step, 0])
+        agent.observe(-1.0, [step + 1, 0], False, step % 200 == 199)
     state = agent.get_state()
     acted = state["experience.kind"][0] == RowKind.STEP
     action, probability = state["experience.action"][0, acted, 0], state["experience.probability"][0, acted, 0]

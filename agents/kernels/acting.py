@@ -15,6 +15,7 @@ from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow, TableRow
 from dynlive_rl.kernels.online import write_inputs
 from dynlive_rl.kernels.rng import random_integer, random_uniform
 
+from .experience import nothing_new
 from .scaling import encode
 
 MASKED = np.float32(-1e9)  # output of a masked action's neuron: its probability is 0, and products with that are 0 too
@@ -73,6 +74,20 @@ def nth_allowed(forbidden, start, n):
         n -= 0 if forbidden[k] else 1
         k += 1
     return k
+
+
+@jit_internal
+def end_known_repeats(experience, action_repeat, env, settings):
+    """Let no action (e, d, 2) be repeated any longer where the last one led to nothing new.
+
+    What walks against a wall, turns in a circle or ends an episode finds nothing, however often it is repeated.
+    """
+    repeats = False
+    for d in range(action_repeat.shape[1]):
+        repeats = repeats or action_repeat[env, d, RepeatColumn.PROBABILITY] > 0
+    if repeats and nothing_new(experience, env, settings.observed, settings.segments * settings.segment_length):
+        for d in range(action_repeat.shape[1]):
+            action_repeat[env, d, RepeatColumn.PROBABILITY] = 0.0
 
 
 @jit_internal

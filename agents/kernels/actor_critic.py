@@ -31,7 +31,7 @@ from dynlive_rl.kernels.online import row_ends, run_cycle
 from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
-from .acting import sample_action
+from .acting import end_known_repeats, sample_action
 from .experience import Experience, Kept, RowKind, all_moderate, append_row, read_row, refit_scaler, write_mask
 from .progress import (
     RunningRow,
@@ -150,6 +150,8 @@ def act(agent, settings, env):
     elif progress.last_truncated_below_best > 0 and progress.terminations == 0:
         # Where episodes terminate, random actions would mostly make them end badly.
         uniform = settings.stuck_share
+    if searching or uniform > 0:
+        end_known_repeats(experience, agent.action_repeat, env, settings)
     explored = sample_action(
         output, agent.action_offsets, settings.policy_gain, uniform, searching, settings.max_mean_repeat,
         experience, env, agent.action_repeat, agent.action, agent.forbidden[env], agent.random,

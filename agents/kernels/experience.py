@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynlive_rl.kernels.codes import Code
-from dynlive_rl.kernels.jit import jit_internal
+from dynlive_rl.kernels.jit import jit_inline, jit_internal
 from dynlive_rl.kernels.layout import Integer
 
 from .scaling import ScalerRow, update_scaler
@@ -131,3 +131,38 @@ def write_mask(experience, env, row, forbidden):
     """Remember which actions (a,) are masked in a row of an environment, where masks are remembered."""
     for k in range(experience.forbidden.shape[2]):
         experience.forbidden[env, row, k] = forbidden[k]
+
+
+@jit_inline
+def are_equal(one, other):
+    """Tell whether two rows of one length are equal."""
+    i = 0
+    while i < one.size and one[i] == other[i]:
+        i += 1
+    return i == one.size
+
+
+@jit_internal
+def nothing_new(experience, env, observed, most):
+    """Tell whether what an environment's last action led to is known: a termination, or what its episode has seen already.
+
+    Looked at are the last `most` rows, and of each the first `observed` values of single precision, as what comes after is
+    memory of these, and all others.
+    """
+    capacity = experience.kind.shape[1]
+    newest = experience.rows[env] - 1
+    oldest = max(newest - min(most, capacity - 1), 0)
+    if newest > oldest and experience.kind[env, (newest - 1) % capacity] == RowKind.TERMINATED:
+        return True
+    present = newest % capacity
+    for earlier in range(newest - 1, oldest - 1, -1):
+        if experience.kind[env, earlier % capacity] != RowKind.STEP:
+            return False
+        row = earlier % capacity
+        if (
+            are_equal(experience.observation[env, row, :observed], experience.observation[env, present, :observed])
+            and are_equal(experience.byte[env, row], experience.byte[env, present])
+            and are_equal(experience.option[env, row], experience.option[env, present])
+        ):
+            return True
+    return False

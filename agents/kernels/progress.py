@@ -130,7 +130,7 @@ def square_value_scale(progress, base):
 def update_reward_statistics(progress, experience, outcomes, env, reward, kind, settings):
     """Decide whether the rewards so far are more than a price of actions.
 
-    They are once an episode has terminated, or once Σ (r - mean of equal actions)² exceeds the share
+    They are once an episode has terminated and some reward was not 0, or once Σ (r - mean of equal actions)² exceeds the share
     `informative_variance` of Σ (r - base)². Actions are told apart by a hash of their components.
 
     Parameters: progress record; experience; outcomes (2, slots), changed in place; env; reward of its last step; kind of
@@ -156,7 +156,8 @@ def update_reward_statistics(progress, experience, outcomes, env, reward, kind, 
         square_sum += base * ((progress.steps + 1) * base - 2.0 * progress.reward_sum)
     threshold = settings.informative_variance * square_sum
     varied = progress.return_count >= settings.informative_steps and progress.within_action_square_sum > threshold
-    if kind == RowKind.TERMINATED or varied:
+    ended = (kind == RowKind.TERMINATED or progress.terminations > 0) and progress.reward_square_sum > 0
+    if ended or varied:
         progress.reward_is_informative = 1
 
 

@@ -13,6 +13,8 @@ from .acting import MASKED, log_softmax, num_allowed
 from .experience import RowKind
 from .progress import reward_base
 
+AVERAGED = 16  # steps whose errors together are as good as the critic
+
 
 @jit_internal
 def read_values(output, first_value, gain, neutral, progress, gamma, values):
@@ -68,8 +70,7 @@ def retrace(
     """Compute Retrace targets and advantages of all rows with an action, each segment from its end (Munos et al., 2016).
 
     With Q(s, a) the mean of the components' values and V(s) = Σ π Q:
-    y = r - base + γ (V(s') + carry'),  carry = λ min(1, π(a) / μ(a)) (y - Q(s, a)),
-    advantage of action k = (q_k - Σ π q) / d + (w (y - Q(s, a)) if k was taken), w = min(clip, 1 / μ).
+    y = r - base + γ (V(s') + carry'),  carry = λ min(1, π(a) / μ(a)) (y - Q(s, a)); see `write_advantages`.
 
     Parameters: experience; action_offsets (d + 1,); where (2, s), environment and first row of every segment; width, rows
     of a segment; values and policy (a, r); γ; settings record. Written: target (r,), advantage (a, r), chosen (d, r) and
@@ -79,8 +80,9 @@ def retrace(
     capacity = experience.kind.shape[1]
     components = action_offsets.size - 1
     base = reward_base(progress)
+    errors, weights = np.empty(target.size), np.empty(chosen.shape)
     count = 0
-    sum_advantage = sum_target = sum_square = 0.0
+    sum_target = sum_square = 0.0
     for s in range(where.shape[1]):
         env = where[0, s]
         next_value = carry = 0.0
@@ -98,26 +100,15 @@ def retrace(
                     chosen[d, r] = k
                     predicted += values[k, r]
                     ratio *= policy[k, r] / max(experience.probability[env, row, d], 1e-6)
+                    weights[d, r] = min(settings.importance_clip, 1.0 / max(experience.probability[env, row, d], 1e-3))
                 y = experience.reward[env, row] + gamma * (next_value + carry)
                 if base != 0:
                     y -= base
-                error = y - predicted / components
-                carry = settings.trace_decay * min(1.0, ratio) * error
+                errors[r] = y - predicted / components
+                carry = settings.trace_decay * min(1.0, ratio) * errors[r]
                 target[r] = y
                 sum_target += y
                 sum_square += y * y
-                for d in range(components):
-                    start, stop = action_offsets[d], action_offsets[d + 1]
-                    mean = centre = 0.0
-                    for k in range(start, stop):
-                        mean += policy[k, r] * values[k, r]
-                    weight = min(settings.importance_clip, 1.0 / max(experience.probability[env, row, d], 1e-3))
-                    for k in range(start, stop):
-                        own = (values[k, r] - mean) / components
-                        advantage[k, r] = own + (weight * error if k == chosen[d, r] else 0.0)
-                        centre += policy[k, r] * advantage[k, r]
-                    for k in range(start, stop):
-                        sum_advantage += policy[k, r] * (advantage[k, r] - centre) ** 2 / components
                 sampled[count] = r
                 count += 1
             else:
@@ -125,8 +116,60 @@ def retrace(
             next_value = 0.0 if experience.kind[env, row] == RowKind.TERMINATED else value / components
     mean_square = sum_square / count
     variance = max(mean_square - (sum_target / count) ** 2, 0.0)
-    update_scales(progress, settings, mean_square, variance, sqrt(sum_advantage / count))
+    spread = write_advantages(action_offsets, values, policy, errors, weights, chosen, sampled[:count], advantage)
+    update_scales(progress, settings, mean_square, variance, spread)
     return count
+
+
+@jit_internal
+def write_advantages(action_offsets, values, policy, errors, weights, chosen, rows, advantage):
+    """Write the advantages (a, r) of all actions in some rows, and return their root mean square about their mean.
+
+    Of action k: (q_k - Σ π q) / d + (ν w (y - Q(s, a)) if k was taken), with w = min(clip, 1 / μ) and ν the `credit_share`.
+
+    Parameters: action_offsets (d + 1,); values and policy (a, r); errors (r,), y - Q(s, a); weights (d, r), w; chosen (d, r);
+    rows (≤ r,).
+    """
+    components = action_offsets.size - 1
+    share = credit_share(action_offsets, values, policy, errors, weights, chosen, rows) if components > 1 else 1.0
+    whole = 0.0
+    for r in rows:
+        for d in range(components):
+            start, stop = action_offsets[d], action_offsets[d + 1]
+            mean = centre = 0.0
+            for k in range(start, stop):
+                mean += policy[k, r] * values[k, r]
+            for k in range(start, stop):
+                own = (values[k, r] - mean) / components
+                advantage[k, r] = own + (share * weights[d, r] * errors[r] if k == chosen[d, r] else 0.0)
+                centre += policy[k, r] * advantage[k, r]
+            for k in range(start, stop):
+                whole += policy[k, r] * (advantage[k, r] - centre) ** 2 / components
+    return sqrt(whole / rows.size)
+
+
+@jit_internal
+def credit_share(action_offsets, values, policy, errors, weights, chosen, rows):
+    """Return the share of an error that each of several components is credited with: 1 / components to 1.
+
+    One error speaks of all components at once. Each gets all of it where the critic tells actions apart about as well as the
+    errors of `AVERAGED` steps do together, and an even share where its differences would drown in it: the variance of the
+    critic's differences over that of the errors' mean. Parameters: as in `write_advantages`.
+    """
+    components = action_offsets.size - 1
+    own = residual = 0.0
+    for r in rows:
+        for d in range(components):
+            mean = 0.0
+            for k in range(action_offsets[d], action_offsets[d + 1]):
+                mean += policy[k, r] * values[k, r]
+            for k in range(action_offsets[d], action_offsets[d + 1]):
+                own += policy[k, r] * ((values[k, r] - mean) / components) ** 2
+            p = policy[chosen[d, r], r]
+            residual += p * (1.0 - p) * (weights[d, r] * errors[r]) ** 2
+    if residual <= AVERAGED * own:
+        return 1.0
+    return max(AVERAGED * own / residual, 1.0 / components)
 
 
 @jit_internal

@@ -26,7 +26,9 @@ class RehearsalConfig:
     Attributes
     ----------
     memory
-        Steps of experience kept for rehearsal, over all environments.
+        Steps of experience kept for rehearsal, over all environments, at most.
+    memory_bytes
+        Bytes that experience may take: large observations are kept for fewer steps. Half a gibibyte by default.
     first_rehearsal
         Steps before the first rehearsal.
     rehearse_every
@@ -48,6 +50,7 @@ class RehearsalConfig:
     """
 
     memory: int = tunable(100_000, 2_000, 500_000, at_birth=True)
+    memory_bytes: int = 2**29
     first_rehearsal: int = tunable(128, 128, 1_024)
     rehearse_every: int = tunable(2, 2, 16)
     rehearse_every_blind: int = tunable(8, 4, 32)
@@ -253,7 +256,10 @@ class NetworkConfig:
         Share of every neuron's allowed connections that there are at first, at random and at least two, in (0, 1]. One-hot
         cells have all.
     max_fan_in
-        Connections of a hidden neuron at first, at most.
+        Connections of a hidden neuron at first, at most; with growth all of them together have no more than that each.
+    max_sources
+        Sources that a hidden neuron is allowed, at most, ≥ 2: where there are more, it may read a neighbourhood of a random
+        place in each part of the observation, and small parts altogether.
     full_rate_inputs
         Neurons learn at the full rate with so many observation features f at most; with more the rate has the factor
         (full_rate_inputs / min(f, max_fan_in / 2))², because a strength averages 1 / (2 f) and moves with all the others.
@@ -266,6 +272,9 @@ class NetworkConfig:
     cells
         Where observations are one-hot values and bits alone, in at most so many combinations, every value and every
         combination has a hidden neuron of its own instead.
+    states
+        Where an observation is one of at most so many states, and that alone, output neurons read the states themselves, as
+        they read cells, where there are too many for these.
     cell_rate
         Step size of output neurons that read such cells, times the number of cells. It is plain (no moments) and stays:
         where there are many cells, there is something to try for long. What was never tried keeps its value there, which is
@@ -280,11 +289,13 @@ class NetworkConfig:
     rule: LearningRule = RULE
     connect: float = tunable(1.0, 0.1, 1.0, at_birth=True)
     max_fan_in: int = tunable(64, 8, 256, at_birth=True)
+    max_sources: int = 2048
     full_rate_inputs: int = tunable(4, 1, 32)
     examples: int = 256
     drive_spread: float = 0.08
     prune_half_life: float = 10_000.0
     cells: int = 1024
+    states: int = 2**16
     cell_rate: float = tunable(5.0, 0.5, 50.0)
     max_shared_steps: float = 4.0
 
@@ -295,6 +306,8 @@ class NetworkConfig:
             raise TypeError(f"rule must be a LearningRule, not {self.rule!r}")
         check_numbers(self, above_zero=("prune_half_life", "gain_low"))
         check_order(self, "gain")
+        if self.max_sources < 2:
+            raise ValueError(f"max_sources must be at least 2, a value and its complement, not {self.max_sources}")
         if self.examples > MOST_EXAMPLES:
             raise ValueError(f"examples must be at most {MOST_EXAMPLES}, not {self.examples}")
         if not 0 < self.connect <= 1:
@@ -350,7 +363,7 @@ class AgentConfig:
 
 
 # neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change;
-# observed: values of a row that were observed, and are no memory.
+# observed: values of single precision in a row that were observed, and are no memory.
 SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int)
 
 # Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as

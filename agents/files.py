@@ -11,7 +11,7 @@ from dynlive_rl import checkpoint
 from dynlive_rl.checkpoint import Arrays, Header, Source, Target
 from dynlive_rl.checks import natural, positive
 from dynlive_rl.files import check_whole_numbers
-from dynlive_rl.invariants import need
+from dynlive_rl.invariants import LARGEST, need
 
 from .config import AgentConfig
 from .environments import MODULE
@@ -21,7 +21,8 @@ from .kernels.scaling import ScalerRow, fill_samples, new_scaler
 from .live_config import LiveConfig
 from .memory_state import without_experience
 from .modes import CONFIGS, Mode
-from .spaces import ObservationEncoder, space_from_json, space_to_json
+from .space_files import space_from_json, space_to_json
+from .spaces import ObservationEncoder
 from .state import rows
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def read_agent(file: Source) -> SavedAgent:
     header, arrays = checkpoint.read(file, "agent", UPGRADES)
     with checkpoint.understood(checkpoint.name_of(file), header):
         check_whole_numbers(header["config"])
+        _keep_sizes(header["config"])
         saved = SavedAgent(
             observation_space=space_from_json(header["observation_space"]),
             action_space=space_from_json(header["action_space"]),
@@ -129,6 +131,17 @@ def read_agent(file: Source) -> SavedAgent:
         )
         check_sizes(arrays, saved.config, saved.observation_space, saved.action_space, saved.environments)
     return saved
+
+
+def _keep_sizes(config: dict[str, Any]) -> None:
+    """Let an agent that was saved before experience and allowed sources had bounds, and states were read, go on without."""
+    for group, name, value in (
+        ("rehearsal", "memory_bytes", LARGEST),
+        ("network", "max_sources", LARGEST),
+        ("network", "states", 1),
+    ):
+        if group in config:
+            config[group].setdefault(name, value)
 
 
 def _checked_description(env: Any) -> dict[str, Any] | None:

@@ -364,6 +364,11 @@ def _learner(
     scaled = encoder.scaled if recurrence is None else recurrence.scaled
     if isinstance(config, LiveConfig):
         return LiveLearner(scaled, decoder.num_actions, environments, config, seed)
-    examples = encoder.examples(config.network.examples, np.random.default_rng(seed), scaled.size)
+    examples = None
+    if not scaled.all():
+        examples = encoder.examples(config.network.examples, np.random.default_rng(seed), scaled.size)
     components, columns = (encoder.components, None) if recurrence is None else ((), recurrence.columns)
-    return ReplayLearner(scaled, decoder.num_actions, environments, config, seed, examples, components, columns)
+    return ReplayLearner(
+        scaled, decoder.num_actions, environments, config, seed, examples, components, columns,
+        encoder.kept(scaled.size), encoder.shapes,
+    )  # fmt: skip

@@ -16,6 +16,7 @@ from dynlive_rl.invariants import ANY, COUNT, FLAG, POSITIVE, TOLERANCE, Span, c
 
 from . import one_hot
 from .config import AgentConfig, NetworkConfig
+from .kernels.experience import Kept
 from .kernels.live_layout import CellRow
 from .kernels.progress import PROGRESS, Mastery
 from .kernels.scaling import SAMPLE_SIZE, Scaling
@@ -33,6 +34,8 @@ SPANS = {
     "first_observations": MODERATE,
     "num_first_observations": COUNT,
     "experience.observation": MODERATE,
+    "experience.byte": Span(0, 255),
+    "experience.option": POSITIVE,
     "experience.reward": MODERATE,
     "experience.probability": Span(0, 1 + TOLERANCE),  # 0 where it is too small for its type
     "experience.action": POSITIVE,
@@ -179,12 +182,15 @@ def _num_actions(space: spaces.Space[Any], config: AgentConfig | LiveConfig) -> 
 def _network_sizes(features: int, outputs: int, space: spaces.Space[Any], config: NetworkConfig) -> tuple[int, int]:
     """Return how many neurons and allowed connections each network of a rehearsing agent has."""
     values = _component_sizes(space)
+    if one_hot.are_read_directly(values, config):
+        return 2 * features + outputs, features * outputs
     if one_hot.is_applicable_to_sizes(values, config):
         conjunctions = _product(values)
         single = sum(values) if len(values) > 1 else 0
         cells = single + conjunctions
         return 2 * features + cells + outputs, single + conjunctions * len(values) + cells * outputs
-    return 2 * features + config.hidden + outputs, 2 * features * config.hidden + config.hidden * outputs
+    sources = 2 * min(features, config.max_sources // 2)
+    return 2 * features + config.hidden + outputs, sources * config.hidden + config.hidden * outputs
 
 
 def _recurrent_sizes(features: int, observed: int, outputs: int, config: AgentConfig) -> tuple[int, int]:
@@ -257,7 +263,9 @@ def check_progress(state: Arrays) -> None:
         need(state[f"progress.{name}"][0] <= steps, f"'progress.{name}' must be at most the number of steps")
 
 
-def check_rehearsal(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int, ...], capacity: int) -> None:
+def check_rehearsal(
+    state: Arrays, scaled: NDArray[Any], kept: Kept, num_actions: tuple[int, ...], capacity: int
+) -> None:
     """Check what a rehearsing agent's arrays say together.
 
     Parameters
@@ -266,6 +274,8 @@ def check_rehearsal(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int,
         Its arrays by name, with ranges that are right.
     scaled
         Shape (f,): which values of an observation are scaled.
+    kept
+        How experience keeps an observation.
     num_actions
         Of every component.
     capacity
@@ -276,6 +286,9 @@ def check_rehearsal(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int,
     for name in ("action", "experience.action"):
         _check_actions(name, state[name], num_actions)
     _check_masks(state, num_actions)
+    if "experience.option" in state:
+        largest = state["experience.option"].reshape(-1, kept.option.shape[1]).max(axis=0, initial=0)
+        need((largest < kept.option[1]).all(), "'experience.option' must hold numbers of values that there are")
     repeated = state["action_repeat.action"]
     need((repeated == np.trunc(repeated)).all(), "'action_repeat.action' must hold whole numbers")
     _check_actions("action_repeat.action", repeated, num_actions)

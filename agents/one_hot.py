@@ -26,7 +26,12 @@ def is_applicable(components: Components, config: NetworkConfig) -> bool:
 
 def is_applicable_to_sizes(sizes: Sequence[int], config: NetworkConfig) -> bool:
     """Tell the same of the numbers of values that components have."""
-    return bool(sizes) and prod(sizes) <= config.cells
+    return bool(sizes) and (prod(sizes) <= config.cells or are_read_directly(sizes, config))
+
+
+def are_read_directly(sizes: Sequence[int], config: NetworkConfig) -> bool:
+    """Tell whether output neurons read the values of the only component themselves: too many for a cell each."""
+    return len(sizes) == 1 and config.cells < sizes[0] <= config.states
 
 
 def cell_network(
@@ -43,6 +48,8 @@ def cell_network(
     parts = [[inputs[c] if c >= 0 else inputs[features - 1 - c] for c in columns] for columns in components]
     together = len(parts)
     value_cells: list[int] = []
+    if are_read_directly([len(part) for part in parts], config):
+        return _finished(build, parts[0], outputs, config)
     if together > 1:
         values = [source for part in parts for source in part]
         value_cells = build.add_neurons(len(values), "relu", gain=1.0, rate=0.0)
@@ -51,14 +58,19 @@ def cell_network(
     conjunctions = build.add_neurons(prod(map(len, parts)), "relu", gain=together, strengths="equal", rate=0.0)
     for j, combination in zip(conjunctions, product(*parts), strict=True):
         build.allow(j, sources=combination)
-    all_cells = [*value_cells, *conjunctions]
-    out = build.add_outputs(outputs, "identity", rate=config.cell_rate / len(all_cells))
-    build.allow(out, sources=all_cells)
+    network = _finished(build, [*value_cells, *conjunctions], outputs, config)
+    for row in (NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD):
+        network.arrays.neuron[row, conjunctions] = 1 - 1 / together
+    return network
+
+
+def _finished(build: NetworkBuilder, cells: list[int], outputs: int, config: NetworkConfig) -> Network:
+    """Return the network with output neurons that read all cells, and thresholds of 0."""
+    out = build.add_outputs(outputs, "identity", rate=config.cell_rate / len(cells))
+    build.allow(out, sources=cells)
     network = build.build()
     arrays = network.arrays
     arrays.neuron[[NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD]] = 0
-    for row in (NeuronRow.THRESHOLD, NeuronRow.TARGET_THRESHOLD):
-        arrays.neuron[row, conjunctions] = 1 - 1 / together
     arrays.connection[[ConnectionRow.STRENGTH, ConnectionRow.TARGET_STRENGTH], arrays.first[out[0]] :] *= 0.5
     network.shape_is_fixed = True
     return network

@@ -1,5 +1,6 @@
 """The rehearsing learner: its two networks, its experience and everything it tracks, and the kernels at work."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from dynlive_rl import checkpoint
 from dynlive_rl.core import owned
 from dynlive_rl.invariants import need
 from dynlive_rl.kernels.first_start import Call, prepare
-from dynlive_rl.kernels.layout import Batch, NeuronRow, new_batch, new_workspace
+from dynlive_rl.kernels.layout import Batch, NeuronRow, new_batch, new_batches, new_workspace
 from dynlive_rl.kernels.rng import random_state
 from dynlive_rl.network import Network
 
@@ -19,17 +20,19 @@ from .config import AgentConfig
 from .invariants import check_rehearsal, checked
 from .kernels import acting, actor_critic, valuing
 from .kernels.acting import RepeatColumn
-from .kernels.actor_critic import Agent, Outcome
-from .kernels.experience import Experience, new_experience
-from .kernels.progress import OutcomeRow, RecentRow, RunningRow, new_progress
-from .kernels.scaling import ScalerRow, new_scaler
-from .networks import fit_to_examples, new_network
+from .kernels.actor_critic import Outcome
+from .kernels.experience import Experience, Kept, as_singles, new_experience
+from .kernels.progress import OutcomeRow, RecentRow, RunningRow
+from .kernels.scaling import ScalerRow
+from .networks import connection_ids, new_networks
 from .protocols import StepBatch
+from .remembered import capacity_of, row_bytes, split_observations, tell_costs
+from .replay_state import new_state
 from .slow_neurons import Columns
 from .state import record_fields, rows
 
 FIRST_ROWS = 1024  # of experience; the room grows with it
-OUTCOME_SLOTS = 256  # kinds of actions told apart by their rewards
+CACHED = 2**21  # bytes that are quick to look up in
 
 
 class ReplayLearner:
@@ -54,6 +57,15 @@ class ReplayLearner:
         What observations are made of where they are one-hot values and bits alone, see `one_hot`. Default: something else.
     columns
         Where in observations the slow neurons of a recurrent agent are. Default: nowhere.
+    kept
+        How experience keeps an observation. Default: in single precision.
+    parts
+        Shapes of the parts of an observation, see `networks.new_network`.
+
+    Raises
+    ------
+    ValueError
+        If experience may not take as many bytes as a rehearsal needs.
     """
 
     def __init__(
@@ -66,44 +78,30 @@ class ReplayLearner:
         examples: NDArray[np.float32] | None = None,
         one_hot_components: one_hot.Components = (),
         columns: Columns | None = None,
+        kept: Kept | None = None,
+        parts: Sequence[tuple[int, ...]] = (),
     ) -> None:
         self.config = config
+        kept = as_singles(scaled.size) if kept is None else kept
         self._scaled, self._num_actions, self._examples = scaled, num_actions, examples
-        self._one_hot_components = one_hot_components
-        self._columns = columns
+        self._one_hot_components, self._columns, self._parts = one_hot_components, columns, parts
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
-        self._settings["observed"] = scaled.size if columns is None else columns.observed
+        observed = scaled.size if columns is None else columns.observed
+        self._settings["observed"] = np.count_nonzero(kept.single < observed)
         if self._has_cells:
             one_hot.adjust_settings(self._settings, one_hot_components)
         self._policy_gain = float(self._settings["policy_gain"][0])
-        features = scaled.size
         seeds = np.random.SeedSequence(seed).spawn(4)
         self.critic, self.actor = self._networks(seeds[:2])
-        self._capacity = max(2, -(-config.rehearsal.memory // environments))  # a step and what followed it
+        size = row_bytes(kept, num_actions)
+        self._capacity = capacity_of(config.rehearsal, environments, size)
         self._room = 0  # rows that every stream has room for before that must be looked at again
-        scaler, sample = new_scaler(scaled)
-        experience = new_experience(environments, min(FIRST_ROWS, self._capacity), features, len(num_actions))
-        self.state = Agent(
-            critic=self.critic.arrays,
-            actor=self.actor.arrays,
-            rule=self.actor.numbers,
-            memory=self.actor.memory,
-            rollout_batch=new_batch(self.actor.arrays, 1, 0),
-            minibatch=new_batch(self.actor.arrays, 1, 0),
-            workspace=new_workspace(self.actor.arrays, 1, 0),
-            experience=experience,
-            action_offsets=np.cumsum([0, *num_actions]),
-            scaler=scaler,
-            sample=sample,
-            progress=new_progress(),
-            recent=np.zeros((2, config.world_change.recent_episodes)),
-            outcomes=np.zeros((2, OUTCOME_SLOTS)),
-            running=np.zeros((len(RunningRow), environments)),
-            action_repeat=np.zeros((environments, len(num_actions), 2)),
-            action=np.zeros((environments, len(num_actions)), np.int64),
-            forbidden=np.zeros((environments, sum(num_actions)), np.bool_),
-            random=random_state(seeds[2]),
+        if not self._has_cells:
+            tell_costs(scaled.size, self.actor.connections, config, environments, self._capacity, size)
+        rows = min(FIRST_ROWS, self._capacity)
+        self.state = new_state(
+            self.critic, self.actor, scaled, kept, num_actions, environments, rows, config, random_state(seeds[2])
         )
         self.step = StepBatch(
             stepped=np.ones(environments, np.bool_),
@@ -160,15 +158,7 @@ class ReplayLearner:
 
     def connection_ids(self) -> NDArray[np.int64]:
         """Return a number for every connection (c,), which stays the same as long as there is the connection."""
-        ids = []
-        for k, network in enumerate((self.critic, self.actor)):
-            arrays = network.arrays
-            rows = np.repeat(np.arange(arrays.degree.size), np.diff(arrays.first))
-            connected = np.arange(rows.size) - arrays.first[rows] < arrays.degree[rows]
-            ids.append(
-                (rows[connected] + k * arrays.degree.size) * arrays.degree.size + arrays.source[: rows.size][connected]
-            )
-        return np.concatenate(ids)
+        return connection_ids(self.critic, self.actor)
 
     def begin(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> None:
         """Start an episode in some environments; their next actions are in `action`."""
@@ -196,7 +186,9 @@ class ReplayLearner:
 
     def _begin_arguments(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> tuple[Any, ...]:
         state = self.state
-        return state.experience, state.scaler, state.sample, state.running, state.forbidden, starting, observations
+        return (
+            state.experience, state.kept, state.scaler, state.sample, state.running, state.forbidden, starting, observations,
+        )  # fmt: skip
 
     def _step_arguments(self, observations: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         stepped, rewards, terminated, truncated = self.step
@@ -208,11 +200,8 @@ class ReplayLearner:
         if self._has_cells:
             components = self._one_hot_components
             return [one_hot.cell_network(features, components, outputs, config.network, seed) for seed in seeds]
-        networks = [new_network(features, outputs, config, seed, self._columns) for seed in seeds]
-        if self._examples is not None and not self._scaled.all():
-            for network in networks:
-                fit_to_examples(network, self._examples, config.network.drive_spread)
-        return networks
+        examples = None if self._scaled.all() else self._examples
+        return new_networks(features, outputs, config, seeds, self._columns, self._parts, examples)
 
     def reset_networks(self) -> None:
         """Re-initialise both networks; features from before a change no longer fit. The dead stay dead."""
@@ -316,6 +305,7 @@ class ReplayLearner:
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
+        state = split_observations(state, self.state.kept)
         old, masks = self.state, "experience.forbidden" in state
         kinds = state.get("experience.kind")
         stored = kinds.shape[1] if isinstance(kinds, np.ndarray) and kinds.ndim == 2 else 0
@@ -325,7 +315,7 @@ class ReplayLearner:
         try:
             current = self._named_arrays()
             new = checked(current, state)
-            check_rehearsal(new, self._scaled, self._num_actions, self._capacity)
+            check_rehearsal(new, self._scaled, self.state.kept, self._num_actions, self._capacity)
             for name, network in (("critic", self.critic), ("actor", self.actor)):
                 network.check_state({part: new[f"{name}.{part}"] for part in network.live_arrays()})
         except ValueError:
@@ -339,8 +329,7 @@ class ReplayLearner:
     def _named_arrays(self) -> dict[str, NDArray[Any]]:
         state = self.state
         experience = state.experience._asdict()
-        if not self.is_masked:
-            del experience["forbidden"]
+        experience = {name: array for name, array in experience.items() if array.ndim < 3 or array.shape[2]}
         return (
             {f"critic.{name}": array for name, array in self.critic.live_arrays().items()}
             | {f"actor.{name}": array for name, array in self.actor.live_arrays().items()}
@@ -364,7 +353,7 @@ class ReplayLearner:
         self._room -= 1
         if self._room >= 0:
             return
-        if self.state.minibatch.drive.shape[2] == 0:
+        if self.state.minibatches.drive.shape[3] == 0:
             self._make_workplace()
         experience = self.state.experience
         stored = experience.kind.shape[1]
@@ -376,9 +365,12 @@ class ReplayLearner:
 
     def _make_workplace(self) -> None:
         rehearsal, net = self.config.rehearsal, self.actor.arrays
+        rows = rehearsal.segments * (rehearsal.segment_length + 1)
+        is_wide = net.inputs.size * rows * net.strength.itemsize > CACHED
+        together = rehearsal.segments * rehearsal.segment_length // rehearsal.batch if is_wide else 1
         self.state = self.state._replace(
-            rollout_batch=new_batch(net, 1, rehearsal.segments * (rehearsal.segment_length + 1)),
-            minibatch=new_batch(net, 1, rehearsal.batch),
+            rollout_batch=new_batch(net, 1, rows),
+            minibatches=new_batches(net, together, rehearsal.batch),
             workspace=new_workspace(net, 1, rehearsal.batch),
         )
 
@@ -386,7 +378,7 @@ class ReplayLearner:
         """Make room for so many rows, with or without masks, for others than now too."""
         old = self.state.experience
         masked = self.forbidden.shape[1] if (self.is_masked if is_masked is None else is_masked) else 0
-        new = new_experience(old.rows.size, stored, old.observation.shape[2], old.action.shape[2], masked)
+        new = new_experience(old.rows.size, stored, self.state.kept, old.action.shape[2], masked)
         kept = min(stored, old.kind.shape[1])
         for name in Experience._fields[:-1]:
             if getattr(new, name).shape[2:] == getattr(old, name).shape[2:]:

@@ -1,6 +1,8 @@
 """From Gymnasium's spaces to what the network reads and chooses, and back."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import gymnasium as gym
@@ -10,10 +12,12 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from .checks import FAULTS, BadInputError, numbers_of
+from .kernels.experience import Kept
 from .kernels.scaling import Scaling
 
 SINGLE = np.dtype(np.float32)
 LARGEST = 1e30  # of what an observation may be
+MOST_VALUES = 2**20  # that an observation is encoded as
 
 
 class ObservationEncoder:
@@ -34,28 +38,39 @@ class ObservationEncoder:
         f, the number of values.
     scaled
         Shape (f,): the `Scaling` of each. Ranks take part where a Box declares no range for it.
-    names
-        What to call each: where it stands in the observation, and which state a one-hot value stands for.
+    shapes
+        Shapes of the parts of an observation, in their order, as many values each as they are encoded as.
 
     Raises
     ------
     ValueError
-        If the space is not supported.
+        If the space is not supported, or makes more than 2²⁰ values.
     """
 
     def __init__(self, space: gym.Space[Any]) -> None:
         self.space = space
         self._parts: list[_Part] = []
-        scaled: list[int] = []
+        self.size = 0
         for path, inner in leaves(space):
-            part = _Part(path, inner, len(scaled))
+            part = _Part(path, inner, self.size)
             self._parts.append(part)
-            scaled += _scaling(inner, part.size)
-        self.size, self.scaled = len(scaled), np.array(scaled, np.int8)
-        self.names = [name for part in self._parts for name in part.names()]
+            self.size += part.size
         if self.size == 0:
             raise ValueError(f"the observation space {space} is empty: there is nothing to see")
-        self._row_shape = (self.size,) if isinstance(space, spaces.Box) else None  # of an observation that is a row
+        if self.size > MOST_VALUES:
+            raise ValueError(
+                f"the observation space {space} makes {self.size:,} input values, more than {MOST_VALUES:,}: wrap the "
+                "environment, to give fewer values, or the digits of a large number as MultiDiscrete"
+            )
+        self.scaled = np.concatenate([_scaling(part.space, part.size) for part in self._parts])
+        self.shapes = [part.shape for part in self._parts]
+        is_plain = isinstance(space, spaces.Box) and not self._parts[0].fits_bytes
+        self._row_shape = (self.size,) if is_plain else None  # of an observation that is a row of anything
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What to call each value: where it stands in the observation, and which state a one-hot value stands for."""
+        return [name for part in self._parts for name in part.names()]
 
     def encode(self, observation: Any, rows: NDArray[np.float32]) -> None:
         """Write one observation, or a batch of them, into rows of shape (e, f).
@@ -89,6 +104,25 @@ class ObservationEncoder:
         if further.size:
             further[...] = random.uniform(0.1, 0.9, size=further.shape)
         return rows
+
+    def kept(self, size: int | None = None) -> Kept:
+        """Return how experience keeps such an observation: in the types of its parts.
+
+        With a size > f there are so many columns, the further ones of single precision.
+        """
+        in_bytes = np.zeros(size or self.size, np.bool_)
+        options: list[tuple[int, int]] = []
+        for part in self._parts:
+            in_bytes[part.columns] = part.fits_bytes
+            options += part.options()
+        is_option = np.zeros(in_bytes.size, np.bool_)
+        for first, count in options:
+            is_option[first : first + count] = True
+        return Kept(
+            single=np.flatnonzero(~in_bytes & ~is_option),
+            byte=np.flatnonzero(in_bytes),
+            option=np.ascontiguousarray(np.array(options, np.int64).reshape(-1, 2).T),
+        )
 
     @property
     def components(self) -> tuple[tuple[int, ...], ...]:
@@ -127,14 +161,34 @@ class _Part:
         self.path, self.space = path, space
         self._shape = space.shape or ()
         self._one_hot = isinstance(space, (spaces.Discrete, spaces.MultiDiscrete))
+        self._components: list[
+            tuple[int, int, int]
+        ] = []  # of one that is one-hot: start, number of values, first column
         if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
             options = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
-            self.size = int(options.sum())
+            self.size = sum(options.tolist())
             starts, columns = np.ravel(space.start), np.cumsum(options) - options
             self._components = list(zip(starts.tolist(), options.tolist(), columns.tolist(), strict=True))
         else:
-            self.size = int(np.prod(self._shape))
+            self.size = prod(self._shape)
+        self._in_bytes = self.fits_bytes
+        self.shape = (self.size,) if self._one_hot else self._shape
         self.columns = slice(first_column, first_column + self.size)
+
+    @property
+    def fits_bytes(self) -> bool:
+        """Whether all values are whole and from 0 to 255."""
+        if isinstance(self.space, spaces.MultiBinary):
+            return True
+        space = self.space
+        return isinstance(space, spaces.Box) and (
+            space.dtype in (np.uint8, np.bool_)
+            or (np.issubdtype(space.dtype, np.integer) and space.low.min() >= 0 and space.high.max() <= 255)
+        )
+
+    def options(self) -> list[tuple[int, int]]:
+        """Return the first column of every one-hot component, and how many it has."""
+        return [(self.columns.start + column, options) for _, options, column in self._components if self._one_hot]
 
     def components(self) -> list[tuple[int, ...]]:
         """Return the columns that are 1 for each value of every component; -1 - column where a 0 stands for it."""
@@ -166,7 +220,14 @@ class _Part:
                     rows[row, column + component - start] = 1
             return
         rows[...] = array.reshape(rows.shape)
-        if isinstance(self.space, spaces.MultiBinary) and not ((rows == 0) | (rows == 1)).all():
+        if array.dtype == np.bool_:
+            return
+        if isinstance(self.space, spaces.MultiBinary):
+            fits = ((rows == 0) | (rows == 1)).all()
+        else:
+            is_byte = array.dtype == np.uint8 or not self._in_bytes
+            fits = is_byte or ((rows >= 0) & (rows <= 255) & (rows == np.floor(rows))).all()
+        if not fits:
             raise ValueError
 
     def draw(self, rows: NDArray[np.float32], random: np.random.Generator) -> None:
@@ -198,11 +259,11 @@ def leaves(space: gym.Space[Any]) -> Iterator[tuple[tuple[Any, ...], gym.Space[A
         raise ValueError(f"observations must be {kinds}, not {space}: wrap the environment")
 
 
-def _scaling(space: gym.Space[Any], size: int) -> list[int]:
+def _scaling(space: gym.Space[Any], size: int) -> NDArray[np.int8]:
     """Return the `Scaling` of all values that a space which is no Dict or Tuple is encoded as."""
     if not isinstance(space, spaces.Box):
-        return [int(Scaling.NONE)] * size
-    return np.where(is_open(space), Scaling.RANKS_TOO, Scaling.STATISTICS).ravel().tolist()
+        return np.full(size, Scaling.NONE, np.int8)
+    return np.where(is_open(space), Scaling.RANKS_TOO, Scaling.STATISTICS).ravel().astype(np.int8)
 
 
 def is_open(space: spaces.Box) -> NDArray[np.bool_]:
@@ -318,52 +379,3 @@ class ActionDecoder:
         if self._start is not None:
             return self._type(choices.item(0) + self._start)
         return self.decode(choices)[0]
-
-
-def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
-    """Describe a space for a checkpoint's header."""
-    if isinstance(space, spaces.Dict):
-        return {"kind": "Dict", "spaces": [[key, space_to_json(part)] for key, part in space.items()]}
-    if isinstance(space, spaces.Tuple):
-        return {"kind": "Tuple", "spaces": [space_to_json(part) for part in space]}
-    if isinstance(space, spaces.Box):
-        return {
-            "kind": "Box",
-            "low": space.low.ravel().tolist(),
-            "high": space.high.ravel().tolist(),
-            "shape": list(space.shape),
-            "dtype": str(space.dtype),
-        }
-    if isinstance(space, spaces.MultiDiscrete):
-        return {
-            "kind": "MultiDiscrete",
-            "nvec": space.nvec.tolist(),
-            "start": space.start.tolist(),
-            "dtype": str(space.dtype),
-        }
-    if isinstance(space, spaces.MultiBinary):
-        return {"kind": "MultiBinary", "n": np.asarray(space.n).tolist()}
-    assert isinstance(space, spaces.Discrete)
-    return {"kind": "Discrete", "n": int(space.n), "start": int(space.start), "dtype": str(space.dtype)}
-
-
-def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
-    """Make the space that `space_to_json` described."""
-    if description["kind"] == "Dict":
-        return spaces.Dict([(key, space_from_json(part)) for key, part in description["spaces"]])
-    if description["kind"] == "Tuple":
-        return spaces.Tuple([space_from_json(part) for part in description["spaces"]])
-    if description["kind"] == "MultiBinary":
-        return spaces.MultiBinary(description["n"])
-    dtype = np.dtype(description["dtype"]).type
-    if np.dtype(dtype).kind not in "biuf" or np.dtype(dtype).itemsize > 8:
-        raise ValueError(f"a space cannot have the type {np.dtype(dtype)}")
-    if description["kind"] == "Discrete":
-        other = {} if dtype is np.int64 else {"dtype": dtype}  # an argument that not every Gymnasium has
-        return spaces.Discrete(description["n"], start=description["start"], **other)
-    if description["kind"] == "MultiDiscrete":
-        nvec, start = np.array(description["nvec"], dtype), np.array(description["start"], dtype)
-        return spaces.MultiDiscrete(nvec, dtype, start=start)
-    shape = tuple(description["shape"])
-    low, high = (np.array(description[end], dtype).reshape(shape) for end in ("low", "high"))
-    return spaces.Box(low, high, shape, dtype)

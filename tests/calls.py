@@ -39,8 +39,8 @@ def call_read_values(output, gain, neutral, record, gamma, values):
 
 
 @njit
-def call_share_steps(net, output, most, credit):
-    retrace.share_steps(net, output, most, credit)
+def call_share_steps(net, state, output, most, credit):
+    retrace.share_steps(net, state, output, most, credit)
 
 
 @njit

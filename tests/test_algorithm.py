@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from calls import call_retrace
 from dynlive_rl import DynLiveAgent, LearningRule, NetworkBuilder
 from dynlive_rl.agents import AgentConfig, LiveConfig
-from dynlive_rl.agents.kernels.experience import Experience, RowKind
+from dynlive_rl.agents.kernels.experience import RowKind, as_singles, new_experience
 from dynlive_rl.agents.kernels.progress import new_progress
 
 TEXT = (Path(__file__).parents[1] / "docs" / "algorithm.md").read_text(encoding="utf-8")
@@ -113,13 +113,11 @@ def test_retrace_targets_and_advantages_are_as_written():
     parts = [slice(0, 2), slice(2, 5)]
     taken = np.array([[0, 2], [1, 1], [0, 0], [1, 0], [0, 1], [1, 2]])
     kind = np.array([RowKind.STEP, RowKind.STEP, RowKind.TRUNCATED, RowKind.STEP, RowKind.STEP, RowKind.TERMINATED])
-    experience = Experience(
-        observation=np.zeros((1, 6, 1), np.float32),
+    experience = new_experience(1, 6, as_singles(1), 2)._replace(
         action=taken[None].astype(np.int32),
         probability=rng.uniform(0.2, 1.0, (1, 6, 2)).astype(np.float32),
         reward=rng.normal(size=(1, 6)).astype(np.float32),
         kind=kind[None].astype(np.int8),
-        forbidden=np.zeros((1, 6, 0), np.bool_),
         rows=np.array([6]),
     )
     q = rng.normal(size=(5, 6), scale=0.2).astype(np.float32)

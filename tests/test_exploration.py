@@ -6,7 +6,7 @@ import pytest
 
 from calls import call_nothing_new
 from dynlive_rl import DynLiveAgent
-from dynlive_rl.agents.kernels.experience import RowKind, new_experience
+from dynlive_rl.agents.kernels.experience import RowKind, as_singles, new_experience
 from helpers import experience, progress_of
 
 
@@ -26,7 +26,7 @@ def is_known(observations, kinds, observed, most):
 @pytest.mark.parametrize(("capacity", "most", "observed"), [(100, 100, 2), (100, 3, 2), (16, 100, 2), (100, 100, 1)])
 def test_what_is_known_is_what_the_twin_knows(capacity, most, observed):
     rng = np.random.default_rng(0)
-    stored, seen, kinds, answers = new_experience(2, capacity, 2, 1), [], [], []
+    stored, seen, kinds, answers = new_experience(2, capacity, as_singles(2), 1), [], [], []
     ends = [RowKind.STEP] * 8 + [RowKind.TERMINATED, RowKind.TRUNCATED]
     for n in range(90):
         seen.append(rng.integers(0, 4, 2).astype(np.float32))

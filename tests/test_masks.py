@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from calls import call_credit_policy, call_sample_action
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.config import AgentConfig
-from dynlive_rl.agents.kernels.experience import new_experience
+from dynlive_rl.agents.kernels.experience import as_singles, new_experience
 from dynlive_rl.agents.masks import forbidden_actions
 from helpers import assert_same_state, cart, experience, feed, own
 from networks import refused
@@ -142,7 +142,7 @@ def test_remembered_probabilities_are_those_of_what_was_done():
     for uniform, repeated, repeat_probability in ((0.0, 0, 0.0), (0.3, 2, 0.5), (1.0, 1, 0.7)):
         counts, probabilities = np.zeros(5), np.full(5, np.nan)
         for _ in range(4000):
-            memory, action = new_experience(1, 4, 1, 1), np.zeros((1, 1), np.int64)
+            memory, action = new_experience(1, 4, as_singles(1), 1), np.zeros((1, 1), np.int64)
             memory.rows[0] = 1
             repeat = np.array([[[repeated, repeat_probability]]], float)
             call_sample_action(

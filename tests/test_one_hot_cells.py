@@ -118,7 +118,7 @@ def test_samples_that_are_alike_share_their_steps(seed):
     given_credit = rng.normal(size=(2, 9)).astype(np.float32)
     credit[1, ARRAYS.net.outputs] = given_credit
     most = rng.uniform(0.5, 6)
-    call_share_steps(ARRAYS.net, output, most, credit)
+    call_share_steps(ARRAYS.net, np.any(output[1] != 0, axis=1).astype(np.int8), output, most, credit)
     for b in range(9):
         # The samples that each excited cell has, on average over the cells that this sample excites.
         crowd = np.mean([said[i].sum() for i in range(5) if said[i, b]])
@@ -178,6 +178,6 @@ def test_the_taxi_takes_everyone_home():
 
 
 def test_the_number_of_cells_is_a_setting():
-    small = AgentConfig(network=NetworkConfig(cells=3))
+    small = AgentConfig(network=NetworkConfig(cells=3, states=3))
     agent = DynLiveAgent(observation_space=Discrete(4), action_space=Discrete(2), seed=0, config=small)
     assert hidden_activations(agent.actor) == ["sigmoid"]

@@ -24,7 +24,7 @@ from calls import (
 )
 from dynlive_rl.agents import AgentConfig, LiveConfig, NetworkConfig, WorldChangeConfig
 from dynlive_rl.agents.kernels.actor_critic import EVERYWHERE
-from dynlive_rl.agents.kernels.experience import RowKind, new_experience
+from dynlive_rl.agents.kernels.experience import RowKind, as_singles, new_experience
 from dynlive_rl.agents.kernels.progress import PROGRESS, Mastery, new_progress
 from helpers import own
 from naive_progress import (
@@ -355,7 +355,7 @@ def test_a_tasks_rows_are_its_steps_and_an_end_of_every_episode():
 def test_rewards_are_told_from_prices_as_the_twin_does(reward_of, components):
     rng, config = np.random.default_rng(1), AgentConfig()
     record, twin = new_progress(), NaiveRewardStatistics(config)
-    experience, outcomes = new_experience(1, 8, 1, components), np.zeros((2, 256))
+    experience, outcomes = new_experience(1, 8, as_singles(1), components), np.zeros((2, 256))
     first = None
     some = differ = False
     for n in range(100):

@@ -27,12 +27,12 @@ from dynlive_rl.kernels.layout import (
     TableRow,
     Workspace,
 )
-from dynlive_rl.kernels.online import row_ends, run_cycle, write_inputs
+from dynlive_rl.kernels.online import row_ends, run_cycle
 from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
 from .acting import end_known_repeats, sample_action
-from .experience import Experience, RowKind, all_moderate, append_row, write_mask
+from .experience import Experience, Kept, RowKind, all_moderate, append_row, read_row, refit_scaler, write_mask
 from .progress import (
     RunningRow,
     discount,
@@ -44,17 +44,25 @@ from .progress import (
     update_reward_range,
     update_reward_statistics,
 )
+from .reading import (
+    gather_inputs,
+    mark_further,
+    mark_sources,
+    nth_batch,
+    read_rows,
+    sample_segments,
+    segment_length,
+)
 from .retrace import (
     credit_policy,
     credit_values,
-    gather_inputs,
     read_masks,
     read_policies,
     read_values,
     retrace,
     share_steps,
 )
-from .scaling import encode, refit_scaler
+from .scaling import encode
 
 EVERYWHERE = 2**31  # hops without limit
 
@@ -75,9 +83,10 @@ class Agent(NamedTuple):
     rule: Rule
     memory: Memory  # of the actor's cycles
     rollout_batch: Batch  # all segments at once, for targets
-    minibatch: Batch  # for learning
+    minibatches: Batch  # for learning, arrays (k, …): so many minibatches take their rows together
     workspace: Workspace
     experience: Experience
+    kept: Kept  # how experience keeps an observation
     action_offsets: Integer  # (d + 1,) where each component's output neurons start
     scaler: NDArray[np.float64]  # (5, f) rows by ScalerRow
     sample: NDArray[np.float32]  # (s, n) sorted values of every feature that can be ranked
@@ -124,9 +133,10 @@ class Rates(NamedTuple):
 def act(agent, settings, env):
     """Choose the next action of an environment from its newest row, into agent.action (e, d)."""
     experience, memory, progress = agent.experience, agent.memory, agent.progress[0]
-    code = np.empty(experience.observation.shape[2], np.float32)
+    observation, code = np.empty(agent.scaler.shape[1], np.float32), np.empty(agent.scaler.shape[1], np.float32)
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
-    encode(agent.scaler, agent.sample, experience.observation[env, row], code)
+    read_row(experience, agent.kept, env, row, observation)
+    encode(agent.scaler, agent.sample, observation, code)
     run_cycle(agent.actor, memory, agent.rule, code)
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
@@ -150,12 +160,12 @@ def act(agent, settings, env):
 
 
 @jit_entry(seconds=0.5)
-def begin(experience, scaler, sample, running, forbidden, starting, observations):
+def begin(experience, kept, scaler, sample, running, forbidden, starting, observations):
     """Start an episode in every environment e where starting[e], at observations (e, f); `choose_actions` comes after.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
 
-    experience; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there: of the agent
+    experience and how it is kept; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there
     """
     if not all_moderate(observations):
         return False
@@ -164,7 +174,7 @@ def begin(experience, scaler, sample, running, forbidden, starting, observations
             last = (experience.rows[env] - 1) % experience.kind.shape[1]
             if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
                 experience.kind[env, last] = RowKind.TRUNCATED  # the action taken there led nowhere
-            append_row(experience, scaler, sample, env, observations[env], forbidden[env], RowKind.STEP)
+            append_row(experience, kept, scaler, sample, env, observations[env], forbidden[env], RowKind.STEP)
             for k in range(running.shape[0]):
                 running[k, env] = 0.0
     return True
@@ -204,10 +214,13 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             kind = RowKind.TERMINATED if terminated[env] else (RowKind.TRUNCATED if truncated[env] else RowKind.STEP)
             update_reward_range(progress, reward)
             update_reward_statistics(progress, experience, agent.outcomes, env, reward, kind, numbers)
-            append_row(experience, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind)
+            append_row(
+                experience, agent.kept, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind
+            )
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
     if progress.task_changes > task_changes:
-        refit_scaler(agent.scaler, agent.sample, experience, task_rows(progress, experience.rows.size))
+        age = task_rows(progress, experience.rows.size)
+        refit_scaler(agent.scaler, agent.sample, experience, agent.kept, age)
         progress.return_count = progress.rehearsals = 0
     is_due = progress.steps_since_rehearsal >= rehearsal_interval(progress, numbers)
     if progress.steps >= numbers.first_rehearsal and is_due:
@@ -218,34 +231,6 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
         if stepped[env] and not terminated[env] and not truncated[env]:
             act(agent, numbers, env)
     return Outcome.TAKEN
-
-
-@jit_internal
-def sample_segments(experience, segments, length, age, random):
-    """Choose stretches of `length` steps: environment and first row of each (2, s), the first one the newest.
-
-    The others come from the last `age` rows of any environment, or from all it has if these are fewer than `length`.
-    """
-    where = np.empty((2, segments), np.int64)
-    capacity = experience.kind.shape[1]
-    for s in range(segments):
-        env = random_integer(random, experience.rows.size)
-        while min(experience.rows[env], capacity) <= length:
-            env = random_integer(random, experience.rows.size)
-        newest = experience.rows[env] - length - 1
-        oldest = min(max(experience.rows[env] - min(age, capacity), 0), newest)
-        where[0, s] = env
-        where[1, s] = newest if s == 0 else oldest + random_integer(random, newest - oldest + 1)
-    return where
-
-
-@jit_internal
-def segment_length(experience, longest):
-    """Return the steps of a segment: `longest`, or as many as the environment with the most rows has."""
-    most = np.int64(0)
-    for env in range(experience.rows.size):
-        most = max(most, min(experience.rows[env], experience.kind.shape[1]) - 1)
-    return min(longest, most)
 
 
 @jit_internal
@@ -301,19 +286,18 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     critic, actor, batch, rule = agent.critic, agent.actor, agent.rollout_batch, agent.rule
     experience, action_offsets = agent.experience, agent.action_offsets
     rows = where.shape[1] * width
-    code = np.empty((rows, agent.scaler.shape[1]), np.float32)
-    for s in range(where.shape[1]):
-        for t in range(width):
-            row = (where[1, s] + t) % experience.kind.shape[1]
-            encode(agent.scaler, agent.sample, experience.observation[where[0, s], row], code[s * width + t])
-    write_inputs(critic.inputs, code.T, batch.output[1], False)
+    is_read = np.zeros(batch.state.size, np.int8)
+    mark_sources(critic, is_read)
+    mark_sources(actor, is_read)
+    mark_further(critic.inputs, is_read, agent.random)
+    read_rows(experience, agent.kept, agent.scaler, agent.sample, where, width, critic.inputs, is_read, batch)
     num_actions = action_offsets[-1]
     forbidden = read_masks(experience, where, width, num_actions)
     values = np.empty((num_actions, rows), np.float32)
     policy, log_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
     target_policy, log_target_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
     strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
-    forward(critic, batch, rule, strength, row_ends(critic.table), threshold)
+    forward(critic, batch, rule, strength, row_ends(critic), threshold)
     read_values(batch.output, critic.outputs[0], gain, settings.neutral, agent.progress[0], gamma, values)
     strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
     forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
@@ -321,7 +305,7 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     policy_gain = settings.policy_gain
     read_policies(batch.output, first, action_offsets, policy_gain, forbidden, target_policy, log_target_policy)
     strength, threshold = actor.connection[ConnectionRow.STRENGTH], actor.neuron[NeuronRow.THRESHOLD]
-    forward(actor, batch, rule, strength, row_ends(actor.table), threshold)
+    forward(actor, batch, rule, strength, row_ends(actor), threshold)
     read_policies(batch.output, first, action_offsets, policy_gain, forbidden, policy, log_policy)
     return Rollout(values, policy, log_target_policy, forbidden)
 
@@ -348,19 +332,27 @@ def rates_now(progress, rule, gain, settings):
 @jit_inline
 def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates, recruiting):
     """Let both networks learn from the first `count` sampled rows, in shuffled minibatches, for some epochs."""
-    sampled, size = targets.sampled, agent.minibatch.drive.shape[2]
+    sampled, size = targets.sampled, agent.minibatches.drive.shape[3]
+    together = agent.minibatches.drive.shape[0]
     square = 0.0
     batches = 0
     for _ in range(settings.epochs):
         for i in range(count - 1, 0, -1):
             k = random_integer(agent.random, i + 1)
             sampled[i], sampled[k] = sampled[k], sampled[i]
-        for first in range(0, count - size + 1, size):
-            rows = sampled[first : first + size]
-            gather_inputs(agent.critic.inputs, agent.rollout_batch.output, agent.minibatch.output, rows)
+        for number in range(count // size):
+            place = number % together
+            if place == 0:
+                some = min(together, count // size - number)
+                gather_inputs(
+                    agent.critic.inputs, agent.rollout_batch, agent.minibatches, sampled[number * size :], some
+                )
+            rows, batch = sampled[number * size : (number + 1) * size], nth_batch(agent.minibatches, place)
             # In a loop, so that what both do is compiled once.
             for is_actor in range(2):
-                square += learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_actor, recruiting)
+                square += learn_batch(
+                    agent, settings, batch, targets, rollout, rows, scale, gain, rates, is_actor, recruiting
+                )
             update_target(agent.actor, rates.target)
             batches += 1
     if batches > 0:
@@ -368,17 +360,17 @@ def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates, 
 
 
 @jit_inline
-def learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_actor, recruiting):
-    """Let one network learn from some rows (b,), laid into the minibatch; returns the critic's mean square TD error.
+def learn_batch(agent, settings, batch, targets, rollout, rows, scale, gain, rates, is_actor, recruiting):
+    """Let one network learn from some rows (b,), whose inputs a batch holds; returns the critic's mean square TD error.
 
     The error is in scales; the actor returns 0.
     """
     net, rate = (agent.actor, rates.actor) if is_actor else (agent.critic, rates.critic)
-    batch, rule, workspace = agent.minibatch, agent.rule, agent.workspace
+    rule, workspace = agent.rule, agent.workspace
     strength, threshold, first = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD], net.outputs[0]
     square = 0.0
-    forward(net, batch, rule, strength, row_ends(net.table), threshold)
-    start_credit(net.outputs, workspace, rates.hops)
+    forward(net, batch, rule, strength, row_ends(net), threshold)
+    start_credit(net, workspace, rates.hops)
     if is_actor:
         credit_policy(
             batch.output, first, rows, agent.action_offsets, targets.advantage, rollout.log_target_policy,
@@ -390,6 +382,6 @@ def learn_batch(agent, settings, targets, rollout, rows, scale, gain, rates, is_
             settings.neutral, workspace.credit,
         )  # fmt: skip
     if settings.natural_gradient:
-        share_steps(net, batch.output, settings.max_shared_steps, workspace.credit)
+        share_steps(net, batch.state, batch.output, settings.max_shared_steps, workspace.credit)
     learn(net, batch, workspace, rule, rate, rates.hops, rates.prune_fraction, recruiting)
     return square

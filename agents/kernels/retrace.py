@@ -7,6 +7,7 @@ import numpy as np
 from dynlive_rl.kernels.jit import jit_internal
 from dynlive_rl.kernels.layout import LinkRow, TableRow
 from dynlive_rl.kernels.numerics import total
+from dynlive_rl.kernels.sparse import OFF, STRETCH, is_off
 
 from .acting import MASKED, log_softmax, num_allowed
 from .experience import RowKind
@@ -190,16 +191,6 @@ def update_scales(progress, settings, mean_square, variance, spread):
 
 
 @jit_internal
-def gather_inputs(inputs, rollout_output, minibatch_output, rows):
-    """Copy the input neurons of some rows (b,) of the rollout batch into the minibatch: outputs (2, n, r) and (2, n, b)."""
-    for i in range(inputs.shape[1]):
-        for j in (inputs[0, i], inputs[1, i]):
-            source, destination = rollout_output[1, j], minibatch_output[1, j]
-            for b in range(rows.size):
-                destination[b] = source[rows[b]]
-
-
-@jit_internal
 def credit_values(output, first_value, rows, chosen, target, scale, gain, clip, neutral, credit):
     """Give the value neurons of the actions taken their clipped TD error; return its mean square before clipping.
 
@@ -223,22 +214,26 @@ def credit_values(output, first_value, rows, chosen, target, scale, gain, clip, 
 
 
 @jit_internal
-def share_steps(net, output, most, credit):
+def share_steps(net, state, output, most, credit):
     """Scale credit down where samples of a batch excite the same cells, so that these take at most `most` full steps.
 
     Without it a plain step overshoots where one place fills the batch. The cells are the sources of the output neurons.
 
-    Parameters: net; output (2, n, b); most; credit (2, n, b), changed in place.
+    Parameters: net; state (n,), who is off, and output (2, n, b); most; credit (2, n, b), changed in place.
     """
     first = net.outputs[0]
-    cells = net.link[LinkRow.SOURCE, net.table[TableRow.FIRST, first] : net.table[TableRow.FIRST, first + 1]]
+    start, stop = net.table[TableRow.FIRST, first], net.table[TableRow.FIRST, first + 1]
+    source = net.link[LinkRow.SOURCE]
     crowd, active = np.zeros(credit.shape[2]), np.zeros(credit.shape[2])
-    for i in cells:
-        usage = total(output[1, i])
-        if usage > 0:
-            for b in range(crowd.size):
-                crowd[b] += usage * output[1, i, b]
-                active[b] += output[1, i, b]
+    for begin in range(start, stop, STRETCH):
+        if is_off(source, state, begin, stop):
+            continue
+        for i in source[begin : min(begin + STRETCH, stop)]:
+            usage = total(output[1, i]) if state[i] != OFF else output.dtype.type(0)
+            if usage > 0:
+                for b in range(crowd.size):
+                    crowd[b] += usage * output[1, i, b]
+                    active[b] += output[1, i, b]
     for b in range(crowd.size):
         share = min(1.0, most * active[b] / max(crowd[b], 1e-9))
         for k in net.outputs:

@@ -83,6 +83,27 @@ def encode(scaler, sample, observation, code):
             code[i] = observation[i]
 
 
+@jit_internal
+def encode_column(scaler, sample, i, place, code):
+    """Scale many values of feature i, code (b,), as `encode` does, in place.
+
+    scaler has shape (5, f), sample (s, n), of which the feature's is in row `place` if it can be ranked.
+    """
+    if scaler[ScalerRow.SCALED, i] == Scaling.NONE:
+        return
+    mean, share = scaler[ScalerRow.MEAN, i], scaler[ScalerRow.RANKED, i]
+    deviation = sqrt(smallest_square(mean, scaler[ScalerRow.VARIANCE, i]))
+    if share > 0:
+        size = min(np.int64(scaler[ScalerRow.COUNT, i]), sample.shape[1])
+        for b in range(code.size):
+            score = (code[b] - mean) / deviation
+            score += share * (rank_score(sample[place, :size], code[b]) - score)
+            code[b] = logistic(np.float32(score))
+    else:
+        for b in range(code.size):
+            code[b] = logistic(np.float32((code[b] - mean) / deviation))
+
+
 @jit_inline
 def count_below(sample, x, low, high):
     """Return how many values of a sorted sample (n,) are below x: between low and high, by bisection."""
@@ -168,13 +189,3 @@ def share_of_ranks(sample, count, square):
         return 0.0
     half = np.float64(sample[size - 1 - size // 4]) - np.float64(sample[size // 4])
     return min(max(2.0 - half / (TOLD_APART * sqrt(square)), 0.0), 1.0)
-
-
-@jit_internal
-def refit_scaler(scaler, sample, experience, age):
-    """Make a scaler (5, f) and its samples those of the last `age` rows of every environment."""
-    scaler[ScalerRow.COUNT] = 0
-    capacity = experience.kind.shape[1]
-    for env in range(experience.rows.size):
-        for row in range(max(experience.rows[env] - min(age, capacity), 0), experience.rows[env]):
-            update_scaler(scaler, sample, experience.observation[env, row % capacity])

@@ -27,7 +27,7 @@ def action_values(agent, settings, batch, observations, values):
         encode(agent.scaler, agent.sample, observations[b], code[b])
     write_inputs(critic.inputs, code.T, batch.output[1], False)
     strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
-    forward(critic, batch, agent.rule, strength, row_ends(critic.table), threshold)
+    forward(critic, batch, agent.rule, strength, row_ends(critic), threshold)
     base = reward_base(progress)
     square = square_value_scale(progress, base)
     scale = sqrt(square) if square > 0 else 1.0

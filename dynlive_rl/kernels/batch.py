@@ -5,30 +5,41 @@ graph. Four connections share a loop: that is what makes short batches fast. Row
 """
 
 from .jit import jit_entry, jit_inline, jit_internal
-from .layout import ActivationCode, Aggregation, ConnectionRow, CreditShare, Growth, LinkRow, NeuronRow, TableRow
+from .layout import (
+    ActivationCode,
+    Aggregation,
+    ConnectionRow,
+    CreditShare,
+    Growth,
+    LinkRow,
+    NeuronRow,
+    RowState,
+    TableRow,
+)
 from .losses import reward_outputs
-from .numerics import dot, eight_dots, fire_other, fire_sigmoid, four_dots, slope_other, slope_sigmoid, total
+from .numerics import dot, eight_dots, fire, fire_other, fire_sigmoid, four_dots, slope_other, slope_sigmoid, total
 from .online import row_ends, write_inputs
 from .recruit import recruit, release_unread
+from .sparse import OFF, STRETCH, is_long, is_off
 from .structure import grow_by_signal
-from .update import update_all
+from .update import step_end, update_all
 
 
 @jit_inline
-def prime_row(strength, source, delay, start, stop, output, drive, t, j):
+def prime_row(strength, source, delay, start, stop, state, output, drive, t, j):
     """Sum the sources of neuron j for a batch: drive[t - 1, j, :] = Σ_i w_i x_i, with x_i = output[t - delay, i, :].
 
+    Returns False, and writes nothing, where that is 0 because no source with a strength is on.
+
     strength, source, delay (c,), of which the slots start to stop are the neuron's connections
-    output (t + 1, n, b); drive (t, n, b), of which one row is overwritten
+    state (n,): which rows are off; output (t + 1, n, b); drive (t, n, b), of which one row is overwritten
     t: the cycle, from 1; j: the neuron
 
     Short loops cost more to enter than to run, so four connections share one (with more, the compiler gives up on proving
     that they do not overlap); what is missing to a full group is the last connection again, at strength 0.
     """
     size, last, zero = drive.shape[2], stop - 1, strength.dtype.type(0)
-    if stop == start:
-        for b in range(size):
-            drive[t - 1, j, b] = zero
+    is_first = True
     for c in range(start, stop, 4):
         c1, c2, c3 = min(c + 1, last), min(c + 2, last), min(c + 3, last)
         w0 = strength[c]
@@ -37,7 +48,11 @@ def prime_row(strength, source, delay, start, stop, output, drive, t, j):
         w3 = strength[c3] if c + 3 < stop else zero
         t0, t1, t2, t3 = t - delay[c], t - delay[c1], t - delay[c2], t - delay[c3]
         i0, i1, i2, i3 = source[c], source[c1], source[c2], source[c3]
-        if c == start:
+        is_on = (w0 != zero) & (state[i0] != OFF) | (w1 != zero) & (state[i1] != OFF)
+        if not (is_on | (w2 != zero) & (state[i2] != OFF) | (w3 != zero) & (state[i3] != OFF)):
+            continue
+        if is_first:
+            is_first = False
             for b in range(size):
                 near = w0 * output[t0, i0, b] + w1 * output[t1, i1, b]
                 drive[t - 1, j, b] = near + (w2 * output[t2, i2, b] + w3 * output[t3, i3, b])
@@ -45,6 +60,40 @@ def prime_row(strength, source, delay, start, stop, output, drive, t, j):
             for b in range(size):
                 near = w0 * output[t0, i0, b] + w1 * output[t1, i1, b]
                 drive[t - 1, j, b] += near + (w2 * output[t2, i2, b] + w3 * output[t3, i3, b])
+    return not is_first
+
+
+@jit_inline
+def prime_long_row(strength, source, delay, start, stop, state, output, drive, t, j):
+    """As `prime_row`, where there are many sources of which few may be on: one after another, and stretches passed over."""
+    zero, is_first = strength.dtype.type(0), True
+    for begin in range(start, stop, STRETCH):
+        if is_off(source, state, begin, stop):
+            continue
+        for c in range(begin, min(begin + STRETCH, stop)):
+            w, i, at = strength[c], source[c], t - delay[c]
+            if w != zero and state[i] != OFF:
+                for b in range(drive.shape[2]):
+                    before = zero if is_first else drive[t - 1, j, b]
+                    drive[t - 1, j, b] = before + w * output[at, i, b]
+                is_first = False
+    return not is_first
+
+
+@jit_inline
+def rest(code, state, output, drive, t, j, power, gain, threshold, custom):
+    """`fire` a neuron j for a batch without any drive; it is off where its output is 0 and there is one cycle alone.
+
+    state (n,); output (t + 1, n, b); drive (t, n, b); else as in `fire`.
+    """
+    zero = type(power)(0)
+    a = fire(code, zero, power, gain, threshold, custom)
+    stays = a == zero and output.shape[0] == 2
+    if not (stays and state[j] == OFF):
+        for b in range(drive.shape[2]):
+            drive[t - 1, j, b] = zero
+            output[t, j, b] = a
+    state[j] = OFF if stays else RowState.VARIED
 
 
 @jit_internal
@@ -54,7 +103,8 @@ def forward(net, batch, rule, strength, stop, threshold):
     strength (c,), stop (n,), threshold (n,): w, where rows end, and thresholds; either the current ones (rows end at their
     degree) or the targets (whole rows)
 
-    Overwrites batch.output and batch.drive of all neurons but the inputs.
+    Overwrites batch.output and batch.drive of all neurons but the inputs; a neuron whose sources are off is off too where its
+    output for nothing is 0.
     """
     first, code, source, delay = (
         net.table[TableRow.FIRST],
@@ -63,12 +113,19 @@ def forward(net, batch, rule, strength, stop, threshold):
         net.link[LinkRow.DELAY],
     )
     power, gain, custom, order = net.neuron[NeuronRow.POWER], net.neuron[NeuronRow.GAIN], net.custom, net.order
-    output, drive = batch.output, batch.drive
+    output, drive, state = batch.output, batch.drive, batch.state
     mean_of_products = rule.aggregation == Aggregation.MEAN
     for t in range(1, output.shape[0]):
         for position in range(order.size):
             j = order[position]
-            prime_row(strength, source, delay, first[j], stop[j], output, drive, t, j)
+            if is_long(first[j], stop[j]):
+                is_on = prime_long_row(strength, source, delay, first[j], stop[j], state, output, drive, t, j)
+            else:
+                is_on = prime_row(strength, source, delay, first[j], stop[j], state, output, drive, t, j)
+            if not is_on:
+                rest(code[j], state, output, drive, t, j, power[j], gain[j], threshold[j], custom)
+                continue
+            state[j] = RowState.VARIED
             if mean_of_products and stop[j] > first[j]:
                 connections = power.dtype.type(stop[j] - first[j])
                 for b in range(drive.shape[2]):
@@ -80,23 +137,27 @@ def forward(net, batch, rule, strength, stop, threshold):
 
 
 @jit_inline
-def form_row(signal, source, delay, start, stop, output, credit, t, j):
+def form_row(signal, source, delay, start, stop, state, output, credit, t, j):
     """Add what a batch of errors asks of the connections of neuron j: signal_i += Σ_b e_j x_i, eight at a time.
 
     signal, source, delay (c,), of which the slots start to stop are the neuron's; signal is added to
-    output, credit (t + 1, n, b): credit[t, j, :] is e_j
+    state (n,): which rows are off; output, credit (t + 1, n, b): credit[t, j, :] is e_j
     t: the cycle; j: the neuron
     """
     last = stop - 1
     for c in range(start, stop, 8):
         c1, c2, c3 = min(c + 1, last), min(c + 2, last), min(c + 3, last)
+        c4, c5, c6, c7 = min(c + 4, last), min(c + 5, last), min(c + 6, last), min(c + 7, last)
+        is_on = (state[source[c]] != OFF) | (state[source[c1]] != OFF) | (state[source[c2]] != OFF)
+        is_on |= (state[source[c3]] != OFF) | (state[source[c4]] != OFF) | (state[source[c5]] != OFF)
+        if not (is_on | (state[source[c6]] != OFF) | (state[source[c7]] != OFF)):
+            continue
         at0, at1, at2, at3 = t - delay[c], t - delay[c1], t - delay[c2], t - delay[c3]
         if stop - c <= 4:
             s0, s1, s2, s3 = four_dots(
                 credit, t, j, output, at0, at1, at2, at3, source[c], source[c1], source[c2], source[c3]
             )
         else:
-            c4, c5, c6, c7 = c + 4, min(c + 5, last), min(c + 6, last), min(c + 7, last)
             s0, s1, s2, s3, s4, s5, s6, s7 = eight_dots(
                 credit, t, j, output,
                 at0, at1, at2, at3, t - delay[c4], t - delay[c5], t - delay[c6], t - delay[c7],
@@ -116,6 +177,16 @@ def form_row(signal, source, delay, start, stop, output, credit, t, j):
             signal[c2] += s2
         if c + 3 < stop:
             signal[c3] += s3
+
+
+@jit_inline
+def form_long_row(signal, source, delay, start, stop, state, output, credit, t, j):
+    """As `form_row`, where there are many sources of which few may be on: one after another, and stretches passed over."""
+    for begin in range(start, stop, STRETCH):
+        if not is_off(source, state, begin, stop):
+            for c in range(begin, min(begin + STRETCH, stop)):
+                if state[source[c]] != OFF:
+                    signal[c] += dot(credit[t, j], output[t - delay[c], source[c]])
 
 
 @jit_inline
@@ -170,7 +241,10 @@ def backward(net, batch, workspace, rule, hops):
                 slope_other(code[j], drive, output, credit, t, j, power[j], gain[j], threshold[j], custom)
             reached[j] = 1
             error[j] += total(credit[t, j])
-            form_row(signal, source, delay, start, stop, output, credit, t, j)
+            if is_long(start, stop):
+                form_long_row(signal, source, delay, start, stop, batch.state, output, credit, t, j)
+            else:
+                form_row(signal, source, delay, start, stop, batch.state, output, credit, t, j)
             connections = real(stop - start)
             share = connections if rule.credit_gain == 0 else real(rule.credit_gain)
             if mean_of_products:
@@ -189,23 +263,26 @@ def backward(net, batch, workspace, rule, hops):
 
 
 @jit_internal
-def start_credit(outputs, workspace, hops):
+def start_credit(net, workspace, hops):
     """Clear all credit of a batch, with the output neurons of every cycle at distance 0 and all others out of reach.
 
-    outputs (o,): their ids; hops: as in `backward`.
+    Input neurons never get any, and with one hop nobody but the output neurons.
+
+    hops: as in `backward`.
     """
     credit, distance, signal, error = workspace.credit, workspace.distance, workspace.signal, workspace.error
-    for t in range(credit.shape[0]):
-        for j in range(credit.shape[1]):
+    for j in net.order:
+        for t in range(credit.shape[0]):
             distance[t, j] = hops
+    for j in net.order if hops > 1 else net.outputs:
+        for t in range(credit.shape[0]):
             for b in range(credit.shape[2]):
                 credit[t, j, b] = 0
-    for c in range(signal.size):
-        signal[c] = 0
-    for j in range(error.size):
+        for c in range(net.table[TableRow.FIRST, j], step_end(net.table, j)):
+            signal[c] = 0
         error[j] = 0
     for t in range(1, distance.shape[0]):
-        for j in outputs:
+        for j in net.outputs:
             distance[t, j] = 0
 
 
@@ -236,7 +313,7 @@ def run(net, batch, rule, inputs):
     for t in range(inputs.shape[0]):
         write_inputs(net.inputs, inputs[t], batch.output[t + 1], False)
     strength, threshold = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD]
-    forward(net, batch, rule, strength, row_ends(net.table), threshold)
+    forward(net, batch, rule, strength, row_ends(net), threshold)
 
 
 @jit_entry
@@ -256,7 +333,7 @@ def rehearse(net, batch, workspace, rule, inputs, wanted, meaning, sharpness, le
     recruiting: as in `learn`
     """
     run(net, batch, rule, inputs)
-    start_credit(net.outputs, workspace, hops)
+    start_credit(net, workspace, hops)
     losses = reward_outputs(net.outputs, batch.output, workspace.credit, wanted, meaning, sharpness)
     learn(net, batch, workspace, rule, learning_rate, hops, rule.prune_fraction, recruiting)
     return losses

@@ -237,11 +237,23 @@ class Memory(NamedTuple):
     drive: Real  # (m + 1, n) what each neuron summed before its activation
 
 
+class RowState(Code):
+    """What is known of a neuron's outputs in a batch: they differ, or it is off throughout, or nobody looked.
+
+    Rows that are OFF hold 0. Work is done only for what is on; where nobody says so, all rows are VARIED.
+    """
+
+    OFF = 0
+    VARIED = 1
+    UNSEEN = 2
+
+
 class Batch(NamedTuple):
     """The cycles of b remembered sequences of t cycles at once, laid out [cycle][neuron][sequence]."""
 
     output: Real  # (t + 1, n, b); row 0 is the rest before the first cycle, 0 everywhere
     drive: Real  # (t, n, b)
+    state: NDArray[np.int8]  # (n,) a RowState
 
 
 class Workspace(NamedTuple):
@@ -313,7 +325,21 @@ def new_memory(net: NetworkArrays, cycles: int) -> Memory:
 def new_batch(net: NetworkArrays, cycles: int, size: int) -> Batch:
     """Return room for `size` sequences of a number of cycles at once."""
     n, real = net.degree.size, net.strength.dtype
-    return Batch(output=np.zeros((cycles + 1, n, size), real), drive=np.zeros((cycles, n, size), real))
+    return Batch(
+        output=np.zeros((cycles + 1, n, size), real),
+        drive=np.zeros((cycles, n, size), real),
+        state=np.full(n, RowState.VARIED, np.int8),
+    )
+
+
+def new_batches(net: NetworkArrays, count: int, size: int) -> Batch:
+    """Return room for `count` batches of `size` sequences of one cycle, in arrays (count, …)."""
+    n, real = net.degree.size, net.strength.dtype
+    return Batch(
+        output=np.zeros((count, 2, n, size), real),
+        drive=np.zeros((count, 1, n, size), real),
+        state=np.full((count, n), RowState.VARIED, np.int8),
+    )
 
 
 def new_workspace(net: NetworkArrays, *shape: int) -> Workspace:

@@ -28,11 +28,11 @@ def write_inputs(inputs, values, output, clamped):
 
 
 @jit_internal
-def row_ends(table):
-    """Where each neuron's connections end in the arrays of connections: first + degree, (n,)."""
-    ends = np.empty(table.shape[1] - 1, np.int64)
-    for j in range(ends.size):
-        ends[j] = table[TableRow.FIRST, j] + table[TableRow.DEGREE, j]
+def row_ends(net):
+    """Where each neuron's connections end in the arrays of connections, first + degree: (n,), of all but the input neurons."""
+    ends = np.empty(net.table.shape[1] - 1, np.int64)
+    for j in net.order:
+        ends[j] = net.table[TableRow.FIRST, j] + net.table[TableRow.DEGREE, j]
     return ends
 
 
@@ -73,7 +73,7 @@ def run_cycle(net, memory, rule, values):
     write_inputs(net.inputs, values[:, None], output[:, None], rule.kind != RuleKind.FREE)
     strength, threshold = net.connection[ConnectionRow.STRENGTH], net.neuron[NeuronRow.THRESHOLD]
     before = memory.output[(row - 1) % rows]
-    fire_layers(net, strength, row_ends(net.table), threshold, rule.aggregation, before, output, memory.drive[row])
+    fire_layers(net, strength, row_ends(net), threshold, rule.aggregation, before, output, memory.drive[row])
     memory.cycles[0] += 1
 
 

@@ -191,7 +191,7 @@ def recruit(net, batch, rule):
     place, known = least_known(net, batch, hidden)
     if known >= rule.recruit_below:
         return -1
-    room = room_for_connections(table, rule)
+    room = room_for_connections(net.order, table, rule)
     readers = net.outputs.size
     if room <= readers:
         return -1

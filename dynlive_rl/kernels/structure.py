@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 
 from .jit import jit_internal
-from .layout import ConnectionRow, LinkRow, NeuronRow, TableRow
+from .layout import ConnectionRow, LinkRow, NeuronRow, RowState, TableRow
 from .numerics import dot, total
 from .rng import random_integer, random_uniform
 
@@ -42,10 +42,10 @@ def connect(table, link, connection, neuron, slot, strength):
 
 
 @jit_internal
-def room_for_connections(table, rule):
-    """How many more connections there may be: the rule's number less Σ_j n_j."""
+def room_for_connections(order, table, rule):
+    """How many more connections there may be: the rule's number less Σ_j n_j over the neurons in `order`, all but inputs."""
     room = rule.max_connections
-    for j in range(table.shape[1] - 1):
+    for j in order:
         room -= table[TableRow.DEGREE, j]
     return room
 
@@ -121,7 +121,7 @@ def grow_by_signal(net, batch, workspace, rule):
     connections.
     """
     table, link, connection, gain = net.table, net.link, net.connection, net.neuron[NeuronRow.GAIN]
-    room = room_for_connections(table, rule)
+    room = room_for_connections(net.order, table, rule)
     output, credit, signal = batch.output, workspace.credit, workspace.signal
     real = connection.dtype.type
     for j in net.order:
@@ -144,7 +144,7 @@ def grow_by_signal(net, batch, workspace, rule):
                 table[TableRow.DEGREE, source] == 0
                 and table[TableRow.FIRST, source + 1] > table[TableRow.FIRST, source]
             )
-            if gain[source] == 0 or free_neuron:
+            if gain[source] == 0 or free_neuron or batch.state[source] == RowState.UNSEEN:
                 continue
             asked = real(0)
             for t in range(1, output.shape[0]):

@@ -23,6 +23,8 @@ from .layout import (
 from .numerics import count_at_most, total
 from .structure import grow_at_random, prune, room_for_connections
 
+FEW_MISSING = 32  # connections that a step goes over with the others, rather than begin anew behind them
+
 
 @jit_inline
 def normalise(strength, reserve):
@@ -115,23 +117,30 @@ def step_by_moments(strength, mean, square, signal, decay1, decay2, pace, correc
 
 
 @jit_inline
+def step_end(table, j):
+    """Return where the part of neuron j's row ends that a step goes over: its connections, and few missing ones behind them."""
+    stop, end = table[TableRow.FIRST, j] + table[TableRow.DEGREE, j], table[TableRow.FIRST, j + 1]
+    return end if end - stop <= FEW_MISSING else stop
+
+
+@jit_inline
 def step_together(table, neuron, connection, signal, error, begin, end, rule, pace, correction):
     """Let the neurons begin to end, whose rows lie side by side, take one step: strengths along g, thresholds against e.
 
     signal (c,): g; error (n,): e
     pace, correction: as in `step_by_moments`; of plain steps, pace is the learning rate
     """
-    start, stop = table[TableRow.FIRST, begin], table[TableRow.FIRST, end]
+    start, stop = table[TableRow.FIRST, begin], step_end(table, end - 1)
     strength, asked = connection[ConnectionRow.STRENGTH, start:stop], signal[start:stop]
     threshold = neuron[NeuronRow.THRESHOLD]
     real = type(pace)
     if rule.kind == RuleKind.ORIGINAL or rule.step == StepRule.SGD:
         step_plainly(strength, asked, pace, lowest_strength(rule))
         if rule.kind != RuleKind.ORIGINAL:
-            past = connection[ConnectionRow.MEAN_SIGNAL, start:stop]
-            for c in range(past.size):
-                past[c] = asked[c]
+            past = connection[ConnectionRow.MEAN_SIGNAL]
             for j in range(begin, end):
+                for c in range(table[TableRow.FIRST, j], table[TableRow.FIRST, j] + table[TableRow.DEGREE, j]):
+                    past[c] = signal[c]
                 if ActivationCode.RELU <= table[TableRow.ACTIVATION, j] < ActivationCode.CUSTOM:
                     threshold[j] -= pace * error[j]
         return
@@ -146,6 +155,15 @@ def step_together(table, neuron, connection, signal, error, begin, end, rule, pa
             threshold[j] -= pace * mean[j] / (sqrt(square[j] * unbias) + real(1e-8))
 
 
+@jit_inline
+def first_learner(order, n):
+    """Return the lowest id of `order`; n where there is none. All below are input neurons, which learn nothing."""
+    lowest = n
+    for j in order:
+        lowest = min(lowest, j)
+    return lowest
+
+
 @jit_internal
 def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_fraction):
     """Let every neuron j with reached[j] learn once: w ← max(w + step(g), 0), pruned, divided by Σ w; threshold -= step(e).
@@ -153,7 +171,7 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_f
     g_i = e x_i - mean_i(e x_i), not centred with a reserve, free strengths or the original rule.
 
     reached (n,): who learns; cleared
-    signal (c,): Σ e x of each connection, 0 where there is none; centred in place
+    signal (c,): Σ e x of each connection; centred in place
     error (n,), reward (n,): Σ e and Σ ρ, sums over whatever is learned from at once
     learning_rate, prune_fraction: instead of the rule's
     """
@@ -163,16 +181,18 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_f
     real = strength.dtype.type
     n = reached.size
     # Neurons whose rows lie side by side and that learn at one pace step together: loops over single rows are short.
-    begin, count, rate, correction = 0, 0, real(0), 1.0
+    count, rate, correction = 0, real(0), 1.0
     pace = real(0)
-    for j in range(n + 1):
+    begin = lowest = first_learner(net.order, n)
+    for j in range(lowest, n + 1):
         start = stop = 0
         learns = False
         if j < n:
             start = table[TableRow.FIRST, j]
             stop = start + table[TableRow.DEGREE, j]
             learns = reached[j] and (stop > start or original)
-        if begin < j and not (learns and table[TableRow.UPDATES, j] + 1 == count and neuron[NeuronRow.RATE, j] == rate):
+        at_pace = learns and table[TableRow.UPDATES, j] + 1 == count and neuron[NeuronRow.RATE, j] == rate
+        if begin < j and not (at_pace and step_end(table, j - 1) == start):
             step_together(table, neuron, connection, signal, error, begin, j, rule, pace, correction)
             begin = j
         if not learns:
@@ -189,8 +209,8 @@ def update_all(net, rule, reached, signal, error, reward, learning_rate, prune_f
             centre = total(signal[start:stop]) / real(stop - start)
             for c in range(start, stop):
                 signal[c] -= centre
-    room = room_for_connections(table, rule) if rule.growth == Growth.RANDOM else 0
-    for j in range(n):
+    room = room_for_connections(net.order, table, rule) if rule.growth == Growth.RANDOM else 0
+    for j in range(lowest, n):
         if not reached[j]:
             continue
         reached[j] = 0

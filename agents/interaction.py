@@ -336,11 +336,8 @@ class Interaction:
             self._latest = None
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
-        kept = self.recurrence
-        remembered = {
-            "slow_neurons": kept.memory, "first_observations": kept.first, "num_first_observations": kept.num_first,
-        } if kept is not None else {}  # fmt: skip
-        return {"observations": self.observations, "ended": self._ended} | remembered
+        arrays: dict[str, NDArray[Any]] = {"observations": self.observations, "ended": self._ended}
+        return arrays if self.recurrence is None else arrays | self.recurrence.arrays()
 
 
 def _slow_neurons(

@@ -111,6 +111,14 @@ class SlowNeurons:
         known = self.first[: self.num_first[0]]
         return np.median(known, axis=0).astype(np.float32) if len(known) else np.zeros(self.features, np.float32)
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what changes from step to step, by the names that files have for it."""
+        return {
+            "slow_neurons": self.memory,
+            "first_observations": self.first,
+            "num_first_observations": self.num_first,
+        }
+
     def names(self, observed: Sequence[str], actions: Sequence[str]) -> list[str]:
         """Return what to call the values of a row, from the names of observed values (f,) and actions (a,)."""
         fastest, *slower = [f"over {constant:g} step{'s' if constant > 1 else ''}" for constant in self._time_constants]

@@ -187,14 +187,14 @@ def test_settings_are_exactly_the_configurations_numbers(kind, dtype, more, chan
 def test_networks_of_one_hot_cells_have_settings_of_their_own():
     settings = []
     for cells in (3, 1024):
-        config = AgentConfig(network=replace(AgentConfig().network, cells=cells))
+        config = AgentConfig(network=replace(AgentConfig().network, cells=cells, states=cells))
         agent = DynLiveAgent(observation_space=Discrete(4), action_space=Discrete(2), seed=0, config=config)
         settings.append(agent.interaction.learner._settings[0])
         assert config.settings()["natural_gradient"] == 0
     usual, cells = settings
     differing = {name for name in SETTINGS.names if usual[name] != cells[name]}
     assert differing == {
-        "cells", "policy_gain", "value_gain_low", "value_gain_high", "target_spread", "target_range", "neutral",
+        "cells", "states", "policy_gain", "value_gain_low", "value_gain_high", "target_spread", "target_range", "neutral",
         "rate_half_life", "natural_gradient",
     }  # fmt: skip
     assert cells["natural_gradient"] == 1

@@ -21,6 +21,8 @@ def random_experience(rng, rows, num_actions):
     d = len(num_actions)
     return Experience(
         observation=np.zeros((1, rows, 1), np.float32),
+        byte=np.zeros((1, rows, 0), np.uint8),
+        option=np.zeros((1, rows, 0), np.int32),
         action=np.stack([rng.integers(0, n, (1, rows)) for n in num_actions], axis=2).astype(np.int32),
         probability=rng.uniform(0.05, 1.0, (1, rows, d)).astype(np.float32),
         reward=rng.normal(size=(1, rows)).astype(np.float32),

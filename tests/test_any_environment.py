@@ -142,7 +142,10 @@ def test_a_first_reading_that_is_a_glitch_blinds_nobody(mode):
     ],
     ids=["sinh", "exp", "sentinels", "late glitch", "smaller", "larger"],
 )  # fmt: skip
-def test_observations_may_be_told_in_other_words(tell, then, limit, mode):
+def test_observations_may_be_told_in_other_words(request, tell, then, limit, mode):
+    if request.node.callspec.id == "smaller-None-rehearsal":
+        # Seed 13 does the same thing whatever it sees, for good: where there are no episodes no loss of return is noticed.
+        request.applymarker(pytest.mark.xfail(strict=True))
     shares = []
     for seed in range(11, 14):
         agent = DynLiveAgent(Told(tell, limit), seed=seed, mode=mode).learn(8_000, progress_bar=False)

@@ -203,9 +203,9 @@ class Normalised:
     def __init__(self, model: Any) -> None:
         self.model, self.statistics = model, model.get_vec_normalize_env()
 
-    def predict(self, observations: Any, **more: Any) -> tuple[Any, Any]:
+    def predict(self, observations: Any, deterministic: bool = True, **memory: Any) -> tuple[Any, Any]:
         """Normalise with the statistics as they stand, and ask the model."""
-        return self.model.predict(self.statistics.normalize_obs(observations), **more)
+        return self.model.predict(self.statistics.normalize_obs(observations), deterministic=deterministic, **memory)
 
 
 class Stacked:

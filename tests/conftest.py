@@ -1,5 +1,7 @@
 """Settings for all tests."""
 
+import signal
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -14,3 +16,8 @@ settings.load_profile("dynlive")
 
 if config.DISABLE_JIT:  # compiled arithmetic is silent too
     np.seterr(all="ignore")
+
+if (
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+):  # as in what a shell runs in the background, and all that it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)

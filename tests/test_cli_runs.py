@@ -52,9 +52,20 @@ def assert_same_run(one, other):
 # -- killed and gone on with -------------------------------------------------------------------------------------------
 
 
-def start(out, *arguments):
-    command = [sys.executable, "-m", "dynlive_rl", "train", *map(str, arguments), "--out", str(out)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start():
+    """Starts runs in processes of their own; none outlives its test."""
+    started = []
+
+    def start_run(out, *arguments):
+        command = [sys.executable, "-m", "dynlive_rl", "train", *map(str, arguments), "--out", str(out)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start_run
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def wait_for(process, file, rows):
@@ -77,7 +88,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_that_is_killed_and_resumed_ends_where_an_unbroken_one_does(tmp_path, name):
+def test_a_run_that_is_killed_and_resumed_ends_where_an_unbroken_one_does(tmp_path, start, name):
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     chance = random.Random()  # another moment every time
     for number in ENDS[name]:
@@ -138,7 +149,7 @@ def test_processes_of_their_own_learn_the_same_and_begin_anew(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_processes_of_their_own_end_with_the_run(tmp_path, number):
+def test_processes_of_their_own_end_with_the_run(tmp_path, start, number):
     process = start(tmp_path / "run", *LIVE, "--steps", "1e7", "--n-envs", 2, "--vector", "async")
     wait_for(process, tmp_path / "run" / "progress.csv", 3)
     process.send_signal(number)

@@ -28,7 +28,8 @@ from dynlive_rl.envs import (
 from dynlive_rl.envs.plugins import load_plugins
 from worlds import Bandit
 
-IDS = sorted(name for name in gym.registry if name.startswith("DynLive/"))
+# A study's environments have a number in their names, and are registered where its scripts were imported.
+IDS = sorted(name for name in gym.registry if re.fullmatch(r"DynLive/\D+-v0", name))
 
 
 # -- the contract --------------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ def begin(page, world):
     expect(page.locator("#said")).to_contain_text("A new agent in", timeout=PATIENCE)
     expect(page.locator("#status-text")).to_have_text("Paused", timeout=PATIENCE)
     expect(page.locator("#figure-step")).to_have_text("1")
+    wait_until(lambda: page.evaluate("Boolean(window.dynlive.view.net && window.dynlive.view.strengths)"))
 
 
 def run(page, speed):

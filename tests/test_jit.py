@@ -93,6 +93,7 @@ def test_a_disk_that_is_full_by_now_costs_one_warning(source, monkeypatch):
     assert len(said) == 1
     assert list((source.parent / "__pycache__").glob("*.nb*")) == []
     monkeypatch.undo()
+    monkeypatch.setattr(config, "CACHE_DIR", "")
     assert jit.jit_entry(functions(source)[0])(2) == 4
     assert len(list((source.parent / "__pycache__").glob("*twice*.nbi"))) == 1
 

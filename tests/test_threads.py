@@ -25,7 +25,11 @@ class Beside:
     """An agent that learns while threads predict and one saves; what each of them saw, and when."""
 
     def __init__(self, agent, seconds, readers, file):
-        self.agent, self.file, self.end = agent, file, time.monotonic() + seconds
+        self.agent, self.file, self.end = (
+            agent,
+            file,
+            time.monotonic() + seconds,
+        )  # and until there was something to see
         agent.num_timesteps = 0
         self.policies = [best(agent)]  # after 0, 1, … steps
         self.seen, self.failures, self.saves, self.answers = [], [], 0, 0
@@ -37,18 +41,21 @@ class Beside:
             job(np.random.default_rng(seed))
         except BaseException as error:
             self.failures.append(error)
-            self.end = 0
             raise
+
+    def is_over(self):
+        few = min(self.answers, len(self.policies)) <= 50 or self.saves == 0
+        return bool(self.failures) or time.monotonic() > self.end + 300 * few
 
     def learn(self, random):
         def follow(report):
             self.policies.append(best(self.agent))
-            return time.monotonic() < self.end
+            return not self.is_over()
 
         self.agent.learn(10**9, callback=follow, progress_bar=False)
 
     def read(self, random):
-        while time.monotonic() < self.end:
+        while not self.is_over():
             some = random.integers(len(OBSERVATIONS), size=random.integers(1, 30))
             first = len(self.policies) - 1
             answer = self.agent.predict(OBSERVATIONS[some], deterministic=True)[0]
@@ -62,7 +69,7 @@ class Beside:
             self.seen.append((first, last, some, answer))  # perhaps that of the step just now under way
 
     def save(self, random):
-        while time.monotonic() < self.end:
+        while not self.is_over():
             self.agent.save(self.file)
             loaded = DynLiveAgent.load(self.file)
             while len(self.policies) <= loaded.num_timesteps:

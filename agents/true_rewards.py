@@ -49,7 +49,7 @@ class _Listener(gym.Wrapper[Any, Any, Any, Any]):
         return answer
 
 
-class _VectorListener(gym.vector.VectorWrapper[Any, Any, Any]):
+class _VectorListener(gym.vector.VectorWrapper):  # Gymnasium 1.1 has no generic one
     def __init__(self, env: gym.vector.VectorEnv[Any, Any, Any], latest: list[Any], place: int) -> None:
         super().__init__(env)
         self._latest, self._place = latest, place

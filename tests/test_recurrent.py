@@ -1,7 +1,6 @@
 """Recurrent agents: what slow neurons hold, whose state it is, and what they are good for."""
 
 import gymnasium as gym
-import joblib
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
@@ -188,6 +187,7 @@ def test_side_by_side_is_evaluated_as_one_after_the_other():
 
 
 def test_a_copy_from_a_mapped_file_goes_on_alike(tmp_path):
+    joblib = pytest.importorskip("joblib")
     agent = recurrent().learn(200, progress_bar=False)
     joblib.dump(agent, tmp_path / "agent")
     copy = joblib.load(tmp_path / "agent", mmap_mode="r")

@@ -4,13 +4,15 @@ import json
 import threading
 import time
 from multiprocessing import Pipe
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dynlive_rl.agents.live_page.history import MOST_POINTS, History
 from dynlive_rl.agents.live_page.mailbox import Mailbox
-from dynlive_rl.agents.live_page.protocol import COMMANDS, MOST_TEXT, pack, parse_command, unpack
+from dynlive_rl.agents.live_page.protocol import COMMANDS, FRAME, MOST_TEXT, NETWORK, pack, parse_command, unpack
+from dynlive_rl.agents.live_page.session import Session
 
 
 def test_what_was_packed_comes_out():
@@ -113,6 +115,34 @@ def test_a_mailbox_never_lets_its_owner_wait_and_keeps_the_newest():
     frames = [one for one in received if one[:1] == b"F"]
     assert len(frames) <= 3
     assert len([one for one in received if one[:1] == b"E"]) <= 2 * 64 + 2
+
+
+def test_a_frame_never_overtakes_the_network_that_it_is_of():
+    reader, writer = Pipe(duplex=False)
+    mail, busy = Mailbox(writer), threading.Event()
+    mail.put(b"E", lambda: b"" if busy.wait(10) else b"late")  # the others wait meanwhile
+    while mail._queue:
+        time.sleep(0.001)
+    for kind, body in ((b"F", b"old"), (b"N", b"network"), (b"F", b"new")):
+        mail.replace(kind, lambda body=body: body)
+    busy.set()
+    assert [reader.recv_bytes() for _ in range(3)] == [b"E", b"Nnetwork", b"Fnew"]
+    mail.close()
+
+
+def test_a_session_hands_frames_on_in_their_place():
+    """The event loop gets to it when several messages have come: of frames in a row the last one is left."""
+    sent = [(FRAME, b"1"), (FRAME, b"2"), (NETWORK, b"network"), (FRAME, b"3"), (FRAME, b"4")]
+    waiting, handed = [], []
+    messages = iter([kind + body for kind, body in sent])
+    session = Session({})
+    session._loop = SimpleNamespace(call_soon_threadsafe=lambda call, *given: waiting.append((call, given)))
+    session._receive = lambda kind, body: handed.append((kind, body))
+    session._lose = lambda connection: None
+    session._receive_all(SimpleNamespace(recv_bytes=lambda: next(messages, None)), None)
+    for call, given in waiting:
+        call(*given)
+    assert handed == [(FRAME, b"2"), (NETWORK, b"network"), (FRAME, b"4")]
 
 
 def test_what_cannot_be_packed_stops_nobody(caplog):

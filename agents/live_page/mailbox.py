@@ -41,8 +41,9 @@ class Mailbox:
             self._filled.notify()
 
     def replace(self, kind: bytes, packed: Packed) -> None:
-        """Send a message instead of the last one of its kind, if that has not gone yet."""
+        """Send a message after those that wait, and instead of the last one of its kind if that has not gone yet."""
         with self._filled:
+            self._latest.pop(kind, None)  # a frame must not overtake the network that it is of
             self._latest[kind] = packed
             self._filled.notify()
 

@@ -65,7 +65,6 @@ class Session:
         self._answers: dict[int, asyncio.Future[tuple[dict[str, Any], dict[str, Any]]]] = {}
         self._numbers = itertools.count()
         self._commands: queue.Queue[dict[str, Any] | None] = queue.Queue(MOST_COMMANDS)
-        self._frame: bytes | None = None  # the latest one, on its way to the event loop
         self._process: Any = None
         self._watched = False
 
@@ -97,17 +96,20 @@ class Session:
             process.kill()  # it may be compiling, or in a step of its environment
 
     def _receive_all(self, connection: Any, commands: "queue.Queue[Any]") -> None:
+        frame: list[bytes] = []  # the latest one, while it is on its way to the event loop
         try:
             while True:
                 message = connection.recv_bytes()
                 kind, body = message[:1], message[1:]
                 if kind != FRAME:
+                    frame = []  # those that follow stay behind it
                     self._loop.call_soon_threadsafe(self._receive, kind, body)
-                elif self._frame is None:  # the last one has been handed on
-                    self._frame = body
-                    self._loop.call_soon_threadsafe(self._receive_frame)
-                else:
-                    self._frame = body
+                    continue
+                try:
+                    frame[0] = body
+                except IndexError:  # the last one has been handed on
+                    frame = [body]
+                    self._loop.call_soon_threadsafe(self._receive_frame, frame)
         except (EOFError, OSError, TypeError):
             pass
         with contextlib.suppress(RuntimeError):  # the server has stopped
@@ -120,10 +122,8 @@ class Session:
         except OSError:
             pass
 
-    def _receive_frame(self) -> None:
-        body, self._frame = self._frame, None
-        if body is not None:
-            self._receive(FRAME, body)
+    def _receive_frame(self, frame: list[bytes]) -> None:
+        self._receive(FRAME, frame.pop())
 
     def _receive(self, kind: bytes, body: bytes) -> None:
         if kind == ANSWER:

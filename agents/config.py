@@ -37,7 +37,7 @@ class RehearsalConfig:
     rehearse_every_blind
         Steps between rehearsals until then.
     rehearsal_half_life
-        Steps t₁ in the rehearsal interval's factor 1 + t / t₁; t counts from the beginning of the task.
+        Steps t₁ in the rehearsal interval's factor 1 + t / t₁; t is the clock, see `OptimisationConfig.rise_significance`.
     interval_share
         Steps between rehearsals, at least, as a share of the mean length of the last terminated episodes: what long episodes
         have in common shows in few of their steps, and what sets one of them apart is in all.
@@ -94,8 +94,11 @@ class OptimisationConfig:
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
     warm_up
         Rehearsals over which the rates rise to what they are: steps by moments are too long before these are known.
+    rise_significance
+        Clocks stand still until returns have risen in the present task, by more than chance: by so many deviations. From one
+        more on they count every step. 0: they always do.
     rate_half_life
-        Steps t₀ in the rates' factor 1 / (1 + t / t₀).
+        Steps t₀ in the rates' factor 1 / (1 + t / t₀); t is the clock.
     boost, fall
         Factor on all rates while the mean return of the recent episodes is below the best one by more than the fraction
         `fall` of what had been gained.
@@ -127,6 +130,7 @@ class OptimisationConfig:
     actor_rate: float = tunable(1e-3, 1e-4, 1e-2)
     output_rate: float = tunable(4.0, 0.5, 32.0)
     warm_up: int = tunable(10, 1, 100)
+    rise_significance: float = tunable(0.0, 0.0, 4.0, log=False)
     rate_half_life: float = tunable(3000.0, 300.0, 30_000.0)
     boost: float = tunable(2.0, 1.0, 4.0)
     fall: float = tunable(0.3, 0.1, 0.9, log=False)
@@ -170,7 +174,7 @@ class ExplorationConfig:
     ----------
     entropy, entropy_half_life
         Weight of the policy's entropy, and steps t₂ in its factor 1 / (1 + (t / t₂)²): much is tried at first, and later
-        the best action is what counts. t runs backwards after an episode that was truncated below the best return, where
+        the best action is what counts. t is a clock as well, and runs backwards after an episode that was truncated below the best return, where
         episodes can terminate: then there is something better to be found.
     max_mean_repeat
         Actions are repeated for 1 to so many steps on average until rewards are informative, as long as they lead to what an
@@ -366,12 +370,7 @@ class AgentConfig:
 # observed: values of single precision in a row that were observed, and are no memory.
 SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int)
 
-# Of agents made with recurrent=True and no configuration. What shows late is found later, so half-lives are ten times as
-# long; and a choice that comes once in an episode must not be settled by its first outcomes: such an advantage is large beside
-# those of all other steps, so it is cut at half a deviation, and the policy's entropy counts more.
+# Of agents made with recurrent=True and no configuration.
 RECURRENT = AgentConfig(
-    rehearsal=RehearsalConfig(rehearse_every=4, rehearsal_half_life=100_000.0, interval_share=1 / 64),
-    optimisation=OptimisationConfig(endless_discount=0.998, rate_half_life=30_000.0, advantage_clip=0.5),
-    exploration=ExplorationConfig(entropy=0.5, entropy_half_life=40_000.0),
-    recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS),
+    rehearsal=RehearsalConfig(interval_share=1 / 64), recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS)
 )

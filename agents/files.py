@@ -27,6 +27,9 @@ from .state import rows
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
+TREND = (
+    "pace", "trend_number_mean", "trend_return_mean", "trend_number_square", "trend_return_square", "trend_product",
+)  # fmt: skip
 
 
 def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
@@ -62,7 +65,15 @@ def from_format_5(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header, added | arrays | rows("scaler", scaler, ScalerRow) | {"sample": sample}
 
 
-UPGRADES = {2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged, 5: from_format_5}
+def from_format_6(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """Translate format 6 to 7: clocks counted every step of the task, and such an agent's still do."""
+    steps = arrays["progress.steps"] - arrays["progress.task_start_step"]
+    added: Arrays = {f"progress.{name}": np.zeros(1) for name in TREND}
+    added |= {"progress.trend_episodes": np.zeros(1, np.int64), "progress.clock": steps.astype(float)}
+    return header, added | arrays
+
+
+UPGRADES = {2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged, 5: from_format_5, 6: from_format_6}
 
 
 class SavedAgent(NamedTuple):

@@ -80,11 +80,13 @@ PROGRESS_SPANS = {
     "failure_rate": CHANCE,
     "mastery": Span(0, max(Mastery)),
     "task_start_step": Span(-1e15, 1e15),  # before the first step where a task is older than that
+    "clock": LENGTH,
     "entropy_clock": LENGTH,
+    "pace": CHANCE,
     "mean_terminated_length": LENGTH,
     **dict.fromkeys(("reward_is_informative", "rewards_differ", "content", "last_truncated_below_best"), FLAG),
     **dict.fromkeys(("first_reward", "lowest_reward", "highest_reward", "reward_sum", "return_steps_mean"), MODERATE),
-    **dict.fromkeys(("min_return", "max_return", "best_mean_return"), ANY),
+    **dict.fromkeys(("min_return", "max_return", "best_mean_return", "trend_return_mean", "trend_product"), ANY),
 }
 """Range of the fields of the progress record that are not simply ≥ 0."""
 
@@ -257,7 +259,7 @@ def _progress_span(name: str) -> Span:
 def check_progress(state: Arrays) -> None:
     """Check that no part of what was counted is more than the whole."""
     steps, episodes = state["progress.steps"][0], state["progress.episodes"][0]
-    for name in ("failures", "terminations", "task_episodes"):
+    for name in ("failures", "terminations", "task_episodes", "trend_episodes"):
         need(state[f"progress.{name}"][0] <= episodes + 1, f"'progress.{name}' must be at most the number of episodes")
     for name in ("episodes", "return_count", "steps_since_rehearsal", "rehearsals", "task_start_step"):
         need(state[f"progress.{name}"][0] <= steps, f"'progress.{name}' must be at most the number of steps")

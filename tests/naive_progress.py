@@ -7,6 +7,8 @@ of `docs/algorithm.md`.
 from dataclasses import dataclass, field
 from math import sqrt
 
+import numpy as np
+
 NEVER, MASTERED, RELAPSED = "never", "mastered", "relapsed"
 
 
@@ -27,6 +29,7 @@ class NaiveProgress:
     failure_rate: float = 0.0
     partial_losses: int = 0
     task_changes: int = 0
+    clock: float = 0.0
     entropy_clock: float = 0.0
     last_truncated_below_best: bool = False
     events: list = field(default_factory=list)  # what happened, in words
@@ -124,7 +127,7 @@ class NaiveProgress:
     def _restart_clocks(self):
         """The recent episodes are the first of what goes on from here."""
         recent = self.episodes[-self.config.world_change.recent_episodes :]
-        self.entropy_clock = sum(length for length, _, _ in recent)
+        self.clock = self.entropy_clock = sum(length for length, _, _ in recent)
         self.task_start_step = self.steps - self.entropy_clock
 
     def _happened(self, what):
@@ -141,19 +144,26 @@ class NaiveCounter:
         self.all_rewards = []
         self.discounted = []  # of all steps so far: the episode's rewards until then, and their discounts
         self.rate_boost = 0.0
+        self.pace = 0.0
+        self.returns = []  # of the present task, as far as it is known to be one
 
     def step(self, env, reward, end=None):
         """Count a step, the last one of its episode if that ends."""
         judge = self.judge
         judge.steps += 1
         something_better = judge.last_truncated_below_best and judge.terminated_lengths
-        judge.entropy_clock = max(judge.entropy_clock + (-1 if something_better else 1), 0)
+        pace = self.pace if self.config.optimisation.rise_significance > 0 else 1.0
+        judge.clock += pace
+        judge.entropy_clock = max(judge.entropy_clock + (-1 if something_better else pace), 0)
         self.all_rewards.append(reward)
         self.rewards[env].append(reward)
         gamma, rewards = self.config.optimisation.discount_low, self.rewards[env]
         self.discounted.append([(gamma**k, r) for k, r in enumerate(reversed(rewards))])
         if end is not None:
+            changes = judge.task_changes
             lost = judge.judge(len(rewards), sum(rewards), end)
+            self.returns = (self.returns if judge.task_changes == changes else []) + [sum(rewards)]
+            self.pace = pace_by_hand(self.returns, self.config.optimisation.rise_significance)
             self.rate_boost = self.config.optimisation.boost if lost > self.config.optimisation.fall else 1.0
             self.rewards[env] = []
 
@@ -169,6 +179,15 @@ class NaiveCounter:
     @property
     def reward_base(self):
         return base_of(self.all_rewards, bool(self.judge.terminated_lengths))
+
+
+def pace_by_hand(returns, significance):
+    """How fast clocks run after episodes with these returns."""
+    if len(returns) <= 3 or len(set(returns)) == 1:
+        return 0.0
+    r = np.corrcoef(np.log(range(1, len(returns) + 1)), returns)[0, 1]
+    z = np.arctanh(min(r, 1 - 1e-12)) * sqrt(len(returns) - 3)
+    return min(max(z - significance, 0.0), 1.0)
 
 
 def base_of(rewards, has_terminated):
@@ -213,7 +232,7 @@ class NaiveRewardStatistics:
 
 def rates_by_hand(record, config, prune_fraction, gain, cells=False):
     """Return the step sizes of critic and actor, tau, the entropy's weight and the share that is pruned."""
-    age = int(record["steps"]) - int(record["task_start_step"])
+    age = float(record["clock"])
     learning, exploration = config.optimisation, config.exploration
     fade = 1.0 if cells else 1 / (1 + age / learning.rate_half_life)
     boost = max(1.0, float(record["rate_boost"]))
@@ -236,7 +255,7 @@ def rehearsal_interval_by_hand(record, config):
     steps = rehearsal.rehearse_every_blind if all_equal else longest
     if record["content"]:
         steps *= rehearsal.content_interval
-    return round(steps * (1 + (int(record["steps"]) - int(record["task_start_step"])) / rehearsal.rehearsal_half_life))
+    return round(steps * (1 + float(record["clock"]) / rehearsal.rehearsal_half_life))
 
 
 def value_gain_by_hand(record, scale, config):

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from dynlive_rl import CheckpointError, DynLiveAgent, LearningRule, Network, checkpoint
 from dynlive_rl.agents import AgentConfig, CellConfig, LiveConfig, NetworkConfig
-from dynlive_rl.agents.files import from_format_5
+from dynlive_rl.agents.files import TREND, from_format_5
 from helpers import assert_same_state, cart, feed, own
 from networks import refused
 from worlds import Corridor
@@ -126,10 +126,14 @@ FORMAT_4 = FORMAT_3.parent / "format4"
 
 
 def without_additions(agent):
-    """The state of an agent of an older file, without what format 6 added, all of it 0, and with its names."""
+    """The state of an agent of an older file, without what formats 6 and 7 added, nearly all 0, and with its names."""
     state = agent.get_state()
+    clock, steps, start = (state[f"progress.{name}"][0] for name in ("clock", "steps", "task_start_step"))
+    assert clock == steps - start
+    del state["progress.clock"]
     added = {"running.explored", "running.discounted_steps", "sample", "scaler.ranked"}
     added |= {f"progress.{name}" for name in ("reward_sum", "return_steps_mean", "steps_mean_square")}
+    added |= {f"progress.{name}" for name in (*TREND, "trend_episodes")}
     for name in added & state.keys():
         assert not state.pop(name).any()
     if agent.mode == "live":
@@ -193,7 +197,7 @@ def test_an_older_file_is_checked_like_any_other(mode, tmp_path):
         DynLiveAgent.load(tmp_path / "agent")
 
 
-@pytest.mark.parametrize("written", [4, 5, 6, "3", 3.0, True, None])
+@pytest.mark.parametrize("written", [4, 5, 6, 7, "3", 3.0, True, None])
 def test_only_older_files_need_no_checksum(written, tmp_path):
     arrays = load_file(FORMAT_3 / "live.safetensors")
     with safe_open(FORMAT_3 / "live.safetensors", "numpy") as file:

@@ -22,7 +22,7 @@ from calls import (
     count_steps,
     judge_episodes,
 )
-from dynlive_rl.agents import AgentConfig, LiveConfig, NetworkConfig, WorldChangeConfig
+from dynlive_rl.agents import AgentConfig, LiveConfig, NetworkConfig, OptimisationConfig, WorldChangeConfig
 from dynlive_rl.agents.kernels.actor_critic import EVERYWHERE
 from dynlive_rl.agents.kernels.experience import RowKind, as_singles, new_experience
 from dynlive_rl.agents.kernels.progress import PROGRESS, Mastery, new_progress
@@ -38,6 +38,7 @@ from naive_progress import (
 
 pytestmark = pytest.mark.plain
 
+DEFAULT = AgentConfig()
 KINDS = {"terminated": RowKind.TERMINATED, "truncated": RowKind.TRUNCATED, None: RowKind.STEP}
 MASTERIES = {"never": Mastery.NEVER, "mastered": Mastery.MASTERED, "relapsed": Mastery.RELAPSED}
 QUICK = WorldChangeConfig(
@@ -67,11 +68,14 @@ def assert_judged_alike(record, twin):
         "terminations": len(twin.terminated_lengths),
         "mean_terminated_length": twin.mean_terminated_length,
         "last_truncated_below_best": twin.last_truncated_below_best,
+        "clock": twin.clock,
         "entropy_clock": twin.entropy_clock,
     }
-    assert {
-        name: pair for name in expected if not isclose(*(pair := (record[name], expected[name])), rel_tol=1e-12)
-    } == {}
+    wrong = {}
+    for name, value in expected.items():
+        if not isclose(record[name], value, rel_tol=1e-7 if "clock" in name else 1e-12):
+            wrong[name] = record[name], value
+    assert wrong == {}
 
 
 def judged(episodes, config, explored=None):
@@ -153,9 +157,10 @@ def test_whatever_the_configuration_decisions_are_the_twins(seed, phases, change
     judged(episodes, AgentConfig(world_change=change), rng.choice([0, 0.5, 0.6], len(episodes)))
 
 
-@given(seed=st.integers(0, 10**6), environments=st.integers(1, 3))
-def test_every_step_is_counted_as_the_twin_does(seed, environments):
-    rng, config = np.random.default_rng(seed), AgentConfig(world_change=QUICK)
+@given(seed=st.integers(0, 10**6), environments=st.integers(1, 3), significance=st.sampled_from([0.0, 0.5, 2.0]))
+def test_every_step_is_counted_as_the_twin_does(seed, environments, significance):
+    config = AgentConfig(world_change=QUICK, optimisation=OptimisationConfig(rise_significance=significance))
+    rng = np.random.default_rng(seed)
     count = 200
     envs = rng.integers(environments, size=count)
     rewards = 30.0 * rng.integers(-3, 4, count) + rng.choice([0, -3_000, 3_000])
@@ -169,6 +174,7 @@ def test_every_step_is_counted_as_the_twin_does(seed, environments):
         twin.step(env, reward, end)
         assert_judged_alike(history[n], twin.judge)
         assert history[n]["rate_boost"] == twin.rate_boost
+        assert history[n]["pace"] == pytest.approx(twin.pace, abs=1e-6)
         assert history[n]["lowest_reward"] == min(twin.all_rewards)
         assert history[n]["highest_reward"] == max(twin.all_rewards)
         base = call_reward_base(history[n : n + 1])
@@ -258,13 +264,13 @@ def test_no_task_is_mastered_while_all_episodes_return_the_same_or_ending_earlie
 # -- clocks ----------------------------------------------------------------------------------------------------------
 
 
-def lived(*episodes):
+def lived(*episodes, config=DEFAULT):
     """The record after episodes (length, return, ending) in one environment, with all of the reward at their ends."""
     rewards = [r for length, episode_return, _ in episodes for r in [0.0] * (length - 1) + [episode_return]]
     kinds = [k for length, _, end in episodes for k in [RowKind.STEP] * (length - 1) + [KINDS[end]]]
     record, history, steps = new_progress(), np.zeros(len(rewards), PROGRESS), len(rewards)
     arguments = np.zeros(steps, np.int64), np.array(rewards, float), np.array(kinds, np.int64)
-    count_steps(record, np.zeros((5, 1)), np.zeros((2, 5)), *arguments, AgentConfig().settings(), history)
+    count_steps(record, np.zeros((5, 1)), np.zeros((2, 5)), *arguments, config.settings(), history)
     return record
 
 
@@ -276,6 +282,18 @@ def test_much_is_tried_again_while_episodes_are_truncated_below_the_best():
     assert lived(crash, best, flight, flight, flight)["entropy_clock"] == 100
     assert lived(crash, best, *[flight] * 5)["entropy_clock"] == 0
     assert lived(best, *[flight] * 5)["entropy_clock"] == 1_200  # where none ever ends by itself
+
+
+def test_clocks_stand_still_until_returns_have_risen_for_sure():
+    config = AgentConfig(optimisation=OptimisationConfig(rise_significance=2.0))
+    luck = [(10, r, "terminated") for r in (0, 1, 1, 0, 1, 0, 0, 1, 0, 1)]
+    learned = [(10, 1, "terminated")] * 40
+    assert lived(*luck, config=config)["clock"] == lived(*luck, config=config)["entropy_clock"] == 0
+    assert lived(*luck)["clock"] == 100  # by default they count every step
+    assert lived(*[(10, 0, "terminated")] * 30, config=config)["clock"] == 0
+    record = lived(*luck, *learned, config=config)
+    assert record["pace"] == 1
+    assert 0 < record["clock"] < 400
 
 
 def discount_after(*episodes):
@@ -302,8 +320,7 @@ def record_with(**values):
 
 
 @given(
-    steps=st.integers(0, 200_000),
-    start=st.integers(0, 100_000),
+    age=st.floats(0, 2e5),
     content=st.booleans(),
     best=st.sampled_from([0.0, 5.0]),
     boost=st.sampled_from([0.0, 1.0, 2.0]),
@@ -312,10 +329,10 @@ def record_with(**values):
     variance=st.floats(0, 100),
     cells=st.booleans(),
 )
-def test_rates_and_intervals_are_as_written(steps, start, content, best, boost, clock, rehearsals, variance, cells):
+def test_rates_and_intervals_are_as_written(age, content, best, boost, clock, rehearsals, variance, cells):
     config = AgentConfig(network=NetworkConfig(rule=replace(AgentConfig().network.rule, prune_fraction=0.3)))
     record = record_with(
-        steps=start + steps, task_start_step=start, content=content, max_return=best, rate_boost=boost,
+        clock=age, content=content, max_return=best, rate_boost=boost,
         entropy_clock=clock, rehearsals=rehearsals, target_variance=variance,
     )  # fmt: skip
     numbers = config.settings()

@@ -313,11 +313,11 @@ def read_rollout(agent, settings, where, width, gain, gamma):
 @jit_internal
 def rates_now(progress, rule, gain, settings):
     """Return the rates of a rehearsal, see `docs/algorithm.md`."""
-    task_steps = progress.steps - progress.task_start_step
-    fade = 1.0 / (1.0 + task_steps / settings.rate_half_life)
+    clock = progress.clock
+    fade = 1.0 / (1.0 + clock / settings.rate_half_life)
     # What carries little goes while there is something to carry, and while nothing of it is lost.
     holds = progress.max_return > progress.min_return and progress.rate_boost <= 1
-    prune_fraction = rule.prune_fraction * (task_steps / (task_steps + settings.prune_half_life)) ** 2 * holds
+    prune_fraction = rule.prune_fraction * (clock / (clock + settings.prune_half_life)) ** 2 * holds
     entropy = settings.entropy / (1.0 + (progress.entropy_clock / settings.entropy_half_life) ** 2)
     pace = fade * (settings.content_rate if progress.content else max(progress.rate_boost, 1.0))
     pace *= min(1.0, progress.rehearsals / settings.warm_up)

@@ -3,6 +3,8 @@
 A task begins with the first step, and again whenever recent returns say that what was learned no longer holds.
 """
 
+from math import atanh, log, sqrt
+
 import numpy as np
 
 from dynlive_rl.kernels.codes import Code
@@ -11,6 +13,7 @@ from dynlive_rl.kernels.jit import jit_internal, record_dtype
 from .experience import RowKind
 
 NEAR = 3.0  # ranges of the rewards seen: if 0 is further away, rewards count from what is so near
+SURE = 1.0 - 1e-12  # no correlation is larger
 
 
 class Mastery(Code):
@@ -86,7 +89,15 @@ PROGRESS = record_dtype(
         ("terminations", np.int64),  # episodes that ended by themselves
         ("mean_terminated_length", np.float64),  # mean length of the last of these
         ("last_truncated_below_best", np.int64),  # flag: the last episode was truncated below the best return
+        ("clock", np.float64),  # steps that rates and rehearsals have faded by
         ("entropy_clock", np.float64),  # steps that the entropy's weight has faded by
+        ("pace", np.float64),  # of both clocks, in [0, 1]: how sure it is that returns have risen
+        ("trend_episodes", np.int64),  # episodes of the present task that the trend is of
+        ("trend_number_mean", np.float64),  # mean of x, the logarithm of an episode's number
+        ("trend_return_mean", np.float64),  # mean of y, its return
+        ("trend_number_square", np.float64),  # Σ (x - mean)²
+        ("trend_return_square", np.float64),  # Σ (y - mean)²
+        ("trend_product", np.float64),  # Σ (x - mean) (y - mean)
     ]
 )
 
@@ -170,9 +181,11 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
     """
     progress.steps += 1
     progress.steps_since_rehearsal += 1
+    pace = progress.pace if settings.rise_significance > 0 else 1.0
+    progress.clock += pace
     # Where episodes can terminate but the last one was truncated below the best return, there is more to be tried.
     forward = progress.last_truncated_below_best == 0 or progress.terminations == 0
-    progress.entropy_clock = max(progress.entropy_clock + (1.0 if forward else -1.0), 0.0)
+    progress.entropy_clock = max(progress.entropy_clock + (pace if forward else -1.0), 0.0)
     running[RunningRow.LENGTH, env] += 1
     running[RunningRow.RETURN, env] += reward
     discounted = settings.discount_low * running[RunningRow.DISCOUNTED_RETURN, env] + reward
@@ -188,6 +201,36 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
         explored = running[RunningRow.EXPLORED, env] / length
         lost = judge_episode(progress, recent, length, episode_return, kind, explored, settings)
         progress.rate_boost = settings.boost if lost > settings.fall else 1.0
+        update_trend(progress, episode_return)
+        progress.pace = clock_pace(progress, settings)
+
+
+@jit_internal
+def update_trend(progress, episode_return):
+    """Let the sums of the task's returns y and of the logarithms x of their numbers take in one more (Welford, 1962)."""
+    progress.trend_episodes += 1
+    x = log(float(progress.trend_episodes))
+    from_x, from_y = x - progress.trend_number_mean, episode_return - progress.trend_return_mean
+    progress.trend_number_mean += from_x / progress.trend_episodes
+    progress.trend_return_mean += from_y / progress.trend_episodes
+    progress.trend_number_square += from_x * (x - progress.trend_number_mean)
+    progress.trend_return_square += from_y * (episode_return - progress.trend_return_mean)
+    progress.trend_product += from_x * (episode_return - progress.trend_return_mean)
+
+
+@jit_internal
+def clock_pace(progress, settings):
+    """Return how fast clocks run: 1 where returns have risen for sure in this task, 0 where that may be chance.
+
+    With r the correlation of returns with the logarithm of their number, and N returns, artanh(r) √(N - 3) is nearly normal
+    with deviation 1 where nothing rises (Fisher, 1921). From `rise_significance` of these deviations on, clocks begin to run.
+    """
+    product = progress.trend_product
+    squares = progress.trend_number_square * progress.trend_return_square
+    if progress.trend_episodes <= 3 or product <= 0 or squares <= 0:
+        return 0.0
+    r = min(product / sqrt(squares), SURE)
+    return min(max(atanh(r) * sqrt(progress.trend_episodes - 3.0) - settings.rise_significance, 0.0), 1.0)
 
 
 @jit_internal
@@ -283,9 +326,9 @@ def summary_of(recent):
 
 @jit_internal
 def restart_clocks(progress, age):
-    """Let the rates start again as if the task had begun `age` steps ago."""
+    """Let clocks start again as if the task had begun `age` steps ago."""
     progress.task_start_step = progress.steps - np.int64(age)
-    progress.entropy_clock = age
+    progress.clock = progress.entropy_clock = age
 
 
 @jit_internal
@@ -293,11 +336,21 @@ def start_task(progress, episode_return, age):
     """Begin another task, `age` steps ago, whose first known return is this one."""
     progress.task_changes += 1
     restart_clocks(progress, age)
+    restart_trend(progress)
     progress.task_episodes = 1
     progress.min_return = progress.max_return = progress.best_mean_return = episode_return
     progress.mastery = Mastery.NEVER
     progress.failures = 0
     progress.failure_rate = 0.0
+
+
+@jit_internal
+def restart_trend(progress):
+    """Forget what returns were, so that clocks stand still until they have risen again."""
+    progress.pace = 0.0
+    progress.trend_episodes = 0
+    progress.trend_number_mean = progress.trend_return_mean = 0.0
+    progress.trend_number_square = progress.trend_return_square = progress.trend_product = 0.0
 
 
 @jit_internal
@@ -314,7 +367,7 @@ def count_failures(progress, failed, memory):
 
 @jit_internal
 def rehearsal_interval(progress, settings):
-    """Return the steps between rehearsals: more as the task gets old, and while the agent is blind or content."""
+    """Return the steps between rehearsals: more as the clock goes on, and while the agent is blind or content."""
     # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
     blind = progress.max_return == progress.min_return
     every = max(settings.rehearse_every, settings.interval_share * progress.mean_terminated_length)
@@ -322,8 +375,7 @@ def rehearsal_interval(progress, settings):
         every = settings.rehearse_every_blind
     if progress.content:
         every *= settings.content_interval
-    age = progress.steps - progress.task_start_step
-    return np.round(every * (1.0 + age / settings.rehearsal_half_life))
+    return np.round(every * (1.0 + progress.clock / settings.rehearsal_half_life))
 
 
 @jit_internal

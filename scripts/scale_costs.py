@@ -29,7 +29,6 @@ from workers import ONE_THREAD
 
 OUT, STUDY = Path("results/scale"), Path("results/study")
 CORES = (1, 2, 10, 100, 1_000)
-CORES_PER_NODE = 8
 BSUITE_STEP_S = 350e-6  # of a rehearsing agent, as in results/study/costs.md between CartPole and Pendulum
 SETUP_S = 1.5  # to import and load compiled kernels, where a run did not measure it
 LEARNED, EPISODES = 2_000, 100  # steps before an evaluation, and episodes of it

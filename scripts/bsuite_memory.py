@@ -19,7 +19,7 @@ from bsuite.utils.wrappers import Logging
 
 import runs
 from dynlive_rl import DynLiveAgent
-from runs import Run, Study
+from runs import Run
 from workers import hand_in
 
 KEY = "experiment", "setting", "agent", "seed"
@@ -153,9 +153,6 @@ def main() -> int:
         ((name, *rest),) = keys
         hand_in(train(name, *rest, options.episodes or EXPERIMENTS[name].episodes))
         return 0
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     common = ["--one"] + (["--episodes", str(options.episodes)] if options.episodes else [])
     commands: dict[runs.Key, list[str]] = {
         (name, setting, agent, seed): [
@@ -164,11 +161,7 @@ def main() -> int:
         ]
         for name, setting, agent, seed in keys
     }
-    done, status = runs.conduct(study, commands, options)
-    if done:
-        (options.out / "table.md").write_text(table(done) + "\n")
-        print(table(done))
-    return status
+    return runs.tabulate(KEY, commands, options, table)
 
 
 if __name__ == "__main__":

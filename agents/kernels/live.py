@@ -255,7 +255,7 @@ def choose_again(buffer, which):
             act(agent, agent.settings[0], env)
 
 
-@jit_entry(seconds=4.5)
+@jit_entry(seconds=7)
 def observe(buffer, observations):
     """Learn from one step of every environment that stepped, and choose the next actions of those that go on.
 

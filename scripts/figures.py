@@ -280,7 +280,8 @@ def learning_curves(runs: list[Run], path: Path) -> None:
         means = held(group, steps)
         axes.plot(steps, iqm(means), label=agent, **style)
         axes.fill_between(steps, *interval(means), color=style["color"], alpha=0.15, linewidth=0)
-        axes.axhline(TASKS[env_id].threshold, color="grey", linewidth=0.8, linestyle=":")
+        if (threshold := TASKS[env_id].threshold) is not None:
+            axes.axhline(threshold, color="grey", linewidth=0.8, linestyle=":")
 
     _panels(runs, path, draw, "greedy return: IQM, 95 %")
 

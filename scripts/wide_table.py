@@ -84,7 +84,7 @@ def cells(agent: str, group: Sequence[Run], end: int) -> list[str]:
         played(group),
         "–" if goal is None or until is None else (">" if until["more"] else "") + f"{until['median']:,.0f}" + some,
         mean_after(group, end),
-        f"{number(np.median(finals))} ({number(min(finals))} – {number(max(finals))})",
+        number(np.median(finals)) + (f" ({number(min(finals))} – {number(max(finals))})" if len(group) > 1 else ""),
         f"{np.mean(stays):.2f}" if stays else "–",
         milliseconds(group),
     ]

@@ -28,6 +28,7 @@ NOTES = (
     "agent that knows nothing, weigh more. What experiments are about counts as the mean of those that were played; †: some of "
     "these were cut, in settings or episodes; those with MNIST are left out. dqn and ppo are stable-baselines3's, as they are by default."
 )
+JUDGED_FROM = {"deep_sea_stochastic": 100}  # episodes
 Scores = dict[tuple[str, str], float]
 
 
@@ -58,7 +59,12 @@ def score_of(some: Sequence[Run]) -> float:
     seeds = sorted({run["seed"] for run in some})
     frames = [frame([run for run in some if run["seed"] == seed]) for seed in seeds]
     with appending():
-        return float(np.mean([BSUITE_INFO[name].score(each) for each in frames]))
+        return float(np.mean([BSUITE_INFO[name].score(each) if judged(name, each) else 0.0 for each in frames]))
+
+
+def judged(name: str, rows: pd.DataFrame) -> bool:
+    """Return whether bsuite's analysis finds anything to judge: by chance nothing counts as solved too early."""
+    return bool(rows["episode"].max() >= JUDGED_FROM.get(name, 0))
 
 
 def frame(some: Sequence[Run]) -> pd.DataFrame:
@@ -84,7 +90,7 @@ def appending() -> Iterator[None]:
     if hasattr(pd.Series, "append"):
         yield
         return
-    pd.Series.append = lambda series, other: pd.concat([part for part in (series, other) if len(part)])
+    pd.Series.append = lambda series, other: pd.concat([series, other])
     try:
         yield
     finally:

@@ -1,4 +1,7 @@
-"""Steps at most of every setting of bsuite 0.3.6, by experiment: episodes · steps of an episode; without MNIST, which is downloaded."""
+"""Steps at most of every setting of bsuite 0.3.6, by experiment: episodes · steps of an episode.
+
+Its MNIST is downloaded, and left out.
+"""
 
 FEW = [*range(1, 11), 12, 14, 17, 20, 25]
 STEPS = (

@@ -11,7 +11,6 @@ import time
 from functools import partial
 from typing import Any
 
-import numpy as np
 from bsuite import sweep
 from bsuite.bsuite import EXPERIMENT_NAME_TO_ENVIRONMENT, unpack_bsuite_id
 from bsuite.environments import Environment
@@ -53,7 +52,9 @@ UNNOTED = "episode_len", "episode_return"
 def load(bsuite_id: str, seed: int | None) -> Environment:
     """Load a setting with a random state of its own; bsuite's would come from the clock."""
     name, _ = unpack_bsuite_id(bsuite_id)
-    make = partial(DeepSea, deterministic=False) if name == "deep_sea_stochastic" else EXPERIMENT_NAME_TO_ENVIRONMENT[name]
+    make = (
+        partial(DeepSea, deterministic=False) if name == "deep_sea_stochastic" else EXPERIMENT_NAME_TO_ENVIRONMENT[name]
+    )
     settings = {key: value for key, value in sweep.SETTINGS[bsuite_id].items() if key != "seed"}
     seeded = {"seed": seed} if "seed" in inspect.signature(make).parameters else {}
     return make(**settings, **seeded)

@@ -26,7 +26,8 @@ NOTES = (
     "Scores of bsuite's own analysis, from 0 to 1, mean over the seeds. “… of …”: not all settings were played, or not all "
     "episodes that bsuite asks for; its analysis takes the episodes that there are, and in fewer of them the first ones, of an "
     "agent that knows nothing, weigh more. What experiments are about counts as the mean of those that were played; †: some of "
-    "these were cut, in settings or episodes; those with MNIST are left out. dqn and ppo are stable-baselines3's, as they are by default."
+    "these were cut, in settings or episodes. Those with MNIST are left out. dqn and ppo are stable-baselines3's, as they are "
+    "by default."
 )
 JUDGED_FROM = {"deep_sea_stochastic": 100}  # episodes
 Scores = dict[tuple[str, str], float]
@@ -34,10 +35,9 @@ Scores = dict[tuple[str, str], float]
 
 def write(done: list[Run], folder: Path) -> str:
     """Write table.md and the radar plot into a folder, and return the tables."""
-    scores = {key: score_of(some) for key, some in groups(done).items()}
-    text = "\n\n".join([by_tag(scores, cut(done)), by_experiment(done, scores), NOTES])
+    text = tables(done)
     (folder / "table.md").write_text(text + "\n")
-    radar(scores, folder / "radar")
+    radar(scored(done), folder / "radar")
     return text
 
 
@@ -51,6 +51,11 @@ def groups(done: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
         found.setdefault((unpack_bsuite_id(run["bsuite_id"])[0], run["agent"]), []).append(run)
     order = [(name, agent) for name in EXPERIMENTS for agent in AGENTS]
     return {key: found[key] for key in order if key in found}
+
+
+def scored(done: Sequence[Run]) -> Scores:
+    """Return the scores of all experiments and agents."""
+    return {key: score_of(some) for key, some in groups(done).items()}
 
 
 def score_of(some: Sequence[Run]) -> float:
@@ -107,6 +112,12 @@ def tag_scores(scores: Scores, agent: str) -> dict[str, tuple[float, int]]:
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def tables(done: Sequence[Run]) -> str:
+    """Return two Markdown tables: scores of what experiments are about, and of the experiments; and notes."""
+    scores = scored(done)
+    return "\n\n".join([by_tag(scores, cut(done)), by_experiment(done, scores), NOTES])
 
 
 def by_tag(scores: Scores, cuts: set[tuple[str, str]]) -> str:
@@ -204,6 +215,7 @@ def radar(scores: Scores, path: Path) -> None:
             (line,) = axes.plot([*around, 0], [*values, values[0]], label=agent)
             axes.fill([*around, 0], [*values, values[0]], color=line.get_color(), alpha=0.12)
         axes.set(ylim=(0, 1), yticks=[0.25, 0.5, 0.75, 1])
+        axes.tick_params(axis="x", pad=14)
         axes.set_xticks(around, [tag.replace("_", " ") for tag in tags])
         figure.legend(loc="outside lower center", ncols=3, frameon=False)
         figure.savefig(path.with_suffix(".png"), dpi=130)

@@ -194,7 +194,9 @@ def agents_of(entries: Entries) -> tuple[str, ...]:
 def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> argparse.ArgumentParser:
     agents = agents_of(entries)
     result = argparse.ArgumentParser(description=description.partition("\n")[0] if description else None)
-    result.add_argument("--suite", choices=SUITES, help="play in the environments of a suite: in all unless --envs says which")
+    result.add_argument(
+        "--suite", choices=SUITES, help="play in the environments of a suite: in all unless --envs says which"
+    )
     result.add_argument(
         "--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS)
     )

@@ -36,7 +36,8 @@ class FromDmEnv(gym.Env[Any, Any]):
         size = int(np.prod(seen.shape))
         low, high = (seen.minimum, seen.maximum) if isinstance(seen, BoundedArray) else (-np.inf, np.inf)
         self.observation_space = gym.spaces.Box(
-            *(np.broadcast_to(end, seen.shape).astype(np.float32).reshape(size) for end in (low, high)), dtype=np.float32
+            *(np.broadcast_to(end, seen.shape).astype(np.float32).reshape(size) for end in (low, high)),
+            dtype=np.float32,
         )
         self.action_space = gym.spaces.Discrete(int(acted.num_values))
 

@@ -205,7 +205,7 @@ def headline(rows: list[dict[str, Any]]) -> str:
         named = quick[:1] if quick[:1] == always[:1] else quick[:1] + always[:1]
         best = max(rivals, key=lambda row: row["final"], default=None)
         cells = [
-            f"{ours['env']} ({ours['threshold']:g})",
+            ours["env"] + ("" if ours["threshold"] is None else f" ({ours['threshold']:g})"),
             f"**{_amount(ours['steps'])}**" + _of(ours),
             _stays(ours),
             _final(ours),

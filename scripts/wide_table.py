@@ -25,9 +25,9 @@ HEAD = (
 )
 NOTES = (
     "Medians over the seeds; greedy means of 20 episodes, every 1,000 steps up to 10,000 and every 2,500 beyond. Steps to the "
-    "goal: at the first evaluation from which every evaluation of the next 2,000 steps, and at least three, reaches it; “>”: the "
-    "median run did not. “… of …”: the run was cut, and ended before the suite's budget. Mean after as many steps as all: the "
-    "last evaluation at or before the last step that every agent in this environment has played. An agent that learns from long "
+    "goal: at the first evaluation from which every evaluation of the next 2,000 steps, and at least three, reaches it; “>”: "
+    "the median run did not. “… of …”: the run was cut, and ended before the suite's budget. Mean after as many steps as all: "
+    "the last evaluation within the steps that every agent in this environment has played. An agent that learns from long "
     "rollouts is evaluated between them and may end later; nothing after the budget counts. Stays: share of evaluations at or "
     "above the goal, from the first one that reaches it on. CPU: learning and the environment's own step, without evaluation."
 )

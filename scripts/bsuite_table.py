@@ -18,7 +18,9 @@ from runs import Run
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-TAGS = "basic", "noise", "scale", "exploration", "credit_assignment", "generalization", "memory"
+TOPICS = "basic", "noise", "scale", "exploration", "credit_assignment", "generalization", "memory"
+# What bsuite calls tags: the experiments that are about a topic.
+ABOUT = {topic: [name for name in EXPERIMENTS if f"{name}{sweep.SEPARATOR}0" in sweep.TAGS[topic]] for topic in TOPICS}
 HEAD = (
     "experiment", "agent", "settings", "episodes", "seeds", "score", "settings that score less than 0.5", "CPU ms a step",
 )  # fmt: skip
@@ -102,13 +104,13 @@ def appending() -> Iterator[None]:
         del pd.Series.append
 
 
-def tag_scores(scores: Scores, agent: str) -> dict[str, tuple[float, int]]:
+def topic_scores(scores: Scores, agent: str) -> dict[str, tuple[float, int]]:
     """Return what an agent scores in everything that experiments are about, and in how many of them."""
     found = {
-        tag: [score for (name, other), score in scores.items() if other == agent and tag in BSUITE_INFO[name].tags]
-        for tag in TAGS
+        topic: [score for (name, other), score in scores.items() if other == agent and name in ABOUT[topic]]
+        for topic in TOPICS
     }
-    return {tag: (float(np.mean(those)), len(those)) for tag, those in found.items() if those}
+    return {topic: (float(np.mean(those)), len(those)) for topic, those in found.items() if those}
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -117,23 +119,23 @@ def tag_scores(scores: Scores, agent: str) -> dict[str, tuple[float, int]]:
 def tables(done: Sequence[Run]) -> str:
     """Return two Markdown tables: scores of what experiments are about, and of the experiments; and notes."""
     scores = scored(done)
-    return "\n\n".join([by_tag(scores, cut(done)), by_experiment(done, scores), NOTES])
+    return "\n\n".join([by_topic(scores, cut(done)), by_experiment(done, scores), NOTES])
 
 
-def by_tag(scores: Scores, cuts: set[tuple[str, str]]) -> str:
+def by_topic(scores: Scores, cuts: set[tuple[str, str]]) -> str:
     """Return a Markdown table with a row for everything that experiments are about, and a column for each agent."""
     agents = [agent for agent in AGENTS if any(agent == other for _, other in scores)]
-    found = {agent: tag_scores(scores, agent) for agent in agents}
+    found = {agent: topic_scores(scores, agent) for agent in agents}
     lines = [f"| about | {' | '.join(agents)} |", "|---" * (len(agents) + 1) + "|"]
-    for tag in TAGS:
-        whole = sum(tag in BSUITE_INFO[name].tags for name in EXPERIMENTS)
+    for topic in TOPICS:
+        whole = len(ABOUT[topic])
         cells = []
         for agent in agents:
-            score, count = found[agent].get(tag, (0.0, 0))
-            dagger = " †" if any(other == agent and tag in BSUITE_INFO[name].tags for name, other in cuts) else ""
+            score, count = found[agent].get(topic, (0.0, 0))
+            dagger = " †" if any(other == agent and name in ABOUT[topic] for name, other in cuts) else ""
             some = f" ({count} of {whole} experiments)" if count < whole else ""
             cells.append("–" if count == 0 else f"{score:.2f}{dagger}{some}")
-        lines.append(f"| {tag.replace('_', ' ')} | {' | '.join(cells)} |")
+        lines.append(f"| {topic.replace('_', ' ')} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -200,23 +202,23 @@ def radar(scores: Scores, path: Path) -> None:
 
     What an agent has not played is drawn as 0, as bsuite does.
     """
-    found: dict[str, Any] = {agent: tag_scores(scores, agent) for agent in AGENTS}
+    found: dict[str, Any] = {agent: topic_scores(scores, agent) for agent in AGENTS}
     found = {agent: each for agent, each in found.items() if len(each) >= 3}
     if not found:
         return
-    tags = [tag for tag in TAGS if any(tag in each for each in found.values())]
-    around = np.linspace(0, 2 * np.pi, len(tags), endpoint=False)
+    topics = [topic for topic in TOPICS if any(topic in each for each in found.values())]
+    around = np.linspace(0, 2 * np.pi, len(topics), endpoint=False)
     with mpl.rc_context():
         mpl.rcdefaults()  # bsuite sets a style of its own for the whole process
         mpl.rcParams.update({"svg.hashsalt": "dynlive", "font.size": 9})
         figure, axes = plt.subplots(figsize=(5.2, 5.2), subplot_kw={"projection": "polar"}, layout="constrained")
         for agent, each in found.items():
-            values = [each.get(tag, (0.0, 0))[0] for tag in tags]
+            values = [each.get(topic, (0.0, 0))[0] for topic in topics]
             (line,) = axes.plot([*around, 0], [*values, values[0]], label=agent)
             axes.fill([*around, 0], [*values, values[0]], color=line.get_color(), alpha=0.12)
         axes.set(ylim=(0, 1), yticks=[0.25, 0.5, 0.75, 1])
         axes.tick_params(axis="x", pad=14)
-        axes.set_xticks(around, [tag.replace("_", " ") for tag in tags])
+        axes.set_xticks(around, [topic.replace("_", " ") for topic in topics])
         figure.legend(loc="outside lower center", ncols=3, frameon=False)
         figure.savefig(path.with_suffix(".png"), dpi=130)
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})

@@ -18,6 +18,8 @@ from dm_environments import FromDmEnv
 from runs import Study
 from tables import ROOT
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:bsuite")  # of what its analysis asks pandas for
+
 FIRST = [f"{name}/0" for name in bsuite_suite.EXPERIMENTS]
 
 

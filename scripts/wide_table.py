@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import figures
-from protocol import outcome
+from protocol import even_grid, outcome
 from runs import Run
 from tasks import TASKS, WIDE
 
@@ -27,10 +27,13 @@ NOTES = (
     "Medians over the seeds; greedy means of 20 episodes, every 1,000 steps up to 10,000 and every 2,500 beyond. Steps to the "
     "goal: at the first evaluation from which every evaluation of the next 2,000 steps, and at least three, reaches it; “>”: "
     "the median run did not. “… of …”: the run was cut, and ended before the suite's budget. Mean after as many steps as all: "
-    "the last evaluation within the steps that every agent in this environment has played. An agent that learns from long "
-    "rollouts is evaluated between them and may end later; nothing after the budget counts. Stays: share of evaluations at or "
-    "above the goal, from the first one that reaches it on. CPU: learning and the environment's own step, without evaluation."
+    "the last evaluation within the steps that every agent in this environment has played. Rivals are evaluated between their "
+    "rollouts, the longest of which end beyond the budget: what comes more than 1,024 steps late does not count. Stays: share "
+    "of evaluations at or above the goal, from the first one that reaches it on. CPU: learning and the environment's own step, "
+    "without evaluation."
 )
+
+LATE = 1_024  # steps of a rollout, after which an evaluation still counts as one when it was due
 
 
 def write(runs: list[Run], folder: Path) -> str:
@@ -44,10 +47,21 @@ def write(runs: list[Run], folder: Path) -> str:
 
 
 def within_budget(run: Run) -> Run:
-    """Return a run without what was evaluated after its budget; at least the first evaluation stays."""
-    steps = run["curve"]["steps"]
-    end = max(int(np.searchsorted(steps, run["budget"], side="right")), 1)
-    return run if end == len(steps) else run | {"curve": {name: rows[:end] for name, rows in run["curve"].items()}}
+    """Return a run whose curve ends at its budget, or at most `LATE` steps after it.
+
+    Later evaluations go. Until then the last one that counts holds, as the rollout in which the budget ends is learned from
+    later; where there was none yet, the run stays as it is.
+    """
+    curve, budget = run["curve"], run["budget"]
+    end = int(np.searchsorted(curve["steps"], budget + LATE, side="right"))
+    if end in (0, len(curve["steps"])):
+        return run
+    kept = {name: rows[:end] for name, rows in curve.items()}
+    if kept["steps"][-1] < budget:
+        seconds = {name: float(np.interp(budget, curve["steps"], curve[name])) for name in ("wall_s", "cpu_s")}
+        at_end = {"steps": budget, "mean": kept["mean"][-1], **seconds}
+        kept = {name: [*rows, at_end[name]] for name, rows in kept.items()}
+    return run | {"curve": kept}
 
 
 def table(runs: Sequence[Run]) -> str:
@@ -72,8 +86,8 @@ def called(env_id: str) -> str:
 def cells(agent: str, group: Sequence[Run], end: int) -> list[str]:
     """Return a row of the table: an agent's runs in one environment, of which all agents have played `end` steps."""
     outcomes = [outcome(run) for run in group]
-    finals = [each.final for each in outcomes]
-    stays = [each.stays for each in outcomes if each.stays is not None]
+    finals = [mean_by(run, run["budget"]) for run in group]
+    stays = [each.stays for each, final in zip(outcomes, finals, strict=True) if None not in (each.stays, final)]
     solved = sum(each.solved for each in outcomes)
     until = figures.median_until(outcomes, "steps")
     some = f" ({solved} of {len(group)} seeds)" if 0 < solved < len(group) else ""
@@ -84,7 +98,7 @@ def cells(agent: str, group: Sequence[Run], end: int) -> list[str]:
         played(group),
         "–" if goal is None or until is None else (">" if until["more"] else "") + f"{until['median']:,.0f}" + some,
         mean_after(group, end),
-        number(np.median(finals)) + (f" ({number(min(finals))} – {number(max(finals))})" if len(group) > 1 else ""),
+        spread(finals),
         f"{np.mean(stays):.2f}" if stays else "–",
         milliseconds(group),
     ]
@@ -96,15 +110,25 @@ def played(group: Sequence[Run]) -> str:
     return f"{budget:,}" if budget >= whole else f"{budget:,} of {whole:,}"
 
 
+def mean_by(run: Run, steps: int) -> float | None:
+    """Return what the last evaluation that was due up to so many steps said; None where there was none yet."""
+    evaluated, grid = np.array(run["curve"]["steps"]), np.array([0, *even_grid(run["budget"])])
+    due = grid[np.searchsorted(grid, evaluated, side="right") - 1]
+    last = int(np.searchsorted(np.where(evaluated <= due + LATE, due, evaluated), steps, side="right")) - 1
+    return None if last < 0 else float(run["curve"]["mean"][last])
+
+
 def mean_after(group: Sequence[Run], steps: int) -> str:
-    """Return the median over runs of the last evaluation at or before so many steps; – where one had none yet."""
-    means = []
-    for run in group:
-        last = int(np.searchsorted(run["curve"]["steps"], steps, side="right")) - 1
-        if last < 0:
-            return "–"
-        means.append(run["curve"]["mean"][last])
-    return f"{number(np.median(means))} at {steps:,}"
+    """Return the median over runs after so many steps; – where one was not evaluated yet."""
+    means = [mean_by(run, steps) for run in group]
+    return "–" if None in means else f"{number(np.median(means))} at {steps:,}"
+
+
+def spread(values: Sequence[float | None]) -> str:
+    """Return the median, and the lowest and the highest of more than one; – where one is not known."""
+    if None in values:
+        return "–"
+    return number(np.median(values)) + (f" ({number(min(values))} – {number(max(values))})" if len(values) > 1 else "")
 
 
 def milliseconds(group: Sequence[Run]) -> str:

@@ -192,20 +192,26 @@ def made(env_id, agent, seed, means, budget):
 
 def test_agents_are_compared_after_as_many_steps_and_cuts_are_named():
     reacher = "Reacher-v5"
-    ours = [made(reacher, "dynlive", seed, [-9.0, -4.0 - seed, -4.0, -4.0, -4.0], 5_000) for seed in range(3)]
+    ours = [made(reacher, "dynlive", seed, [-9.0, -4.0 - seed, -4.0, -3.0, -3.0], 5_000) for seed in range(3)]
     sac = [made(reacher, "sac", seed, [-40.0, -8.0, -6.0 - seed], 3_000) for seed in range(2)]
     rows = [row.removeprefix("| Reacher-v5 (-5) ") for row in wide_table.table([*ours, *sac]).splitlines()]
-    assert "| dynlive | 3 | 5,000 of 50,000 | 2,000 | -4.00 at 3,000 | -4.00 (-4.00 – -4.00) | 1.00 | 2 |" in rows
+    assert "| dynlive | 3 | 5,000 of 50,000 | 2,000 | -4.00 at 3,000 | -3.00 (-3.00 – -3.00) | 1.00 | 2 |" in rows
     assert "| sac | 2 | 3,000 of 50,000 | >3,000 | -6.50 at 3,000 | -6.50 (-7.00 – -6.00) | – | 2 |" in rows
     assert sum("not run yet" in row for row in rows) == len(tasks.WIDE) - 1
 
 
 def test_nothing_after_the_budget_counts_and_what_was_not_evaluated_yet_has_no_mean():
-    late = made("Hopper-v5", "ppo", 0, [100.0, 200.0, 3_000.0], 2_500)
-    early = made("Hopper-v5", "dynlive", 0, [100.0], 500)
-    text = wide_table.table([late, early])
-    assert "| Hopper-v5 (2,500) | ppo | 1 | 2,500 of 100,000 | >2,500 | – | 200 | – | 2 |" in text
-    assert "3,000" not in text
+    hopper = "Hopper-v5"
+    late = made(hopper, "ppo", 0, [100.0, 200.0, 300.0, 400.0, 9_999.0], 3_700)
+    late["curve"] = {name: [rows[k] for k in (0, 2, 4)] for name, rows in late["curve"].items()}
+    held = made(hopper, "ppo", 0, [100.0, 2_600.0, 2_600.0, 2_600.0, 2_600.0, 2_600.0, 0.0], 5_500)
+    never = made(hopper, "ppo", 0, [0.0] * 9 + [9_999.0], 5_000)
+    never["curve"] = {name: rows[-1:] for name, rows in never["curve"].items()}
+    rows = [wide_table.table([run, made(hopper, "dynlive", 0, [100.0], 1_000)]) for run in (late, held, never)]
+    start = "| Hopper-v5 (2,500) | ppo | 1 | "
+    assert f"{start}3,700 of 100,000 | >3,700 | 100 at 1,000 | 300 | – | 2 |" in rows[0]
+    assert f"{start}5,500 of 100,000 | 2,000 | 100 at 1,000 | 2,600 | 1.00 | 2 |" in rows[1]
+    assert f"{start}5,000 of 100,000 | >5,000 | – | – | – | 2 |" in rows[2]
 
 
 def test_where_there_is_no_goal_nothing_is_reached():

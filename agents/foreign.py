@@ -6,7 +6,6 @@ from inspect import signature
 from typing import Any
 
 POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy", "MlpLstmPolicy", "LinearPolicy")
-CONFIG = "dynlive_rl.agents.config"
 RATES = "config=AgentConfig(optimisation=OptimisationConfig(actor_rate=…, critic_rate=…))"
 DISCOUNT = "config=AgentConfig(optimisation=OptimisationConfig(discount_low=…, discount_high=…))"
 INSTEAD = {

@@ -117,12 +117,6 @@ class LiveLearner:
         _no_network()
 
     @property
-    def feature_means(self) -> NDArray[np.float64]:
-        """Running means (f,) of the features that are scaled, 0 of the others."""
-        means: NDArray[np.float64] = self.state.scaler[ScalerRow.MEAN]
-        return means
-
-    @property
     def activity(self) -> NDArray[np.float32]:
         """There are no networks to be active."""
         _no_network()

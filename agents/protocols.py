@@ -117,10 +117,6 @@ class Learner(Protocol):
         """The network whose output neurons say what actions are worth; ValueError where it is none by itself."""
 
     @property
-    def feature_means(self) -> NDArray[np.float64]:
-        """Running means (f,) of the features that are scaled, 0 of the others."""
-
-    @property
     def activity(self) -> NDArray[np.float32]:
         """Outputs (n,) of the actor's neurons for the first observation that was predicted last."""
 

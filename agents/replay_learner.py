@@ -283,12 +283,6 @@ class ReplayLearner:
         return values, batch.output
 
     @property
-    def feature_means(self) -> NDArray[np.float64]:
-        """Running means (f,) of the features that are scaled, 0 of the others."""
-        means: NDArray[np.float64] = self.state.scaler[ScalerRow.MEAN]
-        return means
-
-    @property
     def activity(self) -> NDArray[np.float32]:
         """Outputs (n,) of the target policy's neurons for the first observation that was predicted last."""
         return self._predict_batch.output[1, :, 0].copy()

@@ -26,7 +26,7 @@ from dynlive_rl.agents.evaluation import play
 from dynlive_rl.envs import Cycle, Draw, world_at
 from figures import interval
 from protocol import EVALUATION_SEED
-from runs import Run, Study
+from runs import Run
 from workers import hand_in, tell
 
 mpl.use("Agg")
@@ -181,8 +181,9 @@ def taken(group: list[Run]) -> NDArray[np.float64]:
     return np.array(rows, np.float64)
 
 
-def table(groups: dict[tuple[str, str], list[Run]]) -> str:
+def table(done: list[Run]) -> str:
     """Return all change studies as one Markdown table, and the damage study as another."""
+    groups = grouped(done)
     lines = [
         "| study | agent | seeds | changes | median | mean (95 %) | not back | first ten | last ten "
         "| last ÷ first (95 %) | mean ÷ dynlive |",
@@ -228,8 +229,9 @@ def ratio(some: NDArray[np.float64], others: NDArray[np.float64]) -> str:
     return f"{times} ({low:.2f}–{high:.2f})"
 
 
-def draw(groups: dict[tuple[str, str], list[Run]], folder: Path) -> None:
+def draw(done: list[Run], folder: Path) -> None:
     """Draw the mean steps to be back against the change, one picture per study with a line per agent."""
+    groups = grouped(done)
     for study in STUDIES:
         agents = [agent for name, agent in groups if name == study]
         if not agents:
@@ -280,21 +282,11 @@ def main() -> int:
         result = damage(seed) if name == DAMAGE else adapt(name, agent, seed)
         hand_in({"study": name, "agent": agent, "seed": seed, **result})
         return 0
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     commands: dict[runs.Key, list[str]] = {
         (name, agent, seed): [*(__file__, "--one", "--studies", name, "--agents", agent, "--seeds", str(seed))]
         for name, agent, seed in keys
     }
-    done, status = runs.conduct(study, commands, options)
-    if done:
-        groups = grouped(done)
-        text = table(groups)
-        (options.out / "table.md").write_text(text + "\n")
-        draw(groups, options.out)
-        print(text)
-    return status
+    return runs.tabulate(KEY, commands, options, table, lambda done: draw(done, options.out))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ import gymnasium as gym
 import baselines
 import memory_suite
 import runs
+import wide_suite
 from dynlive_rl import DynLiveAgent
-from protocol import Course, Entry, fine_grid
+from protocol import Course, Entry, even_grid, fine_grid
 from runs import Run, Study
-from tasks import CLASSIC, MEMORY, TASKS
+from tasks import CLASSIC, MEMORY, TASKS, WIDE, Task
 from workers import hand_in
 
 
@@ -66,16 +68,53 @@ OURS: dict[str, dict[str, Any]] = {
 }
 ENTRIES = (
     {
-        (env_id, agent): Entry(partial(train_dynlive, **settings), task.budget, fine_grid)
+        (env_id, agent): Entry(
+            partial(train_dynlive, **settings), task.budget, even_grid if env_id in WIDE else fine_grid
+        )
         for agent, settings in OURS.items()
         for env_id, task in TASKS.items()
     }
     | baselines.ENTRIES
     | memory_suite.ENTRIES
+    | wide_suite.ENTRIES
 )
-SUITES = {"classic": CLASSIC, "memory": MEMORY}
 Entries = dict[tuple[str, str], Entry]
 KEY = "env", "agent", "seed"
+
+
+def wide_report(done: list[Run], folder: Path) -> str:
+    """Write what the runs of the wide suite add up to, and return its table."""
+    import wide_table  # loads what a run can do without
+
+    return wide_table.write(done, folder)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Environments that are compared together.
+
+    Attributes
+    ----------
+    tasks
+        The environments.
+    usual
+        What holds for them where the command line does not say otherwise, by the names of its options.
+    report
+        Writes what the runs add up to and returns a table; None: as everywhere.
+    """
+
+    tasks: dict[str, Task]
+    usual: dict[str, Any] = field(default_factory=dict)
+    report: Callable[[list[Run], Path], str] | None = None
+
+
+SUITES = {
+    "classic": Suite(CLASSIC),
+    "memory": Suite(MEMORY),
+    "wide": Suite(
+        WIDE, {"out": Path("results/wide"), "seeds": runs.seed_list("0-4"), "episodes": 20}, report=wide_report
+    ),
+}
 
 
 def run(env_id: str, agent: str, seed: int, steps: int | None, episodes: int, entries: Entries = ENTRIES) -> Run:
@@ -155,7 +194,9 @@ def agents_of(entries: Entries) -> tuple[str, ...]:
 def parser(entries: Entries = ENTRIES, description: str | None = __doc__) -> argparse.ArgumentParser:
     agents = agents_of(entries)
     result = argparse.ArgumentParser(description=description.partition("\n")[0] if description else None)
-    result.add_argument("--suite", choices=SUITES, help="play in all environments of a suite")
+    result.add_argument(
+        "--suite", choices=SUITES, help="play in the environments of a suite: in all unless --envs says which"
+    )
     result.add_argument(
         "--envs", nargs="+", choices=TASKS, default=["CartPole-v1"], metavar="ENV", help=", ".join(TASKS)
     )
@@ -180,9 +221,13 @@ def main(
     """Do what the command line says with the agents of some entries, for the script that holds them."""
     arguments = parser(entries, description)
     arguments.set_defaults(**defaults)
+    suite = SUITES.get(arguments.parse_known_args()[0].suite)
+    if suite is not None:
+        arguments.set_defaults(envs=list(suite.tasks), **suite.usual)
+        report = suite.report or report
     options = arguments.parse_args()
-    if options.suite is not None:
-        options.envs = list(SUITES[options.suite])
+    if suite is not None and (others := [env_id for env_id in options.envs if env_id not in suite.tasks]):
+        arguments.error(f"{' and '.join(others)} is not in the suite {options.suite}: {', '.join(suite.tasks)} are")
     try:
         chosen = pairs(options.envs, options.agents, entries)
         keys = [(env_id, agent, seed) for env_id, agent in chosen for seed in options.seeds]

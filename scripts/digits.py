@@ -19,7 +19,7 @@ from sklearn.neural_network import MLPClassifier
 
 import runs
 from dynlive_rl import DynLiveClassifier
-from runs import Run, Study
+from runs import Run
 from workers import hand_in
 
 KEY = ("seed",)
@@ -82,15 +82,8 @@ def main() -> int:
     if options.one:
         hand_in(train(*options.seeds))
         return 0
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     commands: dict[runs.Key, list[str]] = {(seed,): [__file__, "--one", "--seeds", str(seed)] for seed in options.seeds}
-    done, status = runs.conduct(study, commands, options)
-    if done:
-        (options.out / "table.md").write_text(table(done) + "\n")
-        print(table(done))
-    return status
+    return runs.tabulate(KEY, commands, options, table)
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ def headline(rows: list[dict[str, Any]]) -> str:
         named = quick[:1] if quick[:1] == always[:1] else quick[:1] + always[:1]
         best = max(rivals, key=lambda row: row["final"], default=None)
         cells = [
-            f"{ours['env']} ({ours['threshold']:g})",
+            ours["env"] + ("" if ours["threshold"] is None else f" ({ours['threshold']:g})"),
             f"**{_amount(ours['steps'])}**" + _of(ours),
             _stays(ours),
             _final(ours),
@@ -280,7 +280,8 @@ def learning_curves(runs: list[Run], path: Path) -> None:
         means = held(group, steps)
         axes.plot(steps, iqm(means), label=agent, **style)
         axes.fill_between(steps, *interval(means), color=style["color"], alpha=0.15, linewidth=0)
-        axes.axhline(TASKS[env_id].threshold, color="grey", linewidth=0.8, linestyle=":")
+        if (threshold := TASKS[env_id].threshold) is not None:
+            axes.axhline(threshold, color="grey", linewidth=0.8, linestyle=":")
 
     _panels(runs, path, draw, "greedy return: IQM, 95 %")
 

@@ -14,7 +14,7 @@ import numpy as np
 import dynlive_rl.envs  # noqa: F401  registers the chain
 import runs
 from dynlive_rl import DynLiveAgent
-from runs import Run, Study
+from runs import Run
 from workers import hand_in, tell
 
 KEY = "env", "seed"
@@ -94,17 +94,10 @@ def main() -> int:
     if options.one:
         hand_in(train(*keys[0]))
         return 0
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     commands: dict[runs.Key, list[str]] = {
         (env_id, seed): [__file__, "--one", "--envs", env_id, "--seeds", str(seed)] for env_id, seed in keys
     }
-    done, status = runs.conduct(study, commands, options)
-    if done:
-        (options.out / "table.md").write_text(table(done) + "\n")
-        print(table(done))
-    return status
+    return runs.tabulate(KEY, commands, options, table)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,11 @@ def coarse_grid(budget: int) -> list[int]:
     return _grid([*range(1_000, 40_000, 1_000), *range(40_000, budget, 5_000)], budget)
 
 
+def even_grid(budget: int) -> list[int]:
+    """Return every 1,000 steps up to 10,000, every 2,500 beyond, and the budget itself: the wide suite's, for all agents."""
+    return _grid([*range(1_000, 10_000, 1_000), *range(10_000, budget, 2_500)], budget)
+
+
 def _grid(steps: list[int], budget: int) -> list[int]:
     return [step for step in steps if step < budget] + [budget]
 
@@ -115,9 +120,9 @@ def outcome(run: dict[str, Any]) -> Outcome:
     """
     curve, threshold = run["curve"], TASKS[run["env"]].threshold
     steps, means = curve["steps"], curve["mean"]
-    first = first_solved(steps, means, threshold)
+    first = None if threshold is None else first_solved(steps, means, threshold)
     at = -1 if first is None else first
-    reaches = [mean >= threshold for mean in means]
+    reaches = [threshold is not None and mean >= threshold for mean in means]
     stopped_early = steps[-1] < run["budget"]
     later = reaches[reaches.index(True) :] if any(reaches) and not stopped_early else []
     return Outcome(

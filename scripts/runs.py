@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,40 @@ def backend(options: argparse.Namespace) -> AbstractContextManager[Backend]:
     from ray_backend import RayTasks  # its extra need not be there
 
     return RayTasks(options.ray, options.jobs)
+
+
+def tabulate(
+    key: Sequence[str],
+    commands: dict[Key, list[str]],
+    options: argparse.Namespace,
+    table: Callable[[list[Run]], str],
+    draw: Callable[[list[Run]], object] | None = None,
+) -> int:
+    """Conduct the study in the folder --out, write the table of its runs there, draw them, and print the table.
+
+    Parameters
+    ----------
+    key
+        Names of what identifies a run.
+    commands, options
+        As for `work`.
+    table, draw
+        What makes Markdown of all runs, and what draws them.
+
+    Returns
+    -------
+    The exit status.
+    """
+    if not make_folder(options.out):
+        return 2
+    done, status = conduct(Study(options.out, key), commands, options)
+    if done:
+        text = table(done)
+        (options.out / "table.md").write_text(text + "\n")
+        if draw is not None:
+            draw(done)
+        print(text)
+    return status
 
 
 # -- the command line of a study ---------------------------------------------------------------------------------------

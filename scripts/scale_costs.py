@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bsuite_steps import STEPS as BSUITE
 from compare import KEY
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.evaluation import play
@@ -29,27 +30,10 @@ from workers import ONE_THREAD
 
 OUT, STUDY = Path("results/scale"), Path("results/study")
 CORES = (1, 2, 10, 100, 1_000)
-CORES_PER_NODE = 8
 BSUITE_STEP_S = 350e-6  # of a rehearsing agent, as in results/study/costs.md between CartPole and Pendulum
 SETUP_S = 1.5  # to import and load compiled kernels, where a run did not measure it
 LEARNED, EPISODES = 2_000, 100  # steps before an evaluation, and episodes of it
 SCRIPTS = Path(__file__).parent
-
-FEW = [*range(1, 11), 12, 14, 17, 20, 25]
-# Steps at most of every setting of bsuite 0.3.6, by experiment: episodes · steps of an episode. Its MNIST is downloaded, and
-# left out.
-BSUITE = (
-    {f"bandit{kind}": [10_000] * 20 for kind in ("", "_noise", "_scale")}
-    | {f"cartpole{kind}": [1_000 * 1_000] * 20 for kind in ("", "_noise", "_scale", "_swingup")}
-    | {f"catch{kind}": [10_000 * 9] * 20 for kind in ("", "_noise", "_scale")}
-    | {f"deep_sea{kind}": [10_000 * size for size in range(10, 52, 2)] for kind in ("", "_stochastic")}
-    | {"discounting_chain": [1_000 * 100] * 20}
-    | {"memory_len": [10_000 * (length + 1) for length in [*FEW, *range(30, 105, 10)]]}
-    | {"memory_size": [10_000 * 2] * 17}
-    | {f"mountain_car{kind}": [1_000 * 1_000] * 20 for kind in ("", "_noise", "_scale")}
-    | {"umbrella_distract": [10_000 * 20] * 23}
-    | {"umbrella_length": [10_000 * length for length in [*FEW, *range(30, 105, 10)]]}
-)
 
 
 # -- measured ----------------------------------------------------------------------------------------------------------

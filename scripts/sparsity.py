@@ -21,7 +21,7 @@ import runs
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig, NetworkConfig
 from dynlive_rl.agents.evaluation import play
-from runs import Run, Study
+from runs import Run
 from workers import hand_in, tell
 
 mpl.use("Agg")
@@ -166,20 +166,12 @@ def main() -> int:
         [(env_id, connect, fraction, seed)] = keys
         hand_in(train(env_id, (connect, fraction), seed))
         return 0
-    if not runs.make_folder(options.out):
-        return 2
-    study = Study(options.out, KEY)
     commands: dict[runs.Key, list[str]] = {}
     for env_id, connect, fraction, seed in keys:
         setting = ["--envs", env_id, "--connect", str(connect), "--prune-fraction", str(fraction)]
         command = [__file__, "--one", *setting, "--seeds", str(seed)]
         commands[env_id, connect, fraction, seed] = command
-    done, status = runs.conduct(study, commands, options)
-    if done:
-        (options.out / "table.md").write_text(table(done) + "\n")
-        draw(done, options.out / "curve")
-        print(table(done))
-    return status
+    return runs.tabulate(KEY, commands, options, table, lambda done: draw(done, options.out / "curve"))
 
 
 if __name__ == "__main__":

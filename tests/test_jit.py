@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from numba import njit
 from numba.core import caching, config
 
 from dynlive_rl.kernels import jit
@@ -134,3 +135,21 @@ def test_it_trains_where_nothing_can_be_written(tmp_path):
     assert "NUMBA_CACHE_DIR" not in named.stderr
     assert list((tmp_path / "kept").rglob("*.nbi"))
     assert without.stdout == named.stdout
+
+
+def test_what_is_internal_is_not_inlined_because_its_caller_is():
+    @jit.jit_internal
+    def inner(x):
+        return x + 1
+
+    @jit.jit_inline
+    def outer(x):
+        return inner(x)
+
+    @njit
+    def entry(x):
+        return outer(x) + outer(2 * x)
+
+    assert entry(1) == 5
+    code = [str(next(iter(part.overloads.values())).library._final_module) for part in (inner, outer)]
+    assert ["alwaysinline" in text for text in code] == [False, True]

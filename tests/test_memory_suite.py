@@ -1,4 +1,4 @@
-"""The comparison where a memory is needed: who plays, frames that are stacked, and bsuite's experiments."""
+"""The comparison where a memory is needed: who plays, and frames that are stacked."""
 
 import gymnasium as gym
 import numpy as np
@@ -54,12 +54,3 @@ def test_both_rivals_learn_to_remember_a_cue():
         course = Course("DynLive/DelayedCue5-v0", entry, 5_000, episodes=20)
         entry.train("DynLive/DelayedCue5-v0", 0, course)
         assert course.curve[-1].mean >= 0.9
-
-
-def test_bsuite_scores_what_an_agent_did():
-    pytest.importorskip("bsuite")
-    import bsuite_memory
-
-    run = bsuite_memory.train("memory_len", 1, "dynlive-recurrent", 0, 150)
-    assert run["noted"]["episode"][-1] == 150
-    assert "| memory_len | dynlive-recurrent | 1 of 23 | 150 | 1 | 1.00 | – |" in bsuite_memory.table([run])

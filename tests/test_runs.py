@@ -89,3 +89,22 @@ def test_a_study_that_is_stopped_says_how_it_goes_on(study, monkeypatch, capsys)
 def test_seeds_are_ranges_and_lists():
     assert runs.seed_list("7") == [7]
     assert runs.seed_list("0-2,9") == [0, 1, 2, 9]
+
+
+def test_the_table_and_the_pictures_are_of_all_runs(study, capsys):
+    study.write(run(0))
+    study.write(run(1))
+    options, drawn = SimpleNamespace(out=study.folder, table_only=True), []
+    assert runs.tabulate(study.fields, {}, options, lambda done: f"{len(done)} runs", drawn.extend) == 0
+    assert (study.folder / "table.md").read_text() == capsys.readouterr().out == "2 runs\n"
+    assert [one["seed"] for one in drawn] == [0, 1]
+
+
+def test_no_table_without_runs_or_a_folder(study, capsys):
+    options = SimpleNamespace(out=study.folder, table_only=True)
+    assert runs.tabulate(study.fields, {}, options, str) == 0
+    assert not (study.folder / "table.md").exists()
+    options.out = study.folder / "file"
+    options.out.touch()
+    assert runs.tabulate(study.fields, {}, options, str) == 2
+    assert f"cannot write into {options.out}" in capsys.readouterr().err

@@ -159,7 +159,7 @@ def take(policy, start, stop, deterministic, random):
     return sample_categorical(policy, start, stop, random_uniform(random)) - start
 
 
-@jit_entry(seconds=1)
+@jit_entry(seconds=2)
 def predict(actor, batch, rule, scaler, sample, action_offsets, gain, observations, deterministic, random, actions):
     """Write the target policy's actions (b, d), the most likely or sampled ones, for every observation (b, f).
 

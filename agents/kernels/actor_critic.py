@@ -196,7 +196,7 @@ def choose_actions(agent, settings, acting):
             act(agent, settings[0], env)
 
 
-@jit_entry(seconds=3)
+@jit_entry(seconds=5)
 def observe(agent, settings, stepped, rewards, observations, terminated, truncated):
     """Take in one step of every environment e where stepped[e], and choose the next actions of those that go on.
 
@@ -247,7 +247,7 @@ def value_gain(progress, scale, settings):
     return max(gain, settings.target_range * sqrt(progress.target_mean_square) / scale)
 
 
-@jit_entry(seconds=9)
+@jit_entry(seconds=15)
 def rehearse(agent, settings, going_on, recruiting):
     """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them.
 

@@ -217,7 +217,7 @@ def learn_policy(agent, env, settings, share, advantage):
 
 
 @jit_inline
-def look(agent, settings, scalars, env, observation, sources, cells):
+def look(agent, settings, scalars, observation, sources, cells):
     """Let the statistics and the cells of an agent see an observation (f,): features (2 f,) and outputs (c,) are written."""
     observe_and_encode(agent.scaler, agent.sample, agent.feature_mean, scalars, observation, sources)
     spread = scalars.feature_spread
@@ -240,7 +240,7 @@ def begin(buffer, starting, observations):
             cells = agent.trace[env, TraceRow.NOW]
             agent.trace[env, TraceRow.TRACES :] = 0
             agent.running[:, env] = 0
-            look(agent, settings, scalars, env, observations[env], sources, cells)
+            look(agent, settings, scalars, observations[env], sources, cells)
             agent.value_shift[env] = 0
             act(agent, settings, env)
     return True
@@ -255,7 +255,7 @@ def choose_again(buffer, which):
             act(agent, agent.settings[0], env)
 
 
-@jit_entry(seconds=4.5)
+@jit_entry(seconds=7)
 def observe(buffer, observations):
     """Learn from one step of every environment that stepped, and choose the next actions of those that go on.
 
@@ -274,7 +274,7 @@ def observe(buffer, observations):
             cells, before = agent.trace[env, TraceRow.NOW], agent.trace[env, TraceRow.BEFORE]
             for i in range(before.size):
                 before[i] = cells[i]
-            look(agent, settings, scalars, env, observations[env], sources, cells)
+            look(agent, settings, scalars, observations[env], sources, cells)
             update_reward_range(progress, rewards[env])
             progress.steps += 1
             reward = rewards[env] - reward_base(progress)

@@ -54,6 +54,13 @@ def add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=agent_file, metavar="FILE", help="file of an agent, or the folder of a run")
 
 
+def add_ways(parser: Any, what: str, until: str = "") -> None:
+    """Add `--resume` and `--force`, for a folder DIR that can hold `what` already, which goes on `until`."""
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--resume", action="store_true", help=f"go on with the {what} in DIR{until}")
+    ways.add_argument("--force", action="store_true", help=f"begin anew, and remove the {what} in DIR")
+
+
 def add_seed(parser: Any, help: str = "seed (default: one is drawn)") -> None:
     """Add `--seed`."""
     parser.add_argument("--seed", type=whole(0), metavar="S", help=help)
@@ -134,6 +141,11 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise ValueError(f"cannot make the folder {path}: there is a file of that name") from None
+
+
+def taken(path: Path, what: str) -> ValueError:
+    """Return the error that there is `what` in a folder already, with the two ways out that `add_ways` adds."""
+    return ValueError(f"there is {what} in {path} already: go on with it by --resume, or begin anew with --force")
 
 
 def load_environments() -> None:

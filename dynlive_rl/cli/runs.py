@@ -17,7 +17,7 @@ from typing import IO, Any
 from dynlive_rl._version import __version__
 from dynlive_rl.writing import write_whole
 
-from .common import make_folder
+from .common import make_folder, taken
 
 FORMAT = 1
 PROGRESS = ("step", "episode", "return", "length", "td_error_mse", "connections", "seconds")
@@ -120,9 +120,7 @@ class RunFolder:
             what = f"a run of {content['steps']:,} steps in {plan.env}"
         except (ValueError, OSError, KeyError):
             what = "a run"
-        raise ValueError(
-            f"there is {what} in {self.path} already: go on with it by --resume, or begin anew with --force"
-        )
+        raise taken(self.path, what)
 
     def clear(self) -> None:
         """Remove a run's files, and nothing else."""

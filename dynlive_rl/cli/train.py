@@ -12,6 +12,7 @@ from .common import (
     add_env_kwargs,
     add_json,
     add_seed,
+    add_ways,
     load_environments,
     name_and_value,
     whole,
@@ -44,9 +45,7 @@ def add_parser(commands: Commands) -> None:
     run_ = parser.add_argument_group("the run")
     run_.add_argument("--steps", type=whole(0), metavar="N", help="environment steps to learn from in all, e.g. 1e5")
     run_.add_argument("--out", type=Path, metavar="DIR", help="folder for the agent, its tables and run.json")
-    ways = run_.add_mutually_exclusive_group()
-    ways.add_argument("--resume", action="store_true", help="go on with the run in DIR, up to --steps")
-    ways.add_argument("--force", action="store_true", help="begin anew, and remove the run in DIR")
+    add_ways(run_, "run", ", up to --steps")
     add_seed(run_, "seed of everything random (default: one is drawn and told)")
     run_.add_argument("--threads", type=whole(1), metavar="N", help="threads that libraries may use, per process")
     _add_environment(parser)

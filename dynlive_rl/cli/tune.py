@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .common import Commands, add_command, add_json, add_seed, name_and_value, whole
+from .common import Commands, add_command, add_json, add_seed, add_ways, name_and_value, whole
 
 EXAMPLES = (
     "dynlive tune CartPole-v1 MountainCar-v0 --trials 30 --out runs/tuned",
@@ -36,9 +36,7 @@ def add_parser(commands: Commands) -> None:
     )
     study.add_argument("--out", type=Path, metavar="DIR", help="folder for best.toml, trials.csv and importances.png")
     study.add_argument("--storage", metavar="URL", help="where trials are kept: s3://…, or a folder of all nodes")
-    ways = study.add_mutually_exclusive_group()
-    ways.add_argument("--resume", action="store_true", help="go on with the study in DIR")
-    ways.add_argument("--force", action="store_true", help="begin anew, and remove the study in DIR")
+    add_ways(study, "study")
     add_seed(study, "seed of everything random (default: one is drawn and told)")
     _add_trial(parser)
     _add_settings(parser)

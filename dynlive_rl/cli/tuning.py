@@ -20,7 +20,7 @@ from dynlive_rl.agents.tuning.study import Search, Trial, conduct, is_there, rem
 from dynlive_rl.checks import drawn_seed
 from dynlive_rl.writing import write_whole
 
-from .common import load_environments, make_folder
+from .common import load_environments, make_folder, taken
 from .configuration import as_toml, nearest, read_options
 
 FORMAT = 1
@@ -110,9 +110,7 @@ def tune(options: argparse.Namespace) -> dict[str, Any]:
     else:
         content = _asked(options)
         if folder.description.exists() and not options.force:
-            raise ValueError(
-                f"there is a study in {options.out} already: go on with it by --resume, or begin anew with --force"
-            )
+            raise taken(options.out, "a study")
     make_folder(options.out)
     with connected(options.ray or LOCAL, options.jobs) as ray:
         if not options.resume:

@@ -322,7 +322,7 @@ def recall(net, batch, rule, inputs):
     run(net, batch, rule, inputs)
 
 
-@jit_entry(seconds=5)
+@jit_entry(seconds=7)
 def rehearse(net, batch, workspace, rule, inputs, wanted, meaning, sharpness, learning_rate, hops, recruiting):
     """Rehearse sequences: run them, reward the output neurons, and learn; returns the sum of losses before learning.
 

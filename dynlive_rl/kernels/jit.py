@@ -131,8 +131,9 @@ def jit_entry(function: Any = None, *, seconds: float = 0.0) -> Any:
 # Arithmetic is exact (IEEE): whatever the compiler does, in whichever process, gives the same bits.
 _entry = cached_jit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 _part = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _PartCompiler}
-# For functions that only other kernels call.
-jit_internal = njit(**_part)
+# For functions that only other kernels call. Inlined where the compiler finds that it pays: were that not said, Numba would
+# take over that a caller has to be inlined, with all that it calls, and large functions would be optimised at every call.
+jit_internal = njit(forceinline=False, **_part)
 # For functions called once per neuron: as a call costs more than a short row, they become part of their callers.
 jit_inline = njit(forceinline=True, **_part)
 # For sums, which vectorise only in an order of the compiler's choice. Never the flags that assume there are no NaNs.

@@ -176,7 +176,7 @@ def form_signals(net, memory, workspace, rule, hops, cycle, past):
             signal[c] = 0
 
 
-@jit_entry(seconds=2)
+@jit_entry(seconds=3)
 def reinforce(net, memory, workspace, rule, rewards, hops, ago):
     """Reward the output neurons for one remembered cycle; every neuron in reach learns, see `update_all`.
 

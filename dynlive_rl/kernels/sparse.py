@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .jit import jit_inline, jit_internal
+from .jit import jit_inline
 from .layout import RowState
 
 LONG = 256  # sources, from which on it pays to look for stretches that are off
@@ -16,7 +16,7 @@ def is_long(start, stop):
     return stop - start > LONG
 
 
-@jit_internal
+@jit_inline
 def is_off(source, state, start, stop):
     """Tell whether the sources of a stretch of slots, from start on and before stop, are all off; source (c,), state (n,).
 

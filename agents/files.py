@@ -27,8 +27,10 @@ from .state import rows
 
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
+
 TREND = (
-    "pace", "trend_number_mean", "trend_return_mean", "trend_number_square", "trend_return_square", "trend_product",
+    "advantage_kurtosis", "pace", "trend_number_mean", "trend_return_mean", "trend_number_square", "trend_return_square",
+    "trend_product",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ Records are handed over in their arrays of shape (1,), as the entry points do.
 import numpy as np
 from numba import njit
 
-from dynlive_rl.agents.kernels import acting, actor_critic, experience, progress, retrace
+from dynlive_rl.agents.kernels import acting, experience, progress, rates, retrace
 from dynlive_rl.agents.kernels.experience import RowKind
 
 
@@ -21,11 +21,12 @@ def call_retrace(memory, action_offsets, where, width, values, policy, gamma, se
 
 @njit
 def call_credit_policy(
-    output, rows, action_offsets, advantage, log_target_policy, forbidden, settings, entropy, scale, credit
+    output, rows, action_offsets, advantage, log_target_policy, forbidden, settings, entropy, scale, limit, credit
 ):
     retrace.credit_policy(
-        output, 0, rows, action_offsets, advantage, log_target_policy, forbidden, settings[0], entropy, scale, credit
-    )
+        output, 0, rows, action_offsets, advantage, log_target_policy, forbidden, settings[0], entropy, scale, limit,
+        credit,
+    )  # fmt: skip
 
 
 @njit
@@ -45,22 +46,22 @@ def call_share_steps(net, state, output, most, credit):
 
 @njit
 def call_rates_now(record, rule, gain, settings):
-    return actor_critic.rates_now(record[0], rule, gain, settings[0])
+    return rates.rates_now(record[0], rule, gain, settings[0])
 
 
 @njit
 def call_value_gain(record, scale, settings):
-    return actor_critic.value_gain(record[0], scale, settings[0])
+    return rates.value_gain(record[0], scale, settings[0])
 
 
 @njit
 def call_discount(record, low, high):
-    return progress.discount(record[0], low, high, low)
+    return rates.discount(record[0], low, high, low)
 
 
 @njit
 def call_rehearsal_interval(record, settings):
-    return progress.rehearsal_interval(record[0], settings[0])
+    return rates.rehearsal_interval(record[0], settings[0])
 
 
 @njit

@@ -145,6 +145,7 @@ class NaiveCounter:
         self.discounted = []  # of all steps so far: the episode's rewards until then, and their discounts
         self.rate_boost = 0.0
         self.pace = 0.0
+        self.kurtosis = 0.0  # of the advantages
         self.returns = []  # of the present task, as far as it is known to be one
 
     def step(self, env, reward, end=None):
@@ -152,7 +153,9 @@ class NaiveCounter:
         judge = self.judge
         judge.steps += 1
         something_better = judge.last_truncated_below_best and judge.terminated_lengths
-        pace = self.pace if self.config.optimisation.rise_significance > 0 else 1.0
+        usual = self.config.optimisation.usual_kurtosis
+        waits = self.config.optimisation.rise_significance > 0
+        pace = max(self.pace, (usual / max(self.kurtosis, usual)) ** 2) if waits else 1.0
         judge.clock += pace
         judge.entropy_clock = max(judge.entropy_clock + (-1 if something_better else pace), 0)
         self.all_rewards.append(reward)
@@ -182,12 +185,21 @@ class NaiveCounter:
 
 
 def pace_by_hand(returns, significance):
-    """How fast clocks run after episodes with these returns."""
-    if len(returns) <= 3 or len(set(returns)) == 1:
-        return 0.0
-    r = np.corrcoef(np.log(range(1, len(returns) + 1)), returns)[0, 1]
-    z = np.arctanh(min(r, 1 - 1e-12)) * sqrt(len(returns) - 3)
-    return min(max(z - significance, 0.0), 1.0)
+    """How fast clocks run after episodes with these returns: as surely as these ever have risen."""
+    return max(rise_by_hand(returns[: n + 1], significance) for n in range(len(returns)))
+
+
+def rise_by_hand(returns, significance):
+    """How surely these returns have risen, in [0, 1]: all of them, or the last one."""
+    *before, last = returns
+    leap = rise = 0.0
+    if len(before) >= 5 and last > np.mean(before):
+        spread = np.std(before)
+        leap = min((last - np.mean(before)) / spread, 100.0) if spread > 0 else 100.0
+    if len(returns) >= 5 and len(set(returns)) > 1:
+        r = np.corrcoef(range(1, len(returns) + 1), returns)[0, 1]
+        rise = np.arctanh(min(r, 1 - 1e-12)) * sqrt(len(returns) - 3)
+    return min(max(leap - 1.0 - significance, rise - significance, 0.0), 1.0)
 
 
 def base_of(rewards, has_terminated):
@@ -231,7 +243,7 @@ class NaiveRewardStatistics:
 
 
 def rates_by_hand(record, config, prune_fraction, gain, cells=False):
-    """Return the step sizes of critic and actor, tau, the entropy's weight and the share that is pruned."""
+    """Return the step sizes of critic and actor, tau, the entropy's weight, what is pruned, and the advantages' limit."""
     age = float(record["clock"])
     learning, exploration = config.optimisation, config.exploration
     fade = 1.0 if cells else 1 / (1 + age / learning.rate_half_life)
@@ -244,7 +256,9 @@ def rates_by_hand(record, config, prune_fraction, gain, cells=False):
     pruned = prune_fraction * (age / (age + config.network.prune_half_life)) ** 2
     if boost > 1 or record["max_return"] == record["min_return"]:
         pruned = 0.0
-    return critic, learning.actor_rate * rate, tau, entropy, pruned
+    few = max(float(record["advantage_kurtosis"]) / learning.usual_kurtosis, 1.0)
+    limit = max(learning.advantage_clip / few, min(learning.rare_advantage_clip, learning.advantage_clip))
+    return critic, learning.actor_rate * rate, tau, entropy, pruned, limit
 
 
 def rehearsal_interval_by_hand(record, config):

@@ -169,7 +169,8 @@ def test_credit_is_as_if_masked_actions_were_not_there(natural):
     def credit(output, advantage, log_target, forbidden):
         result = np.zeros_like(output)
         offsets = np.array([0, output.shape[1]])
-        call_credit_policy(output, np.arange(6), offsets, advantage, log_target, forbidden, settings, 0.2, 1.5, result)
+        rows = np.arange(6)
+        call_credit_policy(output, rows, offsets, advantage, log_target, forbidden, settings, 0.2, 1.5, 3.0, result)
         return result[1]
 
     masked = credit(output, advantage, log_target, forbidden)

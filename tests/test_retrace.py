@@ -135,16 +135,19 @@ def test_retrace_agrees_with_its_equations(num_actions, spread, seed):
     )
     target, advantage, chosen, sampled = out
     assert sorted(sampled[:count]) == sorted(s * width + t for s, t in expected)
-    square = 0.0
+    squares = []
     for (s, t), (wanted, advantages) in expected.items():
         column = s * width + t
         assert target[column] == pytest.approx(wanted, abs=2e-5)
         assert_allclose(advantage[:, column], np.concatenate(advantages), atol=2e-5)
         assert_allclose(chosen[:, column] - action_offsets[:-1], experience.action[0, starts[s] + t])
+        squares.append(0.0)
         for d, part in enumerate(advantages):
             chance = policy[action_offsets[d] : action_offsets[d + 1], column]
-            square += chance @ (part - chance @ part) ** 2 / len(num_actions) / len(expected)
-    assert progress["advantage_scale"][0] == pytest.approx(sqrt(square), rel=1e-4)
+            squares[-1] += chance @ (part - chance @ part) ** 2 / len(num_actions)
+    assert progress["advantage_scale"][0] == pytest.approx(sqrt(np.mean(squares)), rel=1e-4)
+    kurtosis = np.mean(np.square(squares)) / np.mean(squares) ** 2
+    assert progress["advantage_kurtosis"][0] == pytest.approx(kurtosis, rel=1e-3)
     assert progress["target_variance"][0] == pytest.approx(np.var([pair[0] for pair in expected.values()]), rel=1e-3)
 
 
@@ -154,14 +157,24 @@ def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(num_act
     rng = np.random.default_rng(0)
     settings, optimisation = AgentConfig().settings(), AgentConfig().optimisation
     settings["policy_gain"], settings["natural_gradient"] = 1.0, natural
-    action_offsets, columns, entropy, scale = np.cumsum([0, *num_actions]), 4, 0.2, 1.5
+    action_offsets, columns, entropy, scale, limit = np.cumsum([0, *num_actions]), 4, 0.2, 1.5, 0.9
     output = rng.normal(size=(2, sum(num_actions), columns)).astype(np.float32)
     advantage = rng.normal(size=(sum(num_actions), columns)).astype(np.float32) * 4  # some beyond the clip
     log_target = np.log(random_policy(rng, num_actions, columns))
     credit = np.zeros((2, sum(num_actions), columns), np.float32)
     unmasked = np.zeros((columns, sum(num_actions)), np.bool_)
     call_credit_policy(
-        output, np.arange(columns), action_offsets, advantage, log_target, unmasked, settings, entropy, scale, credit
+        output,
+        np.arange(columns),
+        action_offsets,
+        advantage,
+        log_target,
+        unmasked,
+        settings,
+        entropy,
+        scale,
+        limit,
+        credit,
     )
 
     def wanted(logits, b):
@@ -169,7 +182,7 @@ def test_action_neurons_are_rewarded_with_the_gradient_of_what_is_wanted(num_act
         whole = 0.0
         for start, stop in pairwise(action_offsets):
             policy = softmax(logits[start:stop])
-            gains = np.clip(advantage[start:stop, b] / scale, -optimisation.advantage_clip, optimisation.advantage_clip)
+            gains = np.clip(advantage[start:stop, b] / scale, -limit, limit)
             whole += policy @ (
                 gains
                 - entropy * np.log(policy)

@@ -35,8 +35,6 @@ from .acting import end_known_repeats, sample_action
 from .experience import Experience, Kept, RowKind, all_moderate, append_row, read_row, refit_scaler, write_mask
 from .progress import (
     RunningRow,
-    discount,
-    rehearsal_interval,
     reward_base,
     square_value_scale,
     task_rows,
@@ -44,6 +42,7 @@ from .progress import (
     update_reward_range,
     update_reward_statistics,
 )
+from .rates import discount, rates_now, rehearsal_interval, value_gain
 from .reading import (
     gather_inputs,
     mark_further,
@@ -63,8 +62,6 @@ from .retrace import (
     share_steps,
 )
 from .scaling import encode
-
-EVERYWHERE = 2**31  # hops without limit
 
 
 class Outcome(Code):
@@ -116,17 +113,6 @@ class Targets(NamedTuple):
     advantage: NDArray[np.float32]  # (a, r)
     chosen: Integer  # (d, r) output neuron of every component's action
     sampled: Integer  # (r,) the rows with an action come first
-
-
-class Rates(NamedTuple):
-    """The numbers of one rehearsal that depend on progress."""
-
-    critic: float  # step sizes
-    actor: float
-    target: float  # of the target policy
-    entropy: float  # weight of the entropy
-    prune_fraction: float
-    hops: int
 
 
 @jit_internal
@@ -233,20 +219,6 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
     return Outcome.TAKEN
 
 
-@jit_internal
-def value_gain(progress, scale, settings):
-    """Return G: the running deviation of the targets in scales over `target_spread`, within bounds.
-
-    It is never less than what the targets themselves need, `target_range` times their root mean square: a time limit cuts off
-    rewards, but not values.
-    """
-    if progress.rehearsals <= 1:
-        return settings.value_gain_low
-    spread = sqrt(progress.target_variance) / settings.target_spread / scale
-    gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
-    return max(gain, settings.target_range * sqrt(progress.target_mean_square) / scale)
-
-
 @jit_entry(seconds=15)
 def rehearse(agent, settings, going_on, recruiting):
     """Rehearse: sample segments, compute Retrace targets and advantages, and let both networks learn from them.
@@ -310,25 +282,6 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     return Rollout(values, policy, log_target_policy, forbidden)
 
 
-@jit_internal
-def rates_now(progress, rule, gain, settings):
-    """Return the rates of a rehearsal, see `docs/algorithm.md`."""
-    clock = progress.clock
-    fade = 1.0 / (1.0 + clock / settings.rate_half_life)
-    # What carries little goes while there is something to carry, and while nothing of it is lost.
-    holds = progress.max_return > progress.min_return and progress.rate_boost <= 1
-    prune_fraction = rule.prune_fraction * (clock / (clock + settings.prune_half_life)) ** 2 * holds
-    entropy = settings.entropy / (1.0 + (progress.entropy_clock / settings.entropy_half_life) ** 2)
-    pace = fade * (settings.content_rate if progress.content else max(progress.rate_boost, 1.0))
-    pace *= min(1.0, progress.rehearsals / settings.warm_up)
-    target = settings.tau * max(fade, settings.target_fade_floor) * max(progress.rate_boost, 1.0)
-    hops, critic = EVERYWHERE, settings.critic_rate * pace
-    if settings.natural_gradient:
-        # Cells learn nothing. A plain step moves a value by gain times itself: the same share of an error at any gain.
-        hops, critic = 1, critic * settings.value_gain_low / gain
-    return Rates(critic, settings.actor_rate * pace, target, entropy, prune_fraction, hops)
-
-
 @jit_inline
 def learn_batches(agent, settings, targets, rollout, count, scale, gain, rates, recruiting):
     """Let both networks learn from the first `count` sampled rows, in shuffled minibatches, for some epochs."""
@@ -374,7 +327,8 @@ def learn_batch(agent, settings, batch, targets, rollout, rows, scale, gain, rat
     if is_actor:
         credit_policy(
             batch.output, first, rows, agent.action_offsets, targets.advantage, rollout.log_target_policy,
-            rollout.forbidden, settings, rates.entropy, agent.progress[0].advantage_scale, workspace.credit,
+            rollout.forbidden, settings, rates.entropy, agent.progress[0].advantage_scale,
+            rates.advantage_limit, workspace.credit,
         )  # fmt: skip
     else:
         square = credit_values(

@@ -3,7 +3,7 @@
 A task begins with the first step, and again whenever recent returns say that what was learned no longer holds.
 """
 
-from math import atanh, log, sqrt
+from math import atanh, sqrt
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from dynlive_rl.kernels.jit import jit_internal, record_dtype
 from .experience import RowKind
 
 NEAR = 3.0  # ranges of the rewards seen: if 0 is further away, rewards count from what is so near
+FEW_RETURNS = 5  # of fewer nothing can be said
+FAR = 100.0  # deviations: nothing is further away
 SURE = 1.0 - 1e-12  # no correlation is larger
 
 
@@ -65,6 +67,7 @@ PROGRESS = record_dtype(
         ("target_mean_square", np.float64),  # running mean square of the Retrace targets
         ("target_variance", np.float64),  # running variance of the Retrace targets
         ("advantage_scale", np.float64),  # running standard deviation of the advantages
+        ("advantage_kurtosis", np.float64),  # their running kurtosis
         ("td_error_mse", np.float64),  # mean square error of the value neurons, in scales
         ("task_start_step", np.int64),  # the step before the present task's first one
         ("task_episodes", np.int64),  # episodes of the present task
@@ -91,9 +94,9 @@ PROGRESS = record_dtype(
         ("last_truncated_below_best", np.int64),  # flag: the last episode was truncated below the best return
         ("clock", np.float64),  # steps that rates and rehearsals have faded by
         ("entropy_clock", np.float64),  # steps that the entropy's weight has faded by
-        ("pace", np.float64),  # of both clocks, in [0, 1]: how sure it is that returns have risen
+        ("pace", np.float64),  # of both clocks at least, in [0, 1]: how sure it is that returns have risen
         ("trend_episodes", np.int64),  # episodes of the present task that the trend is of
-        ("trend_number_mean", np.float64),  # mean of x, the logarithm of an episode's number
+        ("trend_number_mean", np.float64),  # mean of x, an episode's number
         ("trend_return_mean", np.float64),  # mean of y, its return
         ("trend_number_square", np.float64),  # Σ (x - mean)²
         ("trend_return_square", np.float64),  # Σ (y - mean)²
@@ -181,7 +184,7 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
     """
     progress.steps += 1
     progress.steps_since_rehearsal += 1
-    pace = progress.pace if settings.rise_significance > 0 else 1.0
+    pace = clock_pace(progress, settings)
     progress.clock += pace
     # Where episodes can terminate but the last one was truncated below the best return, there is more to be tried.
     forward = progress.last_truncated_below_best == 0 or progress.terminations == 0
@@ -201,15 +204,25 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
         explored = running[RunningRow.EXPLORED, env] / length
         lost = judge_episode(progress, recent, length, episode_return, kind, explored, settings)
         progress.rate_boost = settings.boost if lost > settings.fall else 1.0
+        leap = leap_of(progress, episode_return)
         update_trend(progress, episode_return)
-        progress.pace = clock_pace(progress, settings)
+        sure = max(leap - 1.0, rise_of(progress)) - settings.rise_significance
+        progress.pace = min(max(progress.pace, sure), 1.0)  # never less than it was in this task
+
+
+@jit_internal
+def clock_pace(progress, settings):
+    """Return how much of a step clocks count: all of it once returns have risen for sure, and where many steps decide."""
+    if settings.rise_significance == 0 or progress.advantage_kurtosis <= settings.usual_kurtosis:
+        return 1.0
+    return max(progress.pace, (settings.usual_kurtosis / progress.advantage_kurtosis) ** 2)
 
 
 @jit_internal
 def update_trend(progress, episode_return):
-    """Let the sums of the task's returns y and of the logarithms x of their numbers take in one more (Welford, 1962)."""
+    """Let the sums of the task's returns y and of their numbers x take in one more (Welford, 1962)."""
     progress.trend_episodes += 1
-    x = log(float(progress.trend_episodes))
+    x = float(progress.trend_episodes)
     from_x, from_y = x - progress.trend_number_mean, episode_return - progress.trend_return_mean
     progress.trend_number_mean += from_x / progress.trend_episodes
     progress.trend_return_mean += from_y / progress.trend_episodes
@@ -219,18 +232,27 @@ def update_trend(progress, episode_return):
 
 
 @jit_internal
-def clock_pace(progress, settings):
-    """Return how fast clocks run: 1 where returns have risen for sure in this task, 0 where that may be chance.
-
-    With r the correlation of returns with the logarithm of their number, and N returns, artanh(r) √(N - 3) is nearly normal
-    with deviation 1 where nothing rises (Fisher, 1921). From `rise_significance` of these deviations on, clocks begin to run.
-    """
-    product = progress.trend_product
-    squares = progress.trend_number_square * progress.trend_return_square
-    if progress.trend_episodes <= 3 or product <= 0 or squares <= 0:
+def leap_of(progress, episode_return):
+    """Return by how many of their deviations a return is above those before in this task: 0 where these are few."""
+    from_mean = episode_return - progress.trend_return_mean
+    if progress.trend_episodes < FEW_RETURNS or from_mean <= 0:
         return 0.0
-    r = min(product / sqrt(squares), SURE)
-    return min(max(atanh(r) * sqrt(progress.trend_episodes - 3.0) - settings.rise_significance, 0.0), 1.0)
+    variance = progress.trend_return_square / progress.trend_episodes
+    return min(from_mean / sqrt(variance), FAR) if variance > 0 else FAR
+
+
+@jit_internal
+def rise_of(progress):
+    """Return how many deviations the returns of this task have risen by, so that no more than 2 or 3 may be chance.
+
+    With r the correlation of N returns with their numbers, artanh(r) √(N - 3) is nearly normal with deviation 1 where nothing
+    rises (Fisher, 1921).
+    """
+    squares = progress.trend_number_square * progress.trend_return_square
+    if progress.trend_episodes < FEW_RETURNS or progress.trend_product <= 0 or squares <= 0:
+        return 0.0
+    r = min(progress.trend_product / sqrt(squares), SURE)
+    return atanh(r) * sqrt(progress.trend_episodes - 3.0)
 
 
 @jit_internal
@@ -363,30 +385,6 @@ def count_failures(progress, failed, memory):
         progress.failure_rate += memory * (1.0 - progress.failure_rate)
     progress.failure_rate -= memory * progress.failure_rate
     progress.failures = 0
-
-
-@jit_internal
-def rehearsal_interval(progress, settings):
-    """Return the steps between rehearsals: more as the clock goes on, and while the agent is blind or content."""
-    # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
-    blind = progress.max_return == progress.min_return
-    every = max(settings.rehearse_every, settings.interval_share * progress.mean_terminated_length)
-    if blind:
-        every = settings.rehearse_every_blind
-    if progress.content:
-        every *= settings.content_interval
-    return np.round(every * (1.0 + progress.clock / settings.rehearsal_half_life))
-
-
-@jit_internal
-def discount(progress, low, high, endless):
-    """γ = 1 - 2 / mean length of the last terminated episodes, between low and high: as far-sighted as these are long.
-
-    `endless` while none has ever terminated.
-    """
-    if progress.terminations == 0:
-        return endless
-    return min(max(1.0 - 2.0 / progress.mean_terminated_length, low), high)
 
 
 @jit_internal

@@ -9,8 +9,8 @@ from dynlive_rl.kernels.jit import jit_entry
 from dynlive_rl.kernels.layout import ConnectionRow, NeuronRow
 from dynlive_rl.kernels.online import row_ends, write_inputs
 
-from .actor_critic import value_gain
-from .progress import discount, reward_base, square_value_scale
+from .progress import reward_base, square_value_scale
+from .rates import discount, value_gain
 from .retrace import read_values
 from .scaling import encode
 

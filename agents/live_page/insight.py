@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from dynlive_rl.agents import DynLiveAgent, one_hot
 from dynlive_rl.agents.config import AgentConfig
 from dynlive_rl.agents.export import scaling_of
-from dynlive_rl.agents.kernels.actor_critic import value_gain
 from dynlive_rl.agents.kernels.live_layout import CellRow
 from dynlive_rl.agents.kernels.progress import reward_base, square_value_scale
+from dynlive_rl.agents.kernels.rates import value_gain
 from dynlive_rl.agents.numpy_policy import scores_of
 from dynlive_rl.kernels.layout import ActivationCode
 from dynlive_rl.network import Network

@@ -1,0 +1,90 @@
+"""The numbers of a rehearsal that depend on progress: gain, rates, discount, interval, and where advantages are cut."""
+
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from dynlive_rl.kernels.jit import jit_internal
+
+EVERYWHERE = 2**31  # hops without limit
+
+
+class Rates(NamedTuple):
+    """The numbers of one rehearsal that depend on progress."""
+
+    critic: float  # step sizes
+    actor: float
+    target: float  # of the target policy
+    entropy: float  # weight of the entropy
+    advantage_limit: float  # in running deviations
+    prune_fraction: float
+    hops: int
+
+
+@jit_internal
+def value_gain(progress, scale, settings):
+    """Return G: the running deviation of the targets in scales over `target_spread`, within bounds.
+
+    It is never less than what the targets themselves need, `target_range` times their root mean square: a time limit cuts off
+    rewards, but not values.
+    """
+    if progress.rehearsals <= 1:
+        return settings.value_gain_low
+    spread = sqrt(progress.target_variance) / settings.target_spread / scale
+    gain = min(max(spread, settings.value_gain_low), settings.value_gain_high)
+    return max(gain, settings.target_range * sqrt(progress.target_mean_square) / scale)
+
+
+@jit_internal
+def rates_now(progress, rule, gain, settings):
+    """Return the rates of a rehearsal, see `docs/algorithm.md`."""
+    clock = progress.clock
+    fade = 1.0 / (1.0 + clock / settings.rate_half_life)
+    # What carries little goes while there is something to carry, and while nothing of it is lost.
+    holds = progress.max_return > progress.min_return and progress.rate_boost <= 1
+    prune_fraction = rule.prune_fraction * (clock / (clock + settings.prune_half_life)) ** 2 * holds
+    entropy = settings.entropy / (1.0 + (progress.entropy_clock / settings.entropy_half_life) ** 2)
+    pace = fade * (settings.content_rate if progress.content else max(progress.rate_boost, 1.0))
+    pace *= min(1.0, progress.rehearsals / settings.warm_up)
+    target = settings.tau * max(fade, settings.target_fade_floor) * max(progress.rate_boost, 1.0)
+    hops, critic = EVERYWHERE, settings.critic_rate * pace
+    if settings.natural_gradient:
+        # Cells learn nothing. A plain step moves a value by gain times itself: the same share of an error at any gain.
+        hops, critic = 1, critic * settings.value_gain_low / gain
+    return Rates(
+        critic, settings.actor_rate * pace, target, entropy, advantage_limit(progress, settings), prune_fraction, hops
+    )
+
+
+@jit_internal
+def advantage_limit(progress, settings):
+    """Return where advantages are cut, in running deviations: lower where few steps decide, as those may be luck."""
+    clip = settings.advantage_clip
+    if progress.advantage_kurtosis <= settings.usual_kurtosis:
+        return clip
+    return max(clip * settings.usual_kurtosis / progress.advantage_kurtosis, min(settings.rare_advantage_clip, clip))
+
+
+@jit_internal
+def rehearsal_interval(progress, settings):
+    """Return the steps between rehearsals: more as the clock goes on, and while the agent is blind or content."""
+    # While all episodes return the same there is nothing to tell good from bad, and learning only narrows what is tried.
+    blind = progress.max_return == progress.min_return
+    every = max(settings.rehearse_every, settings.interval_share * progress.mean_terminated_length)
+    if blind:
+        every = settings.rehearse_every_blind
+    if progress.content:
+        every *= settings.content_interval
+    return np.round(every * (1.0 + progress.clock / settings.rehearsal_half_life))
+
+
+@jit_internal
+def discount(progress, low, high, endless):
+    """γ = 1 - 2 / mean length of the last terminated episodes, between low and high: as far-sighted as these are long.
+
+    `endless` while none has ever terminated.
+    """
+    if progress.terminations == 0:
+        return endless
+    return min(max(1.0 - 2.0 / progress.mean_terminated_length, low), high)

@@ -94,10 +94,10 @@ class OptimisationConfig:
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
     warm_up
         Rehearsals over which the rates rise to what they are: steps by moments are too long before these are known.
-    rise_significance
-        Where few steps decide (see `rare_advantage_clip`), clocks count only the share (U / K)² of a step until returns have
-        risen in the present task: by so many deviations of what chance would do, or one by one deviation more than those
-        before it. From one deviation more on they count every step. 0: they always do.
+    rise_significance, early_advantage_clip
+        Until returns have risen in the present task by so many deviations of what chance would do, clocks stand still and
+        advantages are cut at early_advantage_clip, so that first outcomes settle nothing; from one deviation more on clocks
+        count every step and advantage_clip holds. 0: from the beginning.
     rate_half_life
         Steps t₀ in the rates' factor 1 / (1 + t / t₀); t is the clock.
     boost, fall
@@ -114,9 +114,6 @@ class OptimisationConfig:
         G is at least this times the targets' root mean square, in scales.
     error_clip, advantage_clip, importance_clip
         Bounds of the value error (in scales), of advantages (in their running deviations), and of 1 / probability.
-    rare_advantage_clip, usual_kurtosis
-        Where advantages have a kurtosis K above the usual one U, few steps decide, and a choice may be settled by its first
-        outcomes: they are cut at advantage_clip · U / K, but at rare_advantage_clip at least.
     advantage_scale_rate, target_variance_rate
         Rates of the running deviation of advantages and of the running variance of targets, per rehearsal.
     kl_coefficient
@@ -146,8 +143,7 @@ class OptimisationConfig:
     target_range: float = tunable(2.5, 1.0, 10.0)
     error_clip: float = tunable(2.0, 0.5, 8.0)
     advantage_clip: float = tunable(3.0, 1.0, 10.0)
-    rare_advantage_clip: float = tunable(3.0, 0.2, 3.0)
-    usual_kurtosis: float = 5.0
+    early_advantage_clip: float = tunable(0.5, 0.2, 3.0)
     importance_clip: float = tunable(2.0, 1.0, 10.0)
     advantage_scale_rate: float = tunable(0.05, 0.005, 0.5)
     target_variance_rate: float = tunable(0.01, 0.001, 0.1)
@@ -379,6 +375,6 @@ SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, obse
 # Of agents made with recurrent=True and no configuration.
 RECURRENT = AgentConfig(
     rehearsal=RehearsalConfig(interval_share=1 / 64),
-    optimisation=OptimisationConfig(rise_significance=2.0, rare_advantage_clip=0.5),
+    optimisation=OptimisationConfig(rise_significance=2.0),
     recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS),
 )

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from .agent import DynLiveAgent
 
 TREND = (
-    "advantage_kurtosis", "pace", "trend_number_mean", "trend_return_mean", "trend_number_square", "trend_return_square",
-    "trend_product",
+    "certainty", "trend_number_mean", "trend_return_mean", "trend_number_square", "trend_return_square", "trend_product",
 )  # fmt: skip
 
 

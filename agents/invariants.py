@@ -82,7 +82,7 @@ PROGRESS_SPANS = {
     "task_start_step": Span(-1e15, 1e15),  # before the first step where a task is older than that
     "clock": LENGTH,
     "entropy_clock": LENGTH,
-    "pace": CHANCE,
+    "certainty": CHANCE,
     "mean_terminated_length": LENGTH,
     **dict.fromkeys(("reward_is_informative", "rewards_differ", "content", "last_truncated_below_best"), FLAG),
     **dict.fromkeys(("first_reward", "lowest_reward", "highest_reward", "reward_sum", "return_steps_mean"), MODERATE),

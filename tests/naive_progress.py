@@ -144,8 +144,7 @@ class NaiveCounter:
         self.all_rewards = []
         self.discounted = []  # of all steps so far: the episode's rewards until then, and their discounts
         self.rate_boost = 0.0
-        self.pace = 0.0
-        self.kurtosis = 0.0  # of the advantages
+        self.certainty = 0.0
         self.returns = []  # of the present task, as far as it is known to be one
 
     def step(self, env, reward, end=None):
@@ -153,9 +152,7 @@ class NaiveCounter:
         judge = self.judge
         judge.steps += 1
         something_better = judge.last_truncated_below_best and judge.terminated_lengths
-        usual = self.config.optimisation.usual_kurtosis
-        waits = self.config.optimisation.rise_significance > 0
-        pace = max(self.pace, (usual / max(self.kurtosis, usual)) ** 2) if waits else 1.0
+        pace = self.certainty if self.config.optimisation.rise_significance > 0 else 1.0
         judge.clock += pace
         judge.entropy_clock = max(judge.entropy_clock + (-1 if something_better else pace), 0)
         self.all_rewards.append(reward)
@@ -166,7 +163,7 @@ class NaiveCounter:
             changes = judge.task_changes
             lost = judge.judge(len(rewards), sum(rewards), end)
             self.returns = (self.returns if judge.task_changes == changes else []) + [sum(rewards)]
-            self.pace = pace_by_hand(self.returns, self.config.optimisation.rise_significance)
+            self.certainty = certainty_by_hand(self.returns, self.config.optimisation.rise_significance)
             self.rate_boost = self.config.optimisation.boost if lost > self.config.optimisation.fall else 1.0
             self.rewards[env] = []
 
@@ -184,22 +181,18 @@ class NaiveCounter:
         return base_of(self.all_rewards, bool(self.judge.terminated_lengths))
 
 
-def pace_by_hand(returns, significance):
-    """How fast clocks run after episodes with these returns: as surely as these ever have risen."""
+def certainty_by_hand(returns, significance):
+    """How sure it is that these returns have risen, or had once."""
     return max(rise_by_hand(returns[: n + 1], significance) for n in range(len(returns)))
 
 
 def rise_by_hand(returns, significance):
-    """How surely these returns have risen, in [0, 1]: all of them, or the last one."""
-    *before, last = returns
-    leap = rise = 0.0
-    if len(before) >= 5 and last > np.mean(before):
-        spread = np.std(before)
-        leap = min((last - np.mean(before)) / spread, 100.0) if spread > 0 else 100.0
-    if len(returns) >= 5 and len(set(returns)) > 1:
-        r = np.corrcoef(range(1, len(returns) + 1), returns)[0, 1]
-        rise = np.arctanh(min(r, 1 - 1e-12)) * sqrt(len(returns) - 3)
-    return min(max(leap - 1.0 - significance, rise - significance, 0.0), 1.0)
+    """How sure it is that these returns have risen, in [0, 1]."""
+    if len(returns) < 5 or len(set(returns)) == 1:
+        return 0.0
+    r = np.corrcoef(range(1, len(returns) + 1), returns)[0, 1]
+    z = np.arctanh(min(r, 1 - 1e-12)) * sqrt(len(returns) - 3)
+    return min(max(z - significance, 0.0), 1.0)
 
 
 def base_of(rewards, has_terminated):
@@ -256,8 +249,10 @@ def rates_by_hand(record, config, prune_fraction, gain, cells=False):
     pruned = prune_fraction * (age / (age + config.network.prune_half_life)) ** 2
     if boost > 1 or record["max_return"] == record["min_return"]:
         pruned = 0.0
-    few = max(float(record["advantage_kurtosis"]) / learning.usual_kurtosis, 1.0)
-    limit = max(learning.advantage_clip / few, min(learning.rare_advantage_clip, learning.advantage_clip))
+    limit = learning.advantage_clip
+    if learning.rise_significance > 0:
+        certain = float(record["certainty"])
+        limit = (1 - certain) * learning.early_advantage_clip + certain * limit
     return critic, learning.actor_rate * rate, tau, entropy, pruned, limit
 
 

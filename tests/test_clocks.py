@@ -28,11 +28,11 @@ DEFAULT = AgentConfig()
 KINDS = {"terminated": RowKind.TERMINATED, "truncated": RowKind.TRUNCATED, None: RowKind.STEP}
 
 
-def lived(*episodes, config=DEFAULT, kurtosis=0.0):
+def lived(*episodes, config=DEFAULT):
     """The record after episodes (length, return, ending) in one environment, with all of the reward at their ends."""
     rewards = [r for length, episode_return, _ in episodes for r in [0.0] * (length - 1) + [episode_return]]
     kinds = [k for length, _, end in episodes for k in [RowKind.STEP] * (length - 1) + [KINDS[end]]]
-    record, history, steps = record_with(advantage_kurtosis=kurtosis), np.zeros(len(rewards), PROGRESS), len(rewards)
+    record, history, steps = new_progress(), np.zeros(len(rewards), PROGRESS), len(rewards)
     arguments = np.zeros(steps, np.int64), np.array(rewards, float), np.array(kinds, np.int64)
     count_steps(record, np.zeros((5, 1)), np.zeros((2, 5)), *arguments, config.settings(), history)
     return record
@@ -48,19 +48,16 @@ def test_much_is_tried_again_while_episodes_are_truncated_below_the_best():
     assert lived(best, *[flight] * 5)["entropy_clock"] == 1_200  # where none ever ends by itself
 
 
-def test_clocks_wait_until_returns_have_risen_for_sure_where_few_steps_decide():
+def test_clocks_wait_until_returns_have_risen_for_sure():
     config = AgentConfig(optimisation=OptimisationConfig(rise_significance=2.0))
     luck = [(10, r, "terminated") for r in (0, 1, 1, 0, 1, 0, 0, 1, 0, 1)]
-    assert lived(*luck)["clock"] == lived(*luck, config=config)["clock"] == 100  # many steps decide
-    waiting = lived(*luck, config=config, kurtosis=50.0)
-    assert waiting["clock"] == waiting["entropy_clock"] == pytest.approx(100 * (5 / 50) ** 2)
-    assert lived(*luck, kurtosis=50.0)["clock"] == 100  # by default they never wait
-    learned = lived(*luck, *[(10, 1, "terminated")] * 40, config=config, kurtosis=50.0)
-    assert learned["pace"] == 1
-    assert 20 < learned["clock"] < 450
-    same = [(10, 0, "terminated")] * 30
-    assert lived(*same, config=config, kurtosis=50.0)["pace"] == 0
-    assert lived(*same, (10, 1, "terminated"), config=config, kurtosis=50.0)["pace"] == 1  # a leap
+    waiting = lived(*luck, config=config)
+    assert waiting["clock"] == waiting["entropy_clock"] == waiting["certainty"] == 0
+    assert lived(*luck)["clock"] == 100  # by default they never wait
+    assert lived(*[(10, 0, "terminated")] * 30, config=config)["certainty"] == 0
+    learned = lived(*luck, *[(10, 1, "terminated")] * 40, config=config)
+    assert learned["certainty"] == 1
+    assert 0 < learned["clock"] < 400
 
 
 def discount_after(*episodes):
@@ -94,18 +91,20 @@ def record_with(**values):
     clock=st.floats(0, 1e5),
     rehearsals=st.integers(0, 20),
     variance=st.floats(0, 100),
-    kurtosis=st.floats(0, 100),
-    rare=st.sampled_from([0.5, 3.0]),
+    certainty=st.floats(0, 1),
+    significance=st.sampled_from([0.0, 2.0]),
     cells=st.booleans(),
 )
 def test_rates_and_intervals_are_as_written(
-    age, content, best, boost, clock, rehearsals, variance, kurtosis, rare, cells
+    age, content, best, boost, clock, rehearsals, variance, certainty, significance, cells
 ):
     rule = replace(AgentConfig().network.rule, prune_fraction=0.3)
-    config = AgentConfig(network=NetworkConfig(rule=rule), optimisation=OptimisationConfig(rare_advantage_clip=rare))
+    config = AgentConfig(
+        network=NetworkConfig(rule=rule), optimisation=OptimisationConfig(rise_significance=significance)
+    )
     record = record_with(
         clock=age, content=content, max_return=best, rate_boost=boost,
-        entropy_clock=clock, rehearsals=rehearsals, target_variance=variance, advantage_kurtosis=kurtosis,
+        entropy_clock=clock, rehearsals=rehearsals, target_variance=variance, certainty=certainty,
     )  # fmt: skip
     numbers = config.settings()
     numbers["natural_gradient"] = cells

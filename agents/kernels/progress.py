@@ -14,7 +14,6 @@ from .experience import RowKind
 
 NEAR = 3.0  # ranges of the rewards seen: if 0 is further away, rewards count from what is so near
 FEW_RETURNS = 5  # of fewer nothing can be said
-FAR = 100.0  # deviations: nothing is further away
 SURE = 1.0 - 1e-12  # no correlation is larger
 
 
@@ -67,7 +66,6 @@ PROGRESS = record_dtype(
         ("target_mean_square", np.float64),  # running mean square of the Retrace targets
         ("target_variance", np.float64),  # running variance of the Retrace targets
         ("advantage_scale", np.float64),  # running standard deviation of the advantages
-        ("advantage_kurtosis", np.float64),  # their running kurtosis
         ("td_error_mse", np.float64),  # mean square error of the value neurons, in scales
         ("task_start_step", np.int64),  # the step before the present task's first one
         ("task_episodes", np.int64),  # episodes of the present task
@@ -94,7 +92,7 @@ PROGRESS = record_dtype(
         ("last_truncated_below_best", np.int64),  # flag: the last episode was truncated below the best return
         ("clock", np.float64),  # steps that rates and rehearsals have faded by
         ("entropy_clock", np.float64),  # steps that the entropy's weight has faded by
-        ("pace", np.float64),  # of both clocks at least, in [0, 1]: how sure it is that returns have risen
+        ("certainty", np.float64),  # in [0, 1]: how sure it is that returns have risen in the present task
         ("trend_episodes", np.int64),  # episodes of the present task that the trend is of
         ("trend_number_mean", np.float64),  # mean of x, an episode's number
         ("trend_return_mean", np.float64),  # mean of y, its return
@@ -184,7 +182,7 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
     """
     progress.steps += 1
     progress.steps_since_rehearsal += 1
-    pace = clock_pace(progress, settings)
+    pace = progress.certainty if settings.rise_significance > 0 else 1.0
     progress.clock += pace
     # Where episodes can terminate but the last one was truncated below the best return, there is more to be tried.
     forward = progress.last_truncated_below_best == 0 or progress.terminations == 0
@@ -204,18 +202,9 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
         explored = running[RunningRow.EXPLORED, env] / length
         lost = judge_episode(progress, recent, length, episode_return, kind, explored, settings)
         progress.rate_boost = settings.boost if lost > settings.fall else 1.0
-        leap = leap_of(progress, episode_return)
         update_trend(progress, episode_return)
-        sure = max(leap - 1.0, rise_of(progress)) - settings.rise_significance
-        progress.pace = min(max(progress.pace, sure), 1.0)  # never less than it was in this task
-
-
-@jit_internal
-def clock_pace(progress, settings):
-    """Return how much of a step clocks count: all of it once returns have risen for sure, and where many steps decide."""
-    if settings.rise_significance == 0 or progress.advantage_kurtosis <= settings.usual_kurtosis:
-        return 1.0
-    return max(progress.pace, (settings.usual_kurtosis / progress.advantage_kurtosis) ** 2)
+        above = rise_of(progress) - settings.rise_significance
+        progress.certainty = min(max(progress.certainty, above), 1.0)  # never less than it was in this task
 
 
 @jit_internal
@@ -229,16 +218,6 @@ def update_trend(progress, episode_return):
     progress.trend_number_square += from_x * (x - progress.trend_number_mean)
     progress.trend_return_square += from_y * (episode_return - progress.trend_return_mean)
     progress.trend_product += from_x * (episode_return - progress.trend_return_mean)
-
-
-@jit_internal
-def leap_of(progress, episode_return):
-    """Return by how many of their deviations a return is above those before in this task: 0 where these are few."""
-    from_mean = episode_return - progress.trend_return_mean
-    if progress.trend_episodes < FEW_RETURNS or from_mean <= 0:
-        return 0.0
-    variance = progress.trend_return_square / progress.trend_episodes
-    return min(from_mean / sqrt(variance), FAR) if variance > 0 else FAR
 
 
 @jit_internal
@@ -369,7 +348,7 @@ def start_task(progress, episode_return, age):
 @jit_internal
 def restart_trend(progress):
     """Forget what returns were, so that clocks stand still until they have risen again."""
-    progress.pace = 0.0
+    progress.certainty = 0.0
     progress.trend_episodes = 0
     progress.trend_number_mean = progress.trend_return_mean = 0.0
     progress.trend_number_square = progress.trend_return_square = progress.trend_product = 0.0

@@ -59,11 +59,12 @@ def rates_now(progress, rule, gain, settings):
 
 @jit_internal
 def advantage_limit(progress, settings):
-    """Return where advantages are cut, in running deviations: lower where few steps decide, as those may be luck."""
-    clip = settings.advantage_clip
-    if progress.advantage_kurtosis <= settings.usual_kurtosis:
-        return clip
-    return max(clip * settings.usual_kurtosis / progress.advantage_kurtosis, min(settings.rare_advantage_clip, clip))
+    """Return where advantages are cut, in running deviations: lower until returns have risen for sure."""
+    if settings.rise_significance == 0:
+        return settings.advantage_clip
+    return settings.early_advantage_clip + progress.certainty * (
+        settings.advantage_clip - settings.early_advantage_clip
+    )
 
 
 @jit_internal

@@ -116,28 +116,24 @@ def retrace(
             next_value = 0.0 if experience.kind[env, row] == RowKind.TERMINATED else value / components
     mean_square = sum_square / count
     variance = max(mean_square - (sum_target / count) ** 2, 0.0)
-    spread, kurtosis = write_advantages(
-        action_offsets, values, policy, errors, weights, chosen, sampled[:count], advantage
-    )
-    update_scales(progress, settings, mean_square, variance, spread, kurtosis)
+    spread = write_advantages(action_offsets, values, policy, errors, weights, chosen, sampled[:count], advantage)
+    update_scales(progress, settings, mean_square, variance, spread)
     return count
 
 
 @jit_internal
 def write_advantages(action_offsets, values, policy, errors, weights, chosen, rows, advantage):
-    """Write the advantages (a, r) of all actions in some rows; return their root mean square about their mean, and more.
+    """Write the advantages (a, r) of all actions in some rows, and return their root mean square about their mean.
 
     Of action k: (q_k - Σ π q) / d + (ν w (y - Q(s, a)) if k was taken), with w = min(clip, 1 / μ) and ν the `credit_share`.
-    Returned too: the kurtosis of what advantages vary by, over the rows: how few of them it comes from.
 
     Parameters: action_offsets (d + 1,); values and policy (a, r); errors (r,), y - Q(s, a); weights (d, r), w; chosen (d, r);
     rows (≤ r,).
     """
     components = action_offsets.size - 1
     share = credit_share(action_offsets, values, policy, errors, weights, chosen, rows) if components > 1 else 1.0
-    whole = fourth = 0.0
+    whole = 0.0
     for r in rows:
-        before = whole
         for d in range(components):
             start, stop = action_offsets[d], action_offsets[d + 1]
             mean = centre = 0.0
@@ -149,8 +145,7 @@ def write_advantages(action_offsets, values, policy, errors, weights, chosen, ro
                 centre += policy[k, r] * advantage[k, r]
             for k in range(start, stop):
                 whole += policy[k, r] * (advantage[k, r] - centre) ** 2 / components
-        fourth += (whole - before) ** 2
-    return sqrt(whole / rows.size), rows.size * fourth / whole**2 if whole > 0 else 1.0
+    return sqrt(whole / rows.size)
 
 
 @jit_internal
@@ -178,19 +173,18 @@ def credit_share(action_offsets, values, policy, errors, weights, chosen, rows):
 
 
 @jit_internal
-def update_scales(progress, settings, mean_square, variance, spread, kurtosis):
-    """Update the running mean square and variance of the targets, and deviation and kurtosis of the advantages.
+def update_scales(progress, settings, mean_square, variance, spread):
+    """Update the running mean square and variance of the targets, and the running deviation of the advantages.
 
-    Parameters: progress record; settings record; mean square and variance of a rehearsal's targets; deviation and kurtosis of
-    its advantages, the first of which whose deviation is not 0 begin the running ones.
+    Parameters: progress record; settings record; mean square and variance of a rehearsal's targets; deviation of its
+    advantages, the first of which that is not 0 begins the running one.
     """
     spread += min(1e-6, 1e-3 * spread)
     if progress.rehearsals <= 1:
         progress.target_mean_square, progress.target_variance = mean_square, variance
     if progress.rehearsals <= 1 or progress.advantage_scale == 0:
-        progress.advantage_scale, progress.advantage_kurtosis = spread, kurtosis
+        progress.advantage_scale = spread
     progress.advantage_scale += settings.advantage_scale_rate * (spread - progress.advantage_scale)
-    progress.advantage_kurtosis += settings.advantage_scale_rate * (kurtosis - progress.advantage_kurtosis)
     rate = settings.target_variance_rate
     progress.target_mean_square += rate * (mean_square - progress.target_mean_square)
     progress.target_variance += rate * (variance - progress.target_variance)

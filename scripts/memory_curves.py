@@ -1,6 +1,6 @@
 """Recurrent agents where a memory is needed: greedy returns on the way, a line of JSON per run.
 
-`python scripts/memory_curves.py > results/memory/curves.jsonl`; about six minutes on one core.
+`python scripts/memory_curves.py > results/memory/curves.jsonl`; about fifteen minutes on one core.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def curve(name: str, settings: dict[str, int], every: int, steps: int, seed: int
 def main() -> None:
     """Print the curves of all runs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=seed_list, default=seed_list("2000-2004"), help="like 7, 0-29 or 0-9,20")
+    parser.add_argument("--seeds", type=seed_list, default=seed_list("3000-3019"), help="like 7, 0-29 or 0-9,20")
     seeds = parser.parse_args().seeds
     for name, settings, every, steps in RUNS:
         for seed in seeds:

@@ -140,8 +140,9 @@ def test_a_file_of_another_kind_or_format_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "FORMAT", 99)
     small().save(path)
     monkeypatch.undo()
+    read = f"2 to {checkpoint.FORMAT}"
     with pytest.raises(
-        ValueError, match="has checkpoint format 99, this version of DynLive reads 2 to 6: it was written by"
+        ValueError, match=f"has checkpoint format 99, this version of DynLive reads {read}: it was written"
     ):
         Network.load(path)
 
@@ -165,8 +166,10 @@ def test_what_reads_older_formats_is_asked_format_by_format(tmp_path, monkeypatc
     def longer(header, arrays):
         return header | {"word": header["word"] + "b"}, {name: array + 1 for name, array in arrays.items()}
 
-    header, arrays = checkpoint.read(tmp_path / "old", "thing", dict.fromkeys(range(1, 6), longer))
-    assert (header["format"], header["word"], arrays["x"].tolist()) == (checkpoint.FORMAT, "abbbbb", [5.0])
+    older = range(1, checkpoint.FORMAT)
+    header, arrays = checkpoint.read(tmp_path / "old", "thing", dict.fromkeys(older, longer))
+    assert (header["format"], header["word"]) == (checkpoint.FORMAT, "a" + "b" * len(older))
+    assert arrays["x"].tolist() == [len(older)]
     for upgrades in (None, {2: longer}):
         with pytest.raises(ValueError, match="has checkpoint format 1, this version of DynLive reads"):
             checkpoint.read(tmp_path / "old", "thing", upgrades)

@@ -164,8 +164,9 @@ class Learner:
         if self._student is not None:
             self._send_network()
             self._send_history()
+        self._send_state()  # whoever waits for an agent that is ready has not had its frame yet
+        if self._student is not None:
             self._send_frame()
-        self._send_state()
 
     def _announce(self, status: str, sentence: str = "") -> None:
         self._status, self._sentence = status, sentence

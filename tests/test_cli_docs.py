@@ -41,7 +41,7 @@ def test_every_command_on_the_page_works(capsys, tmp_path, monkeypatch):
     for line in LINES:
         if not is_tuning(line):
             assert run(line, capsys), line
-    made = {file.name for file in tmp_path.iterdir()}
+    made = {file.name for file in tmp_path.iterdir()} - {"MUJOCO_LOG.TXT"}  # written where another test imported MuJoCo
     assert made == {"runs", "live.toml", "pole.gif", "pole.onnx", "pole.py", "episode.png"}
     assert len(list((tmp_path / "runs" / "spot" / "checkpoints").iterdir())) == 2
 

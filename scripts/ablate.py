@@ -1,7 +1,8 @@
 """What each trait of the design is worth: our agent with one of them off or changed, by the protocol of compare.py.
 
 The same command line, runs, table and figures as compare.py; the "agents" are our own one and its variants, which a second
-table compares (variants.md).
+table compares (variants.md). Some variants change the network, others leave out one of the rules by which the agent notices
+what is going on: progress, trouble, another task.
 """
 
 import sys
@@ -12,11 +13,19 @@ from typing import Any
 
 import compare
 from dynlive_rl import DynLiveAgent, LearningRule
-from dynlive_rl.agents import AgentConfig, NetworkConfig, RehearsalConfig
+from dynlive_rl.agents import (
+    AgentConfig,
+    ExplorationConfig,
+    NetworkConfig,
+    OptimisationConfig,
+    RehearsalConfig,
+    WorldChangeConfig,
+)
 from protocol import TASKS, Entry, fine_grid
 from runs import Run
 
-ENVS = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
+ENVS = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0", "Pendulum-v1", "MountainCarContinuous-v0")
+NEVER = 1e9
 
 
 def without_complements(agent: DynLiveAgent) -> None:
@@ -52,6 +61,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "reserve": {"config": with_rule(reserve=True)},
     "newest-only": {"config": AgentConfig(rehearsal=RehearsalConfig(memory=512))},  # as much as one rehearsal looks at
     "rule-original": {"config": AgentConfig(network=NetworkConfig(rule=LearningRule(kind="original")))},
+    "blind-no-rarer": {"config": AgentConfig(rehearsal=RehearsalConfig(rehearse_every_blind=2))},
+    "content-no-rarer": {"config": AgentConfig(rehearsal=RehearsalConfig(content_interval=1))},
+    "content-no-slower": {"config": AgentConfig(optimisation=OptimisationConfig(content_rate=1.0))},
+    "no-boost": {"config": AgentConfig(optimisation=OptimisationConfig(boost=1.0))},
+    "no-warm-up": {"config": AgentConfig(optimisation=OptimisationConfig(warm_up=1))},
+    "no-value-range": {"config": AgentConfig(optimisation=OptimisationConfig(target_range=1e-9))},
+    "no-repeats": {"config": AgentConfig(exploration=ExplorationConfig(max_mean_repeat=1.0))},
+    "always-informative": {"config": AgentConfig(exploration=ExplorationConfig(informative_variance=0.0))},
+    "no-stuck": {"config": AgentConfig(exploration=ExplorationConfig(stuck_share=0.0))},
+    "no-change-of-task": {"config": AgentConfig(world_change=WorldChangeConfig(collapse=NEVER, setback=NEVER))},
+    "rates-no-fading": {"config": AgentConfig(optimisation=OptimisationConfig(rate_half_life=NEVER))},
+    "interval-no-longer": {"config": AgentConfig(rehearsal=RehearsalConfig(rehearsal_half_life=NEVER))},
+    "entropy-no-fading": {"config": AgentConfig(exploration=ExplorationConfig(entropy_half_life=NEVER))},
 }
 ENTRIES = {
     (env_id, name): Entry(partial(compare.train_dynlive, **variant), TASKS[env_id].budget, fine_grid)
@@ -74,6 +96,19 @@ WORDS = {
     "reserve": "strengths with a reserve",
     "newest-only": "memory of the 512 newest steps",
     "rule-original": "the original rule as written, in this agent",
+    "blind-no-rarer": "rehearsals as often while all returns are equal",
+    "content-no-rarer": "rehearsals as often while content",
+    "content-no-slower": "rates as high while content",
+    "no-boost": "rates no higher while the gain is lost",
+    "no-warm-up": "rates at once what they are",
+    "no-value-range": "value gain from the targets' deviation alone",
+    "no-repeats": "no action repeated while searching",
+    "always-informative": "searching only until two rewards differ",
+    "no-stuck": "no uniform choices while stuck",
+    "no-change-of-task": "no task ever changes",
+    "rates-no-fading": "rates do not fade",
+    "interval-no-longer": "rehearsals become no rarer",
+    "entropy-no-fading": "entropy does not fade",
 }
 
 

@@ -92,6 +92,9 @@ class OptimisationConfig:
         Step sizes of both networks' hidden neurons; see `NetworkConfig.full_rate_inputs`.
     output_rate
         Step size of output neurons relative to hidden ones, times the number of hidden neurons.
+    reward_delays
+        Rewards may come any of so many numbers of steps after their actions, always the same one: 0, 1, …; which it is shows in
+        how rewards depend on what was chosen. 1: they come at once, and nothing is looked for.
     warm_up
         Rehearsals over which the rates rise to what they are: steps by moments are too long before these are known.
     rise_significance, early_advantage_clip
@@ -130,6 +133,7 @@ class OptimisationConfig:
     critic_rate: float = tunable(4e-3, 4e-4, 4e-2)
     actor_rate: float = tunable(1e-3, 1e-4, 1e-2)
     output_rate: float = tunable(4.0, 0.5, 32.0)
+    reward_delays: int = 1
     warm_up: int = tunable(10, 1, 100)
     rise_significance: float = tunable(0.0, 0.0, 4.0, log=False)
     rate_half_life: float = tunable(3000.0, 300.0, 30_000.0)
@@ -375,6 +379,6 @@ SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, obse
 # Of agents made with recurrent=True and no configuration.
 RECURRENT = AgentConfig(
     rehearsal=RehearsalConfig(interval_share=1 / 64),
-    optimisation=OptimisationConfig(rise_significance=2.0),
+    optimisation=OptimisationConfig(rise_significance=2.0, reward_delays=1024),
     recurrence=RecurrenceConfig(time_constants=TIME_CONSTANTS),
 )

@@ -28,9 +28,7 @@ from .state import rows
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
 
-TREND = (
-    "certainty", "trend_number_mean", "trend_return_mean", "trend_number_square", "trend_return_square", "trend_product",
-)  # fmt: skip
+TREND = "certainty", "trend_return_mean", "trend_return_square", "trend_product"
 
 
 def from_format_3(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
@@ -70,11 +68,22 @@ def from_format_6(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     """Translate format 6 to 7: clocks counted every step of the task, and such an agent's still do."""
     steps = arrays["progress.steps"] - arrays["progress.task_start_step"]
     added: Arrays = {f"progress.{name}": np.zeros(1) for name in TREND}
-    added |= {"progress.trend_episodes": np.zeros(1, np.int64), "progress.clock": steps.astype(float)}
+    added |= {"progress.clock": steps.astype(float)}
     return header, added | arrays
 
 
-UPGRADES = {2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged, 5: from_format_5, 6: from_format_6}
+def from_format_7(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """Translate format 7 to 8: rewards came at once, as far as anybody knew. Slow neurons of products are gone."""
+    recurrence = dict(header["config"].get("recurrence", {}))
+    need(not recurrence.pop("products", False), "it has slow neurons of products, which this version no longer knows")
+    names = "progress.reward_delay", "progress.delay_looked_for"
+    arrays = dict.fromkeys(names, np.zeros(1, np.int64)) | arrays
+    return header | {"config": header["config"] | {"recurrence": recurrence}}, arrays
+
+
+UPGRADES = {
+    2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged, 5: from_format_5, 6: from_format_6, 7: from_format_7,
+}  # fmt: skip
 
 
 class SavedAgent(NamedTuple):

@@ -347,7 +347,7 @@ def _slow_neurons(
     if not settings.time_constants:
         return None
     parts = encoder.scaled, decoder.num_actions, settings.time_constants
-    return SlowNeurons(*parts, environments, settings.usual_steps, settings.products)
+    return SlowNeurons(*parts, environments, settings.usual_steps)
 
 
 def _learner(

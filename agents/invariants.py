@@ -112,10 +112,9 @@ def check_sizes(
     recent, observed = config.world_change.recent_episodes, features
     shapes: dict[str, tuple[int, ...]] = {}
     if constants := len(config.recurrence.time_constants):
-        products = features * sum(num_actions) if config.recurrence.products else 0
-        shapes["slow_neurons"] = (environments, constants, features + sum(num_actions) + products)
+        shapes["slow_neurons"] = (environments, constants, features + sum(num_actions))
         shapes["first_observations"] = (config.recurrence.usual_steps, features)
-        features += features + sum(num_actions) + (constants - 1) * (features + products)
+        features += features + sum(num_actions) + (constants - 1) * features
     shapes |= {
         "observations": (environments, features),
         "action": (environments, len(num_actions)),
@@ -199,9 +198,7 @@ def _recurrent_sizes(features: int, observed: int, outputs: int, config: AgentCo
     """Return the same of a recurrent agent's networks, with slow neurons among the features."""
     hidden, constants = config.network.hidden, len(config.recurrence.time_constants)
     others = int(hidden * (1 - config.recurrence.present_share)) if constants > 1 else 0
-    products = (features - 2 * observed - outputs) // max(constants - 1, 1) - observed if constants > 1 else 0
-    groups = [observed] * (constants - 1) + ([products] * (constants - 1) if products else [])
-    read = (2 * observed + outputs) * hidden + sum(groups[j % len(groups)] for j in range(others))
+    read = (2 * observed + outputs) * hidden + observed * others
     return 2 * features + hidden + outputs, 2 * read + hidden * outputs
 
 
@@ -259,9 +256,9 @@ def _progress_span(name: str) -> Span:
 def check_progress(state: Arrays) -> None:
     """Check that no part of what was counted is more than the whole."""
     steps, episodes = state["progress.steps"][0], state["progress.episodes"][0]
-    for name in ("failures", "terminations", "task_episodes", "trend_episodes"):
+    for name in ("failures", "terminations", "task_episodes"):
         need(state[f"progress.{name}"][0] <= episodes + 1, f"'progress.{name}' must be at most the number of episodes")
-    for name in ("episodes", "return_count", "steps_since_rehearsal", "rehearsals", "task_start_step"):
+    for name in ("episodes", "return_count", "steps_since_rehearsal", "rehearsals", "task_start_step", "reward_delay"):
         need(state[f"progress.{name}"][0] <= steps, f"'progress.{name}' must be at most the number of steps")
 
 

@@ -23,23 +23,17 @@ class RecurrenceConfig:
         there one step before. Actions have slow neurons of the first one. An agent with any is recurrent.
     usual_steps
         Slow neurons hold the median of so many first observations when an episode begins.
-    products
-        Whether slower ones follow each observed value while each action was taken too. That helps where every action's reward
-        comes late among others'; elsewhere it takes more episodes.
     present_share
         Share of the hidden neurons that read what is observed and the fastest slow neurons, and no others; each of the rest
-        reads one other time constant of observed values or of products beside these.
+        reads one other time constant beside these.
     """
 
     time_constants: tuple[float, ...] = ()
     usual_steps: int = 100
-    products: bool = False
     present_share: float = 0.5
 
     def __post_init__(self) -> None:
         check_numbers(self, at_most_one=("present_share",))
-        if not isinstance(self.products, bool):
-            raise ValueError(f"products must be True or False, not {self.products!r}")
         if self.usual_steps > MOST_FIRST:
             raise ValueError(f"usual_steps must be at most {MOST_FIRST}, not {self.usual_steps}")
         given: Any = self.time_constants  # a list, where a file says it

@@ -18,7 +18,7 @@ from . import one_hot
 from .checks import raise_invalid
 from .config import AgentConfig
 from .invariants import check_rehearsal, checked
-from .kernels import acting, actor_critic, valuing
+from .kernels import acting, actor_critic, delays, valuing
 from .kernels.acting import RepeatColumn
 from .kernels.actor_critic import Outcome
 from .kernels.experience import Experience, Kept, as_singles, new_experience
@@ -137,6 +137,7 @@ class ReplayLearner:
         state, agent = self.state, (self.state, self._settings)
         observations = np.zeros((self.action.shape[0], self._scaled.size), np.float32)
         predicting = state.actor, self._predict_batch, state.rule, state.scaler, state.sample, state.action_offsets
+        late = [Call(delays.look_for_delay, agent)] if self.config.optimisation.reward_delays > 1 else []
         prepare(
             [
                 Call(actor_critic.begin, self._begin_arguments(self.step.stepped, observations)),
@@ -147,6 +148,7 @@ class ReplayLearner:
                     acting.predict,
                     (*predicting, self._policy_gain, observations, True, self._predict_random, self.action),
                 ),
+                *late,
             ]
         )
         self._is_warm = True
@@ -180,6 +182,8 @@ class ReplayLearner:
             if outcome == Outcome.REFUSED:
                 raise_invalid(observations, step.rewards)
             going_on = step.stepped & ~(step.terminated | step.truncated)
+            if self.config.optimisation.reward_delays > 1:
+                delays.look_for_delay(self.state, self._settings)
             actor_critic.rehearse(self.state, self._settings, going_on, self.state.rule.recruiting)
         if self.progress["task_changes"][0] > task_changes:
             self.reset_networks()

@@ -20,7 +20,7 @@ class Columns(NamedTuple):
     present: NDArray[np.int64]
     """What is observed now, and the fastest slow neurons."""
     slower: tuple[NDArray[np.int64], ...]
-    """The slow neurons of every other time constant: those of observed values, and those of products."""
+    """The slow neurons of every other time constant."""
 
 
 class SlowNeurons:
@@ -38,21 +38,17 @@ class SlowNeurons:
         Number of environments e.
     usual_steps
         How many first observations decide about what is usual.
-    products
-        Whether products of observed values and actions are followed.
 
     Attributes
     ----------
     memory
         Shape (e, k, n): their outputs, see `kernels.slow_neurons`.
-    products
-        Number p of products that are followed.
     first
         Shape (usual_steps, f): the first observations.
     num_first
         Shape (1,): how many of these there are so far.
     size
-        Values of an observation together with what slow neurons hold, f + (f + a) + (k - 1) (f + p).
+        Values of an observation together with what slow neurons hold, f + (f + a) + (k - 1) f.
     scaled
         Shape (size,): how each of these is scaled; what slow neurons hold by ranks too, because a long episode leaves far more
         in them than others do.
@@ -65,19 +61,16 @@ class SlowNeurons:
         time_constants: tuple[float, ...],
         environments: int,
         usual_steps: int,
-        products: bool,
     ) -> None:
         self.features = scaled.size
-        self.products = scaled.size * sum(num_actions) if products else 0
-        self._before_products = scaled.size + sum(num_actions)
-        self.inputs = self._before_products + self.products
+        self.inputs = scaled.size + sum(num_actions)
         self._time_constants = time_constants
         self._rates = 1 / np.array(time_constants, np.float64)
         self._offsets = np.cumsum([0, *num_actions])
         self.memory = np.zeros((environments, self._rates.size, self.inputs), np.float32)
         self._following = np.zeros_like(self.memory)
         self.first, self.num_first = np.zeros((usual_steps, self.features), np.float32), np.zeros(1, np.int64)
-        count = self._before_products + (self._rates.size - 1) * (self.features + self.products)
+        count = self.inputs + (self._rates.size - 1) * self.features
         self.size = self.features + count
         self.scaled = np.concatenate([scaled, np.full(count, Scaling.RANKS_TOO, np.int8)])
 
@@ -90,15 +83,13 @@ class SlowNeurons:
         """Compile, or load, the kernels for rows (e, size) and actions (e, d)."""
         stepped = np.ones(len(rows), np.bool_)
         stepping = self.memory, self._rates, rows, self.features, actions, self._offsets, stepped, self._following
-        prepare([Call(remember, stepping), Call(write_slow, (self.memory, rows, self.features, self._before_products))])
+        prepare([Call(remember, stepping), Call(write_slow, (self.memory, rows, self.features))])
 
     @property
     def columns(self) -> Columns:
         """Where in a row (size,) something stands."""
-        present = self.features + self._before_products
-        sizes = [self.features] * (self._rates.size - 1)
-        sizes += [self.products] * (self._rates.size - 1) if self.products else []
-        slower = np.split(np.arange(present, self.size), np.cumsum(sizes)[:-1]) if sizes else []
+        present = self.features + self.inputs
+        slower = np.arange(present, self.size).reshape(-1, self.features)
         return Columns(self.features, np.arange(present), tuple(slower))
 
     @property
@@ -125,14 +116,12 @@ class SlowNeurons:
         called = [*observed, *(f"change of {name} {fastest}" for name in observed)]
         called += [f"{name} {fastest}" for name in actions]
         called += [f"{name} {over}" for over in slower for name in observed]
-        if self.products:
-            called += [f"{name} while {action} {over}" for over in slower for action in actions for name in observed]
         return called
 
     def begin(self, starting: NDArray[np.bool_], rows: NDArray[np.float32]) -> None:
         """Begin episodes in some environments (e,), with what is usual in memory, and write it into the rows (e, size)."""
         self._begin(self.memory, starting)
-        write_slow(self.memory, rows, self.features, self._before_products)
+        write_slow(self.memory, rows, self.features)
 
     def _begin(self, memory: NDArray[np.float32], starting: NDArray[np.bool_]) -> None:
         memory[starting] = 0
@@ -147,7 +136,7 @@ class SlowNeurons:
     ) -> None:
         """Write into rows (e, size) what is held after actions (e, d) at rows `before`; `keep` makes it the memory."""
         remember(self.memory, self._rates, before, self.features, actions, self._offsets, stepped, self._following)
-        write_slow(self._following, rows, self.features, self._before_products)
+        write_slow(self._following, rows, self.features)
 
     def keep(self, before: NDArray[np.float32], stepped: NDArray[np.bool_]) -> None:
         """Take what `write_next` wrote last as the memory; `before` and `stepped` are what it was given."""
@@ -188,10 +177,9 @@ class SlowNeurons:
                 )
             starting = _starts(episode_start, count)
             memory[...] = held[:, :k] + self._rates[:, None] * (held[:, k:] - held[:, :k])
-            memory[:, 0, self._before_products :] = 0
-            memory[:, 1:, self.features : self._before_products] = 0
+            memory[:, 1:, self.features :] = 0
         self._begin(memory, starting)
-        write_slow(memory, rows, self.features, self._before_products)
+        write_slow(memory, rows, self.features)
         return memory
 
     def state_after(
@@ -203,9 +191,6 @@ class SlowNeurons:
         state[:, -1, : self.features] = rows[:, : self.features]
         columns = self.features + self._offsets[:-1] + actions
         np.put_along_axis(state[:, -1], columns, 1, axis=1)
-        if self.products:
-            done = state[:, -1, self.features : self._before_products, None]
-            state[:, -1, self._before_products :] = (done * state[:, -1, None, : self.features]).reshape(len(rows), -1)
         return state
 
 

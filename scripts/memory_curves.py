@@ -21,8 +21,9 @@ RUNS = (
     ("DelayedCue", {"delay": 500}, 2_000, 20_000),
     ("MemoryXor", {}, 500, 4_000),
     ("TMaze", {}, 1_000, 12_000),
-    ("DelayedReward", {"delay": 5}, 1_000, 10_000),
-    ("DelayedReward", {"delay": 50}, 2_500, 15_000),
+    ("DelayedReward", {"delay": 5}, 200, 4_000),
+    ("DelayedReward", {"delay": 50}, 500, 10_000),
+    ("DelayedReward", {"delay": 500}, 1_000, 20_000),
 )
 
 

@@ -6,7 +6,7 @@ Records are handed over in their arrays of shape (1,), as the entry points do.
 import numpy as np
 from numba import njit
 
-from dynlive_rl.agents.kernels import acting, experience, progress, rates, retrace
+from dynlive_rl.agents.kernels import acting, delays, experience, progress, rates, retrace
 from dynlive_rl.agents.kernels.experience import RowKind
 
 
@@ -17,6 +17,11 @@ def call_retrace(memory, action_offsets, where, width, values, policy, gamma, se
         memory, action_offsets, where, width, values, policy, gamma, settings[0], target, advantage, chosen, sampled,
         record[0],
     )  # fmt: skip
+
+
+@njit
+def call_find_delay(agent, age, count):
+    return delays.find_delay(agent, age, count)
 
 
 @njit

@@ -6,23 +6,19 @@ class Slow:
 
     def __init__(self, usual, num_actions, time_constants):
         self.constants, self.num_actions = time_constants, num_actions
-        none = [0.0] * (sum(num_actions) * len(usual))
         self.seen = [list(usual) for _ in time_constants]
         self.done = [0.0] * sum(num_actions)
-        self.done_where = [list(none) for _ in time_constants]
 
     def step(self, observation, actions):
         done = [
             float(a == action) for count, action in zip(self.num_actions, actions, strict=True) for a in range(count)
         ]
-        done_where = [taken * x for taken in done for x in observation]
         self.done = [held + (x - held) / self.constants[0] for held, x in zip(self.done, done, strict=True)]
         for k, constant in enumerate(self.constants):
-            for memory, inputs in ((self.seen[k], observation), (self.done_where[k], done_where)):
-                memory[:] = [held + (x - held) / constant for held, x in zip(memory, inputs, strict=True)]
+            self.seen[k] = [held + (x - held) / constant for held, x in zip(self.seen[k], observation, strict=True)]
 
     def row(self, observation):
         row = [*observation, *(x - held for x, held in zip(observation, self.seen[0], strict=True)), *self.done]
-        for memory in (*self.seen[1:], *self.done_where[1:]):
+        for memory in self.seen[1:]:
             row += memory
         return row

@@ -31,7 +31,7 @@ def recurrent(env=CUE, **settings):
 def test_they_hold_what_their_slow_twins_do():
     rng = np.random.default_rng(0)
     num_actions, environments = (2, 3), 2
-    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments, usual_steps=1, products=True)
+    neurons = SlowNeurons(np.ones(2, np.int8), num_actions, CONSTANTS, environments, usual_steps=1)
     usual = np.array([0.5, -1.0])
     neurons.first[0], neurons.num_first[0] = usual, 1
     twins = [Slow(usual, num_actions, CONSTANTS) for _ in range(environments)]
@@ -56,7 +56,7 @@ def test_they_hold_what_their_slow_twins_do():
 
 
 def test_fast_ones_hold_what_moved_and_what_was_done():
-    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1, usual_steps=10, products=False)
+    neurons = SlowNeurons(np.ones(1, np.int8), (2,), (1.0,), 1, usual_steps=10)
     before, after = np.array([[3.0, 0, 0, 0]], np.float32), np.array([[5.0, 0, 0, 0]], np.float32)
     neurons.begin(np.array([True]), before)
     neurons.write_next(before, np.array([[1]]), np.array([True]), after)
@@ -94,17 +94,14 @@ def test_states_of_a_batch_are_those_of_each():
 
 def test_several_components_and_dictionaries():
     space = gym.spaces.Dict({"a": Box(-1, 1, (2,)), "b": Discrete(3)})
-    config = AgentConfig(recurrence=RecurrenceConfig(products=True))
-    agent = DynLiveAgent(
-        observation_space=space, action_space=MultiDiscrete([2, 3]), seed=0, recurrent=True, config=config
-    )
+    agent = DynLiveAgent(observation_space=space, action_space=MultiDiscrete([2, 3]), seed=0, recurrent=True)
     for _ in range(5):
         observation = space.sample()
         action = agent.act(observation)
         agent.observe(0.0, space.sample(), False, False)
     _, state = agent.predict(observation)
-    assert state.shape == (1, 7, 5 + 5 + 25)
-    assert_array_equal(state[0, -1, 5:10].sum(), 2)  # one action of either component
+    assert state.shape == (1, 7, 5 + 5)
+    assert_array_equal(state[0, -1, 5:].sum(), 2)  # one action of either component
     assert action.shape == (2,)
 
 
@@ -120,7 +117,7 @@ def test_what_is_usual_is_the_median_of_the_first_observations_and_stays():
 
 
 def test_hidden_neurons_read_the_present_and_one_time_constant_at_most():
-    agent = recurrent(config=AgentConfig(recurrence=RecurrenceConfig(products=True, present_share=0.25)))
+    agent = recurrent(config=AgentConfig(recurrence=RecurrenceConfig(present_share=0.25)))
     columns, arrays = agent.interaction.recurrence.columns, agent.interaction.learner.actor.arrays
     present, slower = set(columns.present.tolist()), [set(group.tolist()) for group in columns.slower]
     hidden = arrays.order[: -arrays.outputs.size]
@@ -130,7 +127,7 @@ def test_hidden_neurons_read_the_present_and_one_time_constant_at_most():
     ]
     assert all(each >= present for each in read)
     assert sum(each == present for each in read) == 32
-    assert {slower.index(each - present) for each in read if each != present} == set(range(10))
+    assert {slower.index(each - present) for each in read if each != present} == set(range(5))
 
 
 def test_memory_does_not_depend_on_how_long_it_lasts():
@@ -195,11 +192,11 @@ def test_a_copy_from_a_mapped_file_goes_on_alike(tmp_path):
 
 
 def test_what_is_drawn_has_names(tmp_path):
-    agent = recurrent(config=AgentConfig(recurrence=RecurrenceConfig(products=True)))
+    agent = recurrent()
     observed, _ = names(agent, {"observations": ["cue", "distractor", "due"], "actions": ["left", "right"]})
     assert observed[:6] == ["cue", "distractor", "due"] + [f"change of {name} over 1 step" for name in observed[:3]]
     assert observed[6:9] == ["left over 1 step", "right over 1 step", "cue over 4 steps"]
-    assert observed[-1] == "due while right over 1024 steps"
+    assert observed[-1] == "due over 1024 steps"
     assert len(observed) == agent.interaction.recurrence.size
     draw_episode(agent, tmp_path / "episode.png", seed=1)
     assert (tmp_path / "episode.png").stat().st_size > 10_000

@@ -43,8 +43,9 @@ def random_policy(rng, num_actions, columns):
     return np.vstack([np.stack([softmax(rng.normal(size=n)) for _ in range(columns)], axis=1) for n in num_actions])
 
 
-def retrace_by_hand(experience, starts, width, num_actions, values, policy, gamma, trace_decay, clip):
+def retrace_by_hand(experience, starts, width, num_actions, values, policy, gamma, trace_decay, clip, delay):
     """Return {(segment, t): (target, advantages by component)}, one step at a time as the equations say."""
+    newest = experience.rows[0] - 1
     parts = np.split(np.arange(sum(num_actions)), np.cumsum(num_actions)[:-1])
     found = {}
     for s, start in enumerate(starts):
@@ -59,7 +60,8 @@ def retrace_by_hand(experience, starts, width, num_actions, values, policy, gamm
 
         for t in reversed(range(width - 1)):
             row = start + t
-            if experience.kind[0, row] != RowKind.STEP:
+            until = row + delay
+            if (experience.kind[0, row : until + 1] != RowKind.STEP).any() or (delay and until >= newest):
                 continue
             following = experience.kind[0, row + 1]
             future = 0.0 if following == RowKind.TERMINATED else worth(t + 1)
@@ -73,7 +75,7 @@ def retrace_by_hand(experience, starts, width, num_actions, values, policy, gamm
                     ]
                 )
                 future += trace_decay * min(1.0, ratio) * (found[s, t + 1][0] - predicted(t + 1))
-            target = experience.reward[0, row] + gamma * future
+            target = experience.reward[0, until] + gamma * future
             differences, errors = [], []
             for part, a, p in zip(parts, experience.action[0, row], experience.probability[0, row], strict=True):
                 column = s * width + t
@@ -102,11 +104,12 @@ def share_by_hand(found, policies):
     return min(max(16 * own / residual, 1 / len(policies[0])), 1)
 
 
+@pytest.mark.parametrize("delay", [0, 1])
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("num_actions", "spread"), [
     ((3,), 1.0), ((3,), 0.01), ((2, 3), 1.0), ((2, 3), 0.01), ((3, 3, 2, 2), 0.4), ((3, 3, 2, 2), 0.01),
 ])  # fmt: skip
-def test_retrace_agrees_with_its_equations(num_actions, spread, seed):
+def test_retrace_agrees_with_its_equations(num_actions, spread, seed, delay):
     rng = np.random.default_rng(seed)
     settings, optimisation = AgentConfig().settings(), AgentConfig().optimisation
     width, starts, columns = 12, [0, 7, 20], 36
@@ -118,6 +121,7 @@ def test_retrace_agrees_with_its_equations(num_actions, spread, seed):
         np.zeros((len(num_actions), columns), np.int64), np.zeros(columns, np.int64),
     )  # fmt: skip
     progress = new_progress()
+    progress["reward_delay"] = delay
     progress["lowest_reward"], progress["highest_reward"], base = seed, seed + 1, max(seed - 3, 0)
     where = np.array([[0] * 3, starts])
     action_offsets = np.cumsum([0, *num_actions])
@@ -132,6 +136,7 @@ def test_retrace_agrees_with_its_equations(num_actions, spread, seed):
         0.97,
         optimisation.trace_decay,
         optimisation.importance_clip,
+        delay,
     )
     target, advantage, chosen, sampled = out
     assert sorted(sampled[:count]) == sorted(s * width + t for s, t in expected)
@@ -147,6 +152,19 @@ def test_retrace_agrees_with_its_equations(num_actions, spread, seed):
             squares[-1] += chance @ (part - chance @ part) ** 2 / len(num_actions)
     assert progress["advantage_scale"][0] == pytest.approx(sqrt(np.mean(squares)), rel=1e-4)
     assert progress["target_variance"][0] == pytest.approx(np.var([pair[0] for pair in expected.values()]), rel=1e-3)
+
+
+def test_where_no_reward_has_come_yet_there_is_nothing_to_learn():
+    rng = np.random.default_rng(0)
+    experience, progress = random_experience(rng, 20, (2,)), new_progress()
+    experience.kind[:] = RowKind.STEP
+    progress["reward_delay"] = 12
+    values, policy = rng.normal(size=(2, 12)).astype(np.float32), random_policy(rng, (2,), 12)
+    out = np.zeros(12, np.float32), np.zeros((2, 12), np.float32), np.zeros((1, 12), np.int64), np.zeros(12, np.int64)
+    arguments = np.array([0, 2]), np.array([[0], [8]]), 12, values, policy, 0.97, AgentConfig().settings(), out, progress
+    assert call_retrace(experience, *arguments) == 0
+    assert progress["advantage_scale"] == 0
+    assert call_retrace(experience._replace(rows=np.array([22])), *arguments) == 1
 
 
 @pytest.mark.parametrize("natural", [False, True], ids=["gradient", "natural gradient"])

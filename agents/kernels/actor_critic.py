@@ -47,10 +47,10 @@ from .reading import (
     gather_inputs,
     mark_further,
     mark_sources,
+    most_steps,
     nth_batch,
     read_rows,
     sample_segments,
-    segment_length,
 )
 from .retrace import (
     credit_policy,
@@ -231,9 +231,11 @@ def rehearse(agent, settings, going_on, recruiting):
     scale = sqrt(square) if square > 0 else 1.0
     gain = value_gain(progress, scale, numbers)
     gamma = discount(progress, numbers.discount_low, numbers.discount_high, numbers.endless_discount)
-    length = segment_length(experience, numbers.segment_length)
+    steps = most_steps(experience)
+    recent = min(progress.reward_delay, steps - 1)  # less than the delay where experience was not saved
+    length = min(numbers.segment_length, steps - recent)
     age = task_rows(progress, experience.rows.size)
-    where = sample_segments(experience, numbers.segments, length, age, agent.random)
+    where = sample_segments(experience, numbers.segments, length, age, recent, agent.random)
     width = length + 1
     rows = numbers.segments * width
     rollout = read_rollout(agent, numbers, where, width, scale * gain, gamma)

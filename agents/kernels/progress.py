@@ -93,12 +93,11 @@ PROGRESS = record_dtype(
         ("clock", np.float64),  # steps that rates and rehearsals have faded by
         ("entropy_clock", np.float64),  # steps that the entropy's weight has faded by
         ("certainty", np.float64),  # in [0, 1]: how sure it is that returns have risen in the present task
-        ("trend_episodes", np.int64),  # episodes of the present task that the trend is of
-        ("trend_number_mean", np.float64),  # mean of x, an episode's number
-        ("trend_return_mean", np.float64),  # mean of y, its return
-        ("trend_number_square", np.float64),  # Σ (x - mean)²
+        ("trend_return_mean", np.float64),  # mean of y, an episode's return in the present task
         ("trend_return_square", np.float64),  # Σ (y - mean)²
-        ("trend_product", np.float64),  # Σ (x - mean) (y - mean)
+        ("trend_product", np.float64),  # Σ (x - mean) (y - mean), with x the episode's number
+        ("reward_delay", np.int64),  # steps from an action to its reward, as far as is known
+        ("delay_looked_for", np.int64),  # steps of the present task when it was looked for last
     ]
 )
 
@@ -209,15 +208,13 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
 
 @jit_internal
 def update_trend(progress, episode_return):
-    """Let the sums of the task's returns y and of their numbers x take in one more (Welford, 1962)."""
-    progress.trend_episodes += 1
-    x = float(progress.trend_episodes)
-    from_x, from_y = x - progress.trend_number_mean, episode_return - progress.trend_return_mean
-    progress.trend_number_mean += from_x / progress.trend_episodes
-    progress.trend_return_mean += from_y / progress.trend_episodes
-    progress.trend_number_square += from_x * (x - progress.trend_number_mean)
-    progress.trend_return_square += from_y * (episode_return - progress.trend_return_mean)
-    progress.trend_product += from_x * (episode_return - progress.trend_return_mean)
+    """Let the sums of the task's returns y and of their numbers x = 1 … N take in one more (Welford, 1962)."""
+    count = float(progress.task_episodes)
+    distance = episode_return - progress.trend_return_mean
+    progress.trend_return_mean += distance / count
+    progress.trend_return_square += distance * (episode_return - progress.trend_return_mean)
+    # The numbers before have the mean N / 2.
+    progress.trend_product += 0.5 * count * (episode_return - progress.trend_return_mean)
 
 
 @jit_internal
@@ -227,11 +224,12 @@ def rise_of(progress):
     With r the correlation of N returns with their numbers, artanh(r) √(N - 3) is nearly normal with deviation 1 where nothing
     rises (Fisher, 1921).
     """
-    squares = progress.trend_number_square * progress.trend_return_square
-    if progress.trend_episodes < FEW_RETURNS or progress.trend_product <= 0 or squares <= 0:
+    count = float(progress.task_episodes)
+    squares = count * (count * count - 1.0) / 12.0 * progress.trend_return_square
+    if count < FEW_RETURNS or progress.trend_product <= 0 or squares <= 0:
         return 0.0
     r = min(progress.trend_product / sqrt(squares), SURE)
-    return atanh(r) * sqrt(progress.trend_episodes - 3.0)
+    return atanh(r) * sqrt(count - 3.0)
 
 
 @jit_internal
@@ -338,6 +336,7 @@ def start_task(progress, episode_return, age):
     progress.task_changes += 1
     restart_clocks(progress, age)
     restart_trend(progress)
+    progress.reward_delay = progress.delay_looked_for = 0
     progress.task_episodes = 1
     progress.min_return = progress.max_return = progress.best_mean_return = episode_return
     progress.mastery = Mastery.NEVER
@@ -349,9 +348,7 @@ def start_task(progress, episode_return, age):
 def restart_trend(progress):
     """Forget what returns were, so that clocks stand still until they have risen again."""
     progress.certainty = 0.0
-    progress.trend_episodes = 0
-    progress.trend_number_mean = progress.trend_return_mean = 0.0
-    progress.trend_number_square = progress.trend_return_square = progress.trend_product = 0.0
+    progress.trend_return_mean = progress.trend_return_square = progress.trend_product = 0.0
 
 
 @jit_internal

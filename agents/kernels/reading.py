@@ -12,18 +12,19 @@ FURTHER = 256  # values that nobody reads, looked at in a rehearsal all the same
 
 
 @jit_internal
-def sample_segments(experience, segments, length, age, random):
+def sample_segments(experience, segments, length, age, delay, random):
     """Choose stretches of `length` steps: environment and first row of each (2, s), the first one the newest.
 
-    The others come from the last `age` rows of any environment, or from all it has if these are fewer than `length`.
+    The others come from the last `age` rows of any environment, or from all it has if these are fewer than `length`. None is of
+    the last `delay` rows, to which nothing has come yet.
     """
     where = np.empty((2, segments), np.int64)
     capacity = experience.kind.shape[1]
     for s in range(segments):
         env = random_integer(random, experience.rows.size)
-        while min(experience.rows[env], capacity) <= length:
+        while min(experience.rows[env], capacity) <= length + delay:
             env = random_integer(random, experience.rows.size)
-        newest = experience.rows[env] - length - 1
+        newest = experience.rows[env] - length - 1 - delay
         oldest = min(max(experience.rows[env] - min(age, capacity), 0), newest)
         where[0, s] = env
         where[1, s] = newest if s == 0 else oldest + random_integer(random, newest - oldest + 1)
@@ -31,12 +32,12 @@ def sample_segments(experience, segments, length, age, random):
 
 
 @jit_internal
-def segment_length(experience, longest):
-    """Return the steps of a segment: `longest`, or as many as the environment with the most rows has."""
+def most_steps(experience):
+    """Return how many steps there are of the environment with the most rows."""
     most = np.int64(0)
     for env in range(experience.rows.size):
         most = max(most, min(experience.rows[env], experience.kind.shape[1]) - 1)
-    return min(longest, most)
+    return most
 
 
 @jit_internal

@@ -71,6 +71,8 @@ def retrace(
 
     With Q(s, a) the mean of the components' values and V(s) = Σ π Q:
     y = r - base + γ (V(s') + carry'),  carry = λ min(1, π(a) / μ(a)) (y - Q(s, a)); see `write_advantages`.
+    r is the reward that came `progress.reward_delay` steps after the action, in the same episode. Where none came there is
+    nothing to learn.
 
     Parameters: experience; action_offsets (d + 1,); where (2, s), environment and first row of every segment; width, rows
     of a segment; values and policy (a, r); γ; settings record. Written: target (r,), advantage (a, r), chosen (d, r) and
@@ -79,17 +81,25 @@ def retrace(
     """
     capacity = experience.kind.shape[1]
     components = action_offsets.size - 1
-    base = reward_base(progress)
+    base, delay = reward_base(progress), progress.reward_delay
     errors, weights = np.empty(target.size), np.empty(chosen.shape)
     count = 0
     sum_target = sum_square = 0.0
     for s in range(where.shape[1]):
         env = where[0, s]
         next_value = carry = 0.0
+        newest = experience.rows[env] - 1  # it has no reward yet
+        ahead = 0  # steps of the same episode after a row, those with a reward
+        while ahead < delay and where[1, s] + width + ahead < newest:
+            if experience.kind[env, (where[1, s] + width + ahead) % capacity] != RowKind.STEP:
+                break
+            ahead += 1
         for t in range(width - 1, -1, -1):
             r = s * width + t
             row = (where[1, s] + t) % capacity
-            acted = t < width - 1 and experience.kind[env, row] == RowKind.STEP
+            is_step = experience.kind[env, row] == RowKind.STEP
+            acted = t < width - 1 and is_step and ahead >= delay
+            ahead = ahead + 1 if is_step and where[1, s] + t < newest else 0
             value = predicted = 0.0
             ratio = 1.0
             for k in range(action_offsets[-1]):
@@ -101,7 +111,7 @@ def retrace(
                     predicted += values[k, r]
                     ratio *= policy[k, r] / max(experience.probability[env, row, d], 1e-6)
                     weights[d, r] = min(settings.importance_clip, 1.0 / max(experience.probability[env, row, d], 1e-3))
-                y = experience.reward[env, row] + gamma * (next_value + carry)
+                y = experience.reward[env, (row + delay) % capacity] + gamma * (next_value + carry)
                 if base != 0:
                     y -= base
                 errors[r] = y - predicted / components
@@ -114,6 +124,8 @@ def retrace(
             else:
                 carry = 0.0
             next_value = 0.0 if experience.kind[env, row] == RowKind.TERMINATED else value / components
+    if count == 0:
+        return 0
     mean_square = sum_square / count
     variance = max(mean_square - (sum_target / count) ** 2, 0.0)
     spread = write_advantages(action_offsets, values, policy, errors, weights, chosen, sampled[:count], advantage)

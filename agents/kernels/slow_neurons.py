@@ -5,10 +5,9 @@ A slow neuron has two sources: an input x with strength 1/τ, and itself, one cy
     m ← m + (x - m) / τ.
 
 Here x is the last observation (f,), for k neurons of each value, one of every time constant τ ≥ 1; with τ = 1 a neuron holds
-what was there one step before. The fastest ones follow the last action too, one-hot (a,). The slower ones may follow the
-p = a · f products of both, each observed value while each action was taken: what was done where is what late rewards are for.
+what was there one step before. The fastest ones follow the last action too, one-hot (a,).
 
-In the memory (e, k, n) a row of n = f + a + p has places for all three, and 0 where there is no such neuron.
+In the memory (e, k, n) a row of n = f + a has places for both, and 0 where there is no such neuron.
 """
 
 from dynlive_rl.kernels.jit import jit_entry
@@ -21,7 +20,6 @@ def remember(memory, rates, rows, f, actions, action_offsets, stepped, following
     Parameters: memory (e, k, n); rates (k,), 1/τ; rows (e, ≥ f), the observations of the step; f; actions (e, d), and where
     those of every component begin, action_offsets (d + 1,); stepped (e,), which environments stepped.
     """
-    products = f + action_offsets[-1]
     for env in range(memory.shape[0]):
         for k in range(rates.size):
             rate = rates[k] if stepped[env] else 0.0
@@ -33,30 +31,22 @@ def remember(memory, rates, rows, f, actions, action_offsets, stepped, following
                     taken = 1.0 if a - first == actions[env, component] else 0.0
                     if k == 0:
                         following[env, 0, f + a] = memory[env, 0, f + a] + rate * (taken - memory[env, 0, f + a])
-                    elif memory.shape[2] > products:
-                        for i in range(f):
-                            j = products + a * f + i
-                            following[env, k, j] = memory[env, k, j] + rate * (taken * rows[env, i] - memory[env, k, j])
 
 
 @jit_entry
-def write_slow(memory, rows, f, products):
+def write_slow(memory, rows, f):
     """Write behind each observation, rows (e, size), what its slow neurons hold, memory (e, k, n).
 
     The fastest ones come first. Of those of observed values what changed since is written, x - m: how fast a value moves. Then
-    come those of observed values by time constant, and those of products, which begin at a place of the memory, likewise.
+    come the others by time constant.
     """
     n = memory.shape[2]
     for env in range(memory.shape[0]):
-        for i in range(products):
+        for i in range(n):
             value = memory[env, 0, i]
             rows[env, f + i] = rows[env, i] - value if i < f else value
-        column = f + products
+        column = f + n
         for k in range(1, memory.shape[1]):
             for i in range(f):
                 rows[env, column + i] = memory[env, k, i]
             column += f
-        for k in range(1, memory.shape[1]):
-            for i in range(products, n):
-                rows[env, column + i - products] = memory[env, k, i]
-            column += n - products

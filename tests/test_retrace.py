@@ -161,7 +161,17 @@ def test_where_no_reward_has_come_yet_there_is_nothing_to_learn():
     progress["reward_delay"] = 12
     values, policy = rng.normal(size=(2, 12)).astype(np.float32), random_policy(rng, (2,), 12)
     out = np.zeros(12, np.float32), np.zeros((2, 12), np.float32), np.zeros((1, 12), np.int64), np.zeros(12, np.int64)
-    arguments = np.array([0, 2]), np.array([[0], [8]]), 12, values, policy, 0.97, AgentConfig().settings(), out, progress
+    arguments = (
+        np.array([0, 2]),
+        np.array([[0], [8]]),
+        12,
+        values,
+        policy,
+        0.97,
+        AgentConfig().settings(),
+        out,
+        progress,
+    )
     assert call_retrace(experience, *arguments) == 0
     assert progress["advantage_scale"] == 0
     assert call_retrace(experience._replace(rows=np.array([22])), *arguments) == 1

@@ -1,8 +1,7 @@
 """What each trait of the design is worth: our agent with one of them off or changed, by the protocol of compare.py.
 
 The same command line, runs, table and figures as compare.py; the "agents" are our own one and its variants, which a second
-table compares (variants.md). Some variants change the network, others leave out one of the rules by which the agent notices
-what is going on: progress, trouble, another task.
+table compares (variants.md). Here are those that change the network; `ablate_rules.py` has the others.
 """
 
 import sys
@@ -40,7 +39,7 @@ def with_rule(connect: float = 1.0, **traits: Any) -> AgentConfig:
 
 
 # Keyword arguments of `compare.train_dynlive`. "dynlive" is the default, which the table compares the others with.
-VARIANTS: dict[str, dict[str, Any]] = {
+TRAITS: dict[str, dict[str, Any]] = {
     "dynlive": {},
     "free-strengths": {
         # Weights of a classical network, whose gains must not be what a mixture needs.
@@ -61,6 +60,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "reserve": {"config": with_rule(reserve=True)},
     "newest-only": {"config": AgentConfig(rehearsal=RehearsalConfig(memory=512))},  # as much as one rehearsal looks at
     "rule-original": {"config": AgentConfig(network=NetworkConfig(rule=LearningRule(kind="original")))},
+}
+# The rules by which the agent notices what is going on: progress, trouble, another task.
+RULES: dict[str, dict[str, Any]] = {
     "blind-no-rarer": {"config": AgentConfig(rehearsal=RehearsalConfig(rehearse_every_blind=2))},
     "content-no-rarer": {"config": AgentConfig(rehearsal=RehearsalConfig(content_interval=1))},
     "content-no-slower": {"config": AgentConfig(optimisation=OptimisationConfig(content_rate=1.0))},
@@ -75,6 +77,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "interval-no-longer": {"config": AgentConfig(rehearsal=RehearsalConfig(rehearsal_half_life=NEVER))},
     "entropy-no-fading": {"config": AgentConfig(exploration=ExplorationConfig(entropy_half_life=NEVER))},
 }
+VARIANTS = TRAITS | RULES
 ENTRIES = {
     (env_id, name): Entry(partial(compare.train_dynlive, **variant), TASKS[env_id].budget, fine_grid)
     for env_id in ENVS
@@ -144,4 +147,4 @@ def report(done: list[Run], folder: Path) -> str:
 
 if __name__ == "__main__":
     out = Path("results/ablation")
-    sys.exit(compare.main(ENTRIES, __file__, __doc__, report, envs=ENVS, agents=list(VARIANTS), out=out))
+    sys.exit(compare.main(ENTRIES, __file__, __doc__, report, envs=ENVS, agents=list(TRAITS), out=out))

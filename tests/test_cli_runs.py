@@ -111,6 +111,15 @@ def test_a_run_that_is_killed_and_resumed_ends_where_an_unbroken_one_does(tmp_pa
     assert len(json.loads((broken / "run.json").read_text())["sessions"]) == 3
 
 
+def test_a_checkpoint_that_a_killed_run_did_not_come_to_is_made_up_for(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder, steps in ((whole, 1000), (broken, 800)):
+        assert train(folder, *LIVE, "--steps", steps, "--checkpoint-every", 400) == 0
+    (broken / "checkpoints" / "800.dynlive").unlink()  # killed after it was saved, and before it was kept
+    assert train(broken, "--resume", "--steps", 1000) == 0
+    assert_same_run(whole, broken)
+
+
 def test_it_goes_on_from_a_checkpoint_where_rows_go_further(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for folder in (whole, broken):

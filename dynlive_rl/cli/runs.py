@@ -170,6 +170,11 @@ class RunFolder:
             if int(file.stem) > step:
                 file.unlink()
 
+    @property
+    def last_checkpoint(self) -> int:
+        """The step of the last checkpoint, 0 if there is none."""
+        return max((int(file.stem) for file in self._checkpoints()), default=0)
+
     def _checkpoints(self) -> list[Path]:
         """Return the files of checkpoints, by their steps."""
         found = [file for file in self.checkpoints.glob("*.dynlive") if file.stem.isdecimal()]

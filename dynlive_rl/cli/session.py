@@ -84,12 +84,13 @@ class Session(EventCallback):
         rows = evaluations.rows if evaluations else []
         self._best = max((row["mean"] for row in rows), default=float("-inf"))
         self._evaluated = int(rows[-1]["step"]) if rows else 0
-        self._checkpointed = agent.num_timesteps
+        self._checkpointed = folder.last_checkpoint
         self._saved_at = monotonic()
         self._plan_next()
 
     def begin(self) -> None:
-        """Do what is due before the first step: an evaluation that an earlier session did not come to."""
+        """Do what is due before the first step: a checkpoint or an evaluation that an earlier session did not come to."""
+        self._checkpoint_if_due()
         self._evaluate_if_due()
         self._plan_next()
 
@@ -97,12 +98,7 @@ class Session(EventCallback):
         """Take note of what happened; returns whether to go on."""
         if report.finished:
             self._add_rows(report)
-        step = self.agent.num_timesteps
-        if self._is_due(step, self._checkpointed, self._schedule.checkpoint_every):
-            self.save()
-            self._folder.keep_checkpoint(step, self._schedule.keep)
-            self._checkpointed = step
-        elif monotonic() - self._saved_at > SAVE_EVERY_S:
+        if not self._checkpoint_if_due() and monotonic() - self._saved_at > SAVE_EVERY_S:
             self.save()
         self._evaluate_if_due()
         self._plan_next()
@@ -146,6 +142,16 @@ class Session(EventCallback):
         for k, episode in enumerate(finished):
             self._progress.add((step, first + k, episode.episode_return, episode.length, error, connections, seconds))
             self.returns.append(episode.episode_return)
+
+    def _checkpoint_if_due(self) -> bool:
+        """Keep a checkpoint where one is due; returns whether it was."""
+        step = self.agent.num_timesteps
+        if not self._is_due(step, self._checkpointed, self._schedule.checkpoint_every):
+            return False
+        self.save()
+        self._folder.keep_checkpoint(step, self._schedule.keep)
+        self._checkpointed = step
+        return True
 
     def _evaluate_if_due(self) -> None:
         step, every = self.agent.num_timesteps, self._schedule.eval_every

@@ -57,8 +57,11 @@ MEMORY = {
 
 def flat_grid(name: str, **settings: Any) -> gym.Env[Any, Any]:
     """Make one of MiniGrid's environments, whose observation is what the agent sees, 7 × 7 × 3 numbers in a row."""
+    from minigrid import register_minigrid_envs
     from minigrid.wrappers import ImgObsWrapper
 
+    if name not in gym.registry:
+        register_minigrid_envs()
     return gym.wrappers.FlattenObservation(ImgObsWrapper(gym.make(name, disable_env_checker=True, **settings)))
 
 

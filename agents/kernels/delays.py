@@ -14,7 +14,7 @@ from .scaling import encode
 GROWN = 1.5  # the task, since a delay was looked for last
 MOST_CONTEXTS = 8  # of an observation, those that come first; what actions are worth may depend on them
 WIDE = 1024  # features: of more than that none is looked at
-MOST_WORK = 10**8  # products summed up at a time, about as many as a tenth of a second has
+MOST_WORK = 10**8  # products summed up at a time, which takes some ten milliseconds
 FEW_PAIRS = 100  # of an action and a reward: fewer say nothing
 SURE = 6.0  # deviations: of a thousand delays and a dozen effects of each, one in 10⁵ worlds has as much by chance
 BEFORE = 8  # steps before the delay in which no effect is half as sure: what grows little by little is no delay

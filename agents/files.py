@@ -81,8 +81,16 @@ def from_format_7(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header | {"config": header["config"] | {"recurrence": recurrence}}, arrays
 
 
+
+def from_format_8(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """Translate format 8 to 9: observations were not counted, and count from here on."""
+    names = "progress.counted_observations", "progress.distinct_observations"
+    return header, dict.fromkeys(names, np.zeros(1, np.int64)) | arrays
+
+
 UPGRADES = {
     2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged, 5: from_format_5, 6: from_format_6, 7: from_format_7,
+    8: from_format_8,
 }  # fmt: skip
 
 

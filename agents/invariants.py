@@ -18,6 +18,7 @@ from . import one_hot
 from .config import AgentConfig, NetworkConfig
 from .kernels.experience import Kept
 from .kernels.live_layout import CellRow
+from .kernels.novelty import MOST_COUNTED
 from .kernels.progress import PROGRESS, Mastery
 from .kernels.scaling import SAMPLE_SIZE, Scaling
 from .live_config import LiveConfig
@@ -52,6 +53,7 @@ SPANS = {
     "scaler.count": LENGTH,
     "scaler.ranked": CHANCE,
     "sample": MODERATE,
+    "visits": POSITIVE,
     "recent.length": LENGTH,
     "recent.return": ANY,
     "outcomes.count": LENGTH,
@@ -288,6 +290,7 @@ def check_rehearsal(
     if "experience.option" in state:
         largest = state["experience.option"].reshape(-1, kept.option.shape[1]).max(axis=0, initial=0)
         need((largest < kept.option[1]).all(), "'experience.option' must hold numbers of values that there are")
+    _check_visits(state)
     repeated = state["action_repeat.action"]
     need((repeated == np.trunc(repeated)).all(), "'action_repeat.action' must hold whole numbers")
     _check_actions("action_repeat.action", repeated, num_actions)
@@ -295,6 +298,13 @@ def check_rehearsal(
     need(room <= capacity, f"there must be at most {capacity} rows of experience, not {room}")
     full = state["experience.rows"].max() > room
     need(room == capacity or not full, "'experience.rows' must be at most the number of rows there are")
+
+
+def _check_visits(state: Arrays) -> None:
+    """Check that as many observations are counted as there are said to be: none where there are too many."""
+    distinct, visits = state["progress.distinct_observations"][0], state.get("visits", np.zeros(0))
+    counted = 0 if distinct > MOST_COUNTED else distinct
+    need(np.count_nonzero(visits) == counted, f"'visits' must count {counted} observations")
 
 
 def check_live(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int, ...]) -> None:

@@ -88,7 +88,8 @@ class ReplayLearner:
         self._has_cells = one_hot.is_applicable(one_hot_components, config.network)
         self._settings = config.settings()
         observed = scaled.size if columns is None else columns.observed
-        self._settings["observed"] = np.count_nonzero(kept.single < observed)
+        self._observed = np.count_nonzero(kept.single < observed)
+        self._settings["observed"] = self._observed
         if self._has_cells:
             one_hot.adjust_settings(self._settings, one_hot_components)
         self._policy_gain = float(self._settings["policy_gain"][0])
@@ -191,7 +192,8 @@ class ReplayLearner:
     def _begin_arguments(self, starting: NDArray[np.bool_], observations: NDArray[np.float32]) -> tuple[Any, ...]:
         state = self.state
         return (
-            state.experience, state.kept, state.scaler, state.sample, state.running, state.forbidden, starting, observations,
+            state.experience, state.kept, state.scaler, state.sample, state.progress, state.visits, state.running,
+            state.forbidden, self._observed, starting, observations,
         )  # fmt: skip
 
     def _step_arguments(self, observations: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
@@ -299,7 +301,8 @@ class ReplayLearner:
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Return copies of all arrays that learning changes, by name."""
-        return {name: array.copy() for name, array in self._named_arrays().items()}
+        counted = bool(self.state.visits.any())
+        return {name: array.copy() for name, array in self._named_arrays(counted).items()}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Take over what `get_state` of an equally built learner returned; if it is none, CheckpointError and no change."""
@@ -311,7 +314,7 @@ class ReplayLearner:
             need(stored <= self._capacity, f"there must be at most {self._capacity} rows of experience, not {stored}")
             self._set_experience(max(stored, 1), masks)
         try:
-            current = self._named_arrays()
+            current = self._named_arrays(counted="visits" in state)
             new = checked(current, state)
             check_rehearsal(new, self._scaled, self.state.kept, self._num_actions, self._capacity)
             for name, network in (("critic", self.critic), ("actor", self.actor)):
@@ -322,9 +325,12 @@ class ReplayLearner:
         checkpoint.copy_into(current, new)
         if not masks:
             self.forbidden[:] = False
+        if "visits" not in state:
+            self.state.visits[:] = 0
         self._room = 0
 
-    def _named_arrays(self) -> dict[str, NDArray[Any]]:
+    def _named_arrays(self, counted: bool) -> dict[str, NDArray[Any]]:
+        """Return all arrays that learning changes, by name; counters of observations where any are `counted`."""
         state = self.state
         experience = state.experience._asdict()
         experience = {name: array for name, array in experience.items() if array.ndim < 3 or array.shape[2]}
@@ -340,6 +346,7 @@ class ReplayLearner:
             | rows("action_repeat", state.action_repeat, RepeatColumn, axis=2)
             | {"action": state.action, "random": state.random, "predict_random": self._predict_random}
             | ({"forbidden": state.forbidden} if self.is_masked else {})
+            | ({"visits": state.visits} if counted else {})
             | {"sample": state.sample}
         )
 

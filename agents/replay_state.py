@@ -9,6 +9,7 @@ from dynlive_rl.network import Network
 from .config import AgentConfig
 from .kernels.actor_critic import Agent
 from .kernels.experience import Kept, new_experience
+from .kernels.novelty import new_visits
 from .kernels.progress import RunningRow, new_progress
 from .kernels.scaling import new_scaler
 
@@ -48,6 +49,7 @@ def new_state(
         recent=np.zeros((2, config.world_change.recent_episodes)),
         outcomes=np.zeros((2, OUTCOME_SLOTS)),
         running=np.zeros((len(RunningRow), environments)),
+        visits=new_visits(),
         action_repeat=np.zeros((environments, len(num_actions), 2)),
         action=np.zeros((environments, len(num_actions)), np.int64),
         forbidden=np.zeros((environments, sum(num_actions)), np.bool_),

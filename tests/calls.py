@@ -6,16 +6,16 @@ Records are handed over in their arrays of shape (1,), as the entry points do.
 import numpy as np
 from numba import njit
 
-from dynlive_rl.agents.kernels import acting, delays, experience, progress, rates, retrace
+from dynlive_rl.agents.kernels import acting, delays, experience, novelty, progress, rates, retrace
 from dynlive_rl.agents.kernels.experience import RowKind
 
 
 @njit
-def call_retrace(memory, action_offsets, where, width, values, policy, gamma, settings, out, record):
+def call_retrace(memory, action_offsets, where, width, values, policy, bonus, gamma, settings, out, record):
     target, advantage, chosen, sampled = out
     return retrace.retrace(
-        memory, action_offsets, where, width, values, policy, gamma, settings[0], target, advantage, chosen, sampled,
-        record[0],
+        memory, action_offsets, where, width, values, policy, bonus, gamma, settings[0], target, advantage, chosen,
+        sampled, record[0],
     )  # fmt: skip
 
 
@@ -40,8 +40,8 @@ def call_credit_values(output, rows, chosen, target, scale, gain, clip, neutral,
 
 
 @njit
-def call_read_values(output, gain, neutral, record, gamma, values):
-    retrace.read_values(output, 0, gain, neutral, record[0], gamma, values)
+def call_read_values(output, gain, neutral, record, gamma, most_bonus, values):
+    retrace.read_values(output, 0, gain, neutral, record[0], gamma, most_bonus, values)
 
 
 @njit
@@ -131,3 +131,32 @@ def call_sample_action(
 @njit
 def call_nothing_new(memory, env, observed, most):
     return experience.nothing_new(memory, env, observed, most)
+
+
+@njit
+def count_visits(record, visits, memory, env, observed):
+    """Count an environment's rows (r,) as if they came one after the other."""
+    rows = memory.rows[env]
+    for row in range(rows):
+        memory.rows[env] = row + 1
+        novelty.count_visit(record[0], visits, memory, env, observed)
+
+
+@njit
+def call_slot_of(memory, env, row, observed):
+    return novelty.slot_of(memory, env, row, observed)
+
+
+@njit
+def call_observations_recur(record):
+    return novelty.observations_recur(record[0])
+
+
+@njit
+def call_write_bonuses(memory, visits, where, width, observed, weight, bonus):
+    novelty.write_bonuses(memory, visits, where, width, observed, weight, bonus)
+
+
+@njit
+def call_novelty_weight(record, settings):
+    return rates.novelty_weight(record[0], settings[0])

@@ -69,7 +69,8 @@ class NaiveProgress:
         self.content = self.span > 0 and good and not shorter_were_better
         if self.content and self.mastery != MASTERED:
             self._happened(f"{self.mastery} to mastered")
-            self.mastery, self.failures, self.failure_rate = MASTERED, 0, 0.0
+            self.failure_rate = 0.0 if self.mastery == RELAPSED else self.failure_rate
+            self.mastery, self.failures = MASTERED, 0
         mean = sum(recent) / len(recent)
         self.task_means.append(mean)
         self.best_mean_return = max(self.task_means)
@@ -152,10 +153,10 @@ class NaiveCounter:
         judge = self.judge
         judge.steps += 1
         something_better = judge.last_truncated_below_best and judge.terminated_lengths
-        pace = self.certainty if self.config.optimisation.rise_significance > 0 else 1.0
+        self.all_rewards.append(reward)
+        pace = self.certainty if self.config.optimisation.rise_significance > 0 else float(any(self.all_rewards))
         judge.clock += pace
         judge.entropy_clock = max(judge.entropy_clock + (-1 if something_better else pace), 0)
-        self.all_rewards.append(reward)
         self.rewards[env].append(reward)
         gamma, rewards = self.config.optimisation.discount_low, self.rewards[env]
         self.discounted.append([(gamma**k, r) for k, r in enumerate(reversed(rewards))])

@@ -122,7 +122,8 @@ def test_numbers_of_any_kind_are_saved(tmp_path):
 # -- older formats ---------------------------------------------------------------------------------------------------
 
 FORMAT_3 = Path(__file__).parent / "data" / "format3"
-FORMAT_4, FORMAT_7 = FORMAT_3.parent / "format4", FORMAT_3.parent / "format7"
+FORMAT_4, FORMAT_7, FORMAT_8 = (FORMAT_3.parent / f"format{number}" for number in (4, 7, 8))
+COUNTED = "counted_observations", "distinct_observations"
 
 
 def without_additions(agent):
@@ -133,7 +134,7 @@ def without_additions(agent):
     del state["progress.clock"]
     added = {"running.explored", "running.discounted_steps", "sample", "scaler.ranked"}
     added |= {f"progress.{name}" for name in ("reward_sum", "return_steps_mean", "steps_mean_square")}
-    added |= {f"progress.{name}" for name in (*TREND, "reward_delay", "delay_looked_for")}
+    added |= {f"progress.{name}" for name in (*TREND, "reward_delay", "delay_looked_for", *COUNTED)}
     for name in added & state.keys():
         assert not state.pop(name).any()
     if agent.mode == "live":
@@ -191,7 +192,7 @@ def test_a_file_of_format_7_goes_on_where_it_was():
     agent = DynLiveAgent.load(FORMAT_7 / "recurrent.safetensors")
     arrays = load_file(FORMAT_7 / "recurrent.safetensors")
     state = agent.get_state()
-    for name in ("reward_delay", "delay_looked_for"):
+    for name in ("reward_delay", "delay_looked_for", *COUNTED):
         assert state.pop(f"progress.{name}") == 0
     gone = {"progress.trend_episodes", "progress.trend_number_mean", "progress.trend_number_square"}
     assert arrays["progress.trend_episodes"] == state["progress.task_episodes"]
@@ -199,8 +200,19 @@ def test_a_file_of_format_7_goes_on_where_it_was():
     assert feed(agent, 60, seed=2)[:20] == json.loads((FORMAT_7 / "said.json").read_text())["recurrent"][:20]
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_file_of_format_8_goes_on_where_it_was(mode):
+    """Written before there was format 9; what the agent chose in the next sixty steps was noted then."""
+    agent = DynLiveAgent.load(FORMAT_8 / f"{mode}.safetensors")
+    state = agent.get_state()
+    for name in COUNTED:
+        assert state.pop(f"progress.{name}") == 0
+    assert_same_state(state, load_file(FORMAT_8 / f"{mode}.safetensors"))
+    assert feed(agent, 60, seed=2) == json.loads((FORMAT_8 / "said.json").read_text())[mode]
+
+
 def test_a_file_with_slow_neurons_of_products_is_refused(tmp_path):
-    header, arrays = checkpoint.read(FORMAT_7 / "recurrent.safetensors", "agent", {7: checkpoint.unchanged})
+    header, arrays = checkpoint.read(FORMAT_7 / "recurrent.safetensors", "agent", dict.fromkeys((7, 8), checkpoint.unchanged))
     assert header["config"]["recurrence"].pop("products") is False
     header["config"]["recurrence"]["products"] = True
     with pytest.raises(CheckpointError, match="products, which this version no longer knows"):
@@ -218,7 +230,7 @@ def test_an_older_file_is_checked_like_any_other(mode, tmp_path):
         DynLiveAgent.load(tmp_path / "agent")
 
 
-@pytest.mark.parametrize("written", [4, 5, 6, 7, 8, "3", 3.0, True, None])
+@pytest.mark.parametrize("written", [4, 5, 6, 7, 8, 9, "3", 3.0, True, None])
 def test_only_older_files_need_no_checksum(written, tmp_path):
     arrays = load_file(FORMAT_3 / "live.safetensors")
     with safe_open(FORMAT_3 / "live.safetensors", "numpy") as file:

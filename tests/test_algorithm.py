@@ -125,7 +125,7 @@ def test_retrace_targets_and_advantages_are_as_written():
     out = np.zeros(6, np.float32), np.zeros((5, 6), np.float32), np.zeros((2, 6), np.int64), np.zeros(6, np.int64)
     offsets, where = np.array([0, 2, 5]), np.array([[0], [0]])
     gamma, lambda_, omega = 0.9, 0.95, 2.0
-    call_retrace(experience, offsets, where, 6, q, policy, gamma, config.settings(), out, new_progress())
+    call_retrace(experience, offsets, where, 6, q, policy, np.zeros(6), gamma, config.settings(), out, new_progress())
 
     options = taken + offsets[:2]  # k_d among all options
     b, r = experience.probability[0], experience.reward[0]

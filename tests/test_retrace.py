@@ -43,7 +43,7 @@ def random_policy(rng, num_actions, columns):
     return np.vstack([np.stack([softmax(rng.normal(size=n)) for _ in range(columns)], axis=1) for n in num_actions])
 
 
-def retrace_by_hand(experience, starts, width, num_actions, values, policy, gamma, trace_decay, clip, delay):
+def retrace_by_hand(experience, starts, width, num_actions, values, policy, bonus, gamma, trace_decay, clip, delay):
     """Return {(segment, t): (target, advantages by component)}, one step at a time as the equations say."""
     newest = experience.rows[0] - 1
     parts = np.split(np.arange(sum(num_actions)), np.cumsum(num_actions)[:-1])
@@ -75,7 +75,7 @@ def retrace_by_hand(experience, starts, width, num_actions, values, policy, gamm
                     ]
                 )
                 future += trace_decay * min(1.0, ratio) * (found[s, t + 1][0] - predicted(t + 1))
-            target = experience.reward[0, until] + gamma * future
+            target = experience.reward[0, until] + bonus[s * width + t] + gamma * future
             differences, errors = [], []
             for part, a, p in zip(parts, experience.action[0, row], experience.probability[0, row], strict=True):
                 column = s * width + t
@@ -115,7 +115,7 @@ def test_retrace_agrees_with_its_equations(num_actions, spread, seed, delay):
     width, starts, columns = 12, [0, 7, 20], 36
     experience = random_experience(rng, 40, num_actions)
     values = rng.normal(size=(sum(num_actions), columns), scale=spread).astype(np.float32)
-    policy = random_policy(rng, num_actions, columns)
+    policy, bonus = random_policy(rng, num_actions, columns), spread * rng.normal(size=columns)
     out = (
         np.zeros(columns, np.float32), np.zeros((sum(num_actions), columns), np.float32),
         np.zeros((len(num_actions), columns), np.int64), np.zeros(columns, np.int64),
@@ -125,7 +125,7 @@ def test_retrace_agrees_with_its_equations(num_actions, spread, seed, delay):
     progress["lowest_reward"], progress["highest_reward"], base = seed, seed + 1, max(seed - 3, 0)
     where = np.array([[0] * 3, starts])
     action_offsets = np.cumsum([0, *num_actions])
-    count = call_retrace(experience, action_offsets, where, width, values, policy, 0.97, settings, out, progress)
+    count = call_retrace(experience, action_offsets, where, width, values, policy, bonus, 0.97, settings, out, progress)
     expected = retrace_by_hand(
         experience._replace(reward=experience.reward - base),
         starts,
@@ -133,6 +133,7 @@ def test_retrace_agrees_with_its_equations(num_actions, spread, seed, delay):
         num_actions,
         values,
         policy,
+        bonus,
         0.97,
         optimisation.trace_decay,
         optimisation.importance_clip,
@@ -167,6 +168,7 @@ def test_where_no_reward_has_come_yet_there_is_nothing_to_learn():
         12,
         values,
         policy,
+        np.zeros(12),
         0.97,
         AgentConfig().settings(),
         out,
@@ -258,5 +260,7 @@ def test_no_value_is_beyond_what_the_rewards_seen_could_add_up_to(rewards, least
     output = np.zeros((2, 1, 3), np.float32)
     output[1, 0] = [0.0, 0.51, 1.0]
     values = np.zeros((1, 3))
-    call_read_values(output, 500.0, 0.5, progress, 0.95, values)
+    call_read_values(output, 500.0, 0.5, progress, 0.95, 0.0, values)
     assert_allclose(values, [[least, np.clip(5.0, least, most), most]], rtol=1e-5)
+    call_read_values(output, 500.0, 0.5, progress, 0.95, 0.25, values)  # what novelty may pay, for ever
+    assert_allclose(values, [[least - 5, np.clip(5.0, least - 5, most + 5), most + 5]], rtol=1e-5)

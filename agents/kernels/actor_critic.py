@@ -33,6 +33,7 @@ from dynlive_rl.kernels.update import update_target
 
 from .acting import end_known_repeats, sample_action
 from .experience import Experience, Kept, RowKind, all_moderate, append_row, read_row, refit_scaler, write_mask
+from .novelty import count_visit, forget_visits, write_bonuses
 from .progress import (
     RunningRow,
     reward_base,
@@ -42,7 +43,7 @@ from .progress import (
     update_reward_range,
     update_reward_statistics,
 )
-from .rates import discount, rates_now, rehearsal_interval, value_gain
+from .rates import discount, is_optimistic, novelty_weight, rates_now, rehearsal_interval, value_gain
 from .reading import (
     gather_inputs,
     mark_further,
@@ -91,6 +92,7 @@ class Agent(NamedTuple):
     recent: NDArray[np.float64]  # (2, m) rows by RecentRow
     outcomes: NDArray[np.float64]  # (2, slots) rows by OutcomeRow
     running: NDArray[np.float64]  # (5, e) rows by RunningRow
+    visits: NDArray[np.int32]  # (slots,) how often observations came, by their hashes
     action_repeat: NDArray[np.float64]  # (e, d, 2) columns by RepeatColumn
     action: Integer  # (e, d) the next action of every environment
     forbidden: NDArray[np.bool_]  # (e, a) which actions were masked where it is taken
@@ -127,9 +129,8 @@ def act(agent, settings, env):
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
     # Until rewards are more than a price of actions, there may be something far away that only steady steps find. Where
-    # one-hot cells keep the value of what was never tried, that is a better guide, once there are rewards at all.
-    optimistic = settings.natural_gradient and progress.reward_square_sum > 0
-    searching = progress.reward_is_informative == 0 and not optimistic
+    # what was never tried looks better, that is a better guide.
+    searching = progress.reward_is_informative == 0 and not is_optimistic(progress, settings)
     uniform = 0.0
     if searching and progress.rewards_differ > 0:
         uniform = 1.0
@@ -146,12 +147,15 @@ def act(agent, settings, env):
 
 
 @jit_entry(seconds=0.5)
-def begin(experience, kept, scaler, sample, running, forbidden, starting, observations):
+def begin(
+    experience, kept, scaler, sample, progress, visits, running, forbidden, observed, starting, observations
+):  # fmt: skip
     """Start an episode in every environment e where starting[e], at observations (e, f); `choose_actions` comes after.
 
     Returns False, and does nothing, if an observation is not a number within ±1e30.
 
-    experience and how it is kept; scaler (5, f) and its samples; running (5, e); forbidden (e, a), the masks there
+    experience and how it is kept; scaler (5, f) and its samples; progress (1,); visits (slots,); running (5, e); forbidden
+    (e, a), the masks there; observed, the number of values of single precision that are no memory
     """
     if not all_moderate(observations):
         return False
@@ -161,6 +165,7 @@ def begin(experience, kept, scaler, sample, running, forbidden, starting, observ
             if experience.rows[env] > 0 and experience.kind[env, last] == RowKind.STEP:
                 experience.kind[env, last] = RowKind.TRUNCATED  # the action taken there led nowhere
             append_row(experience, kept, scaler, sample, env, observations[env], forbidden[env], RowKind.STEP)
+            count_visit(progress[0], visits, experience, env, observed)
             for k in range(running.shape[0]):
                 running[k, env] = 0.0
     return True
@@ -203,11 +208,13 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
             append_row(
                 experience, agent.kept, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind
             )
+            count_visit(progress, agent.visits, experience, env, numbers.observed)
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
     if progress.task_changes > task_changes:
         age = task_rows(progress, experience.rows.size)
         refit_scaler(agent.scaler, agent.sample, experience, agent.kept, age)
         progress.return_count = progress.rehearsals = 0
+        forget_visits(progress, agent.visits)
     is_due = progress.steps_since_rehearsal >= rehearsal_interval(progress, numbers)
     if progress.steps >= numbers.first_rehearsal and is_due:
         progress.steps_since_rehearsal = 0
@@ -238,13 +245,16 @@ def rehearse(agent, settings, going_on, recruiting):
     where = sample_segments(experience, numbers.segments, length, age, recent, agent.random)
     width = length + 1
     rows = numbers.segments * width
-    rollout = read_rollout(agent, numbers, where, width, scale * gain, gamma)
+    bonus, most_bonus = np.zeros(rows), scale * novelty_weight(progress, numbers)
+    if most_bonus > 0:
+        write_bonuses(experience, agent.visits, where, width, numbers.observed, most_bonus, bonus)
+    rollout = read_rollout(agent, numbers, where, width, scale * gain, gamma, most_bonus)
     targets = Targets(
         np.empty(rows, np.float32), np.empty((action_offsets[-1], rows), np.float32),
         np.empty((action_offsets.size - 1, rows), np.int64), np.empty(rows, np.int64),
     )  # fmt: skip
     count = retrace(
-        experience, action_offsets, where, width, rollout.values, rollout.policy, gamma, numbers,
+        experience, action_offsets, where, width, rollout.values, rollout.policy, bonus, gamma, numbers,
         targets.target, targets.advantage, targets.chosen, targets.sampled, progress,
     )  # fmt: skip
     rates = rates_now(progress, agent.rule, gain, numbers)
@@ -255,7 +265,7 @@ def rehearse(agent, settings, going_on, recruiting):
 
 
 @jit_inline
-def read_rollout(agent, settings, where, width, gain, gamma):
+def read_rollout(agent, settings, where, width, gain, gamma, most_bonus):
     """Let both networks read all rows of the segments where (2, s): their values, policies and target policies."""
     critic, actor, batch, rule = agent.critic, agent.actor, agent.rollout_batch, agent.rule
     experience, action_offsets = agent.experience, agent.action_offsets
@@ -272,7 +282,7 @@ def read_rollout(agent, settings, where, width, gain, gamma):
     target_policy, log_target_policy = np.empty((num_actions, rows)), np.empty((num_actions, rows))
     strength, threshold = critic.connection[ConnectionRow.STRENGTH], critic.neuron[NeuronRow.THRESHOLD]
     forward(critic, batch, rule, strength, row_ends(critic), threshold)
-    read_values(batch.output, critic.outputs[0], gain, settings.neutral, agent.progress[0], gamma, values)
+    read_values(batch.output, critic.outputs[0], gain, settings.neutral, agent.progress[0], gamma, most_bonus, values)
     strength, threshold = actor.connection[ConnectionRow.TARGET_STRENGTH], actor.neuron[NeuronRow.TARGET_THRESHOLD]
     forward(actor, batch, rule, strength, actor.table[TableRow.FIRST, 1:], threshold)
     first = actor.outputs[0]

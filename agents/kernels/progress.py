@@ -96,6 +96,8 @@ PROGRESS = record_dtype(
         ("trend_return_mean", np.float64),  # mean of y, an episode's return in the present task
         ("trend_return_square", np.float64),  # Σ (y - mean)²
         ("trend_product", np.float64),  # Σ (x - mean) (y - mean), with x the episode's number
+        ("counted_observations", np.int64),  # of the present task
+        ("distinct_observations", np.int64),  # among these, told apart by their hashes
         ("reward_delay", np.int64),  # steps from an action to its reward, as far as is known
         ("delay_looked_for", np.int64),  # steps of the present task when it was looked for last
     ]
@@ -173,6 +175,17 @@ def update_reward_statistics(progress, experience, outcomes, env, reward, kind, 
 
 
 @jit_internal
+def clock_pace(progress, settings):
+    """Return what clocks count a step as: nothing before the first reward that is not 0, as there is nothing to learn from.
+
+    With a `rise_significance` they wait until returns have risen.
+    """
+    if settings.rise_significance > 0:
+        return progress.certainty
+    return 0.0 if progress.lowest_reward == 0 and progress.highest_reward == 0 else 1.0
+
+
+@jit_internal
 def update_progress(progress, running, recent, env, reward, kind, settings):
     """Count a step: returns, their scale, episodes as they end, and whether the task still is what it was.
 
@@ -181,7 +194,7 @@ def update_progress(progress, running, recent, env, reward, kind, settings):
     """
     progress.steps += 1
     progress.steps_since_rehearsal += 1
-    pace = progress.certainty if settings.rise_significance > 0 else 1.0
+    pace = clock_pace(progress, settings)
     progress.clock += pace
     # Where episodes can terminate but the last one was truncated below the best return, there is more to be tried.
     forward = progress.last_truncated_below_best == 0 or progress.terminations == 0
@@ -255,10 +268,11 @@ def judge_episode(progress, recent, length, episode_return, kind, explored, sett
     costly = kind == RowKind.TRUNCATED and episode_return < 0
     if spread > 0 and worst >= progress.max_return - settings.content_within * spread and not costly:
         progress.content = 1
+        if progress.mastery == Mastery.RELAPSED:
+            progress.failure_rate = 0.0  # what had failed was the loss
         if progress.mastery != Mastery.MASTERED:
             progress.mastery = Mastery.MASTERED
             progress.failures = 0
-            progress.failure_rate = 0.0
     if progress.task_episodes == episodes:
         progress.best_mean_return = mean
     progress.best_mean_return = max(progress.best_mean_return, mean)

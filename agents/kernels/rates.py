@@ -7,6 +7,8 @@ import numpy as np
 
 from dynlive_rl.kernels.jit import jit_internal
 
+from .novelty import observations_recur
+
 EVERYWHERE = 2**31  # hops without limit
 
 
@@ -37,6 +39,29 @@ def value_gain(progress, scale, settings):
 
 
 @jit_internal
+def exploration_fade(progress, settings):
+    """Return what the weights of entropy and novelty are divided by, at least 1."""
+    return 1.0 + (progress.entropy_clock / settings.entropy_half_life) ** 2
+
+
+@jit_internal
+def is_optimistic(progress, settings):
+    """Tell whether what was never tried looks better than it is: one-hot cells keep its value, once there are rewards."""
+    return settings.natural_gradient != 0 and progress.reward_square_sum > 0
+
+
+@jit_internal
+def novelty_weight(progress, settings):
+    """Return what is paid for an observation that never came before, in value scales; 0 where observations do not recur.
+
+    Nor where one-hot cells keep the value of what was never tried, once there are rewards at all: that is enough.
+    """
+    if is_optimistic(progress, settings) or not observations_recur(progress):
+        return 0.0
+    return settings.novelty / exploration_fade(progress, settings)
+
+
+@jit_internal
 def rates_now(progress, rule, gain, settings):
     """Return the rates of a rehearsal, see `docs/algorithm.md`."""
     clock = progress.clock
@@ -44,7 +69,7 @@ def rates_now(progress, rule, gain, settings):
     # What carries little goes while there is something to carry, and while nothing of it is lost.
     holds = progress.max_return > progress.min_return and progress.rate_boost <= 1
     prune_fraction = rule.prune_fraction * (clock / (clock + settings.prune_half_life)) ** 2 * holds
-    entropy = settings.entropy / (1.0 + (progress.entropy_clock / settings.entropy_half_life) ** 2)
+    entropy = settings.entropy / exploration_fade(progress, settings)
     pace = fade * (settings.content_rate if progress.content else max(progress.rate_boost, 1.0))
     pace *= min(1.0, progress.rehearsals / settings.warm_up)
     target = settings.tau * max(fade, settings.target_fade_floor) * max(progress.rate_boost, 1.0)

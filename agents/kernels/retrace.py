@@ -17,18 +17,18 @@ AVERAGED = 16  # steps whose errors together are as good as the critic
 
 
 @jit_internal
-def read_values(output, first_value, gain, neutral, progress, gamma, values):
+def read_values(output, first_value, gain, neutral, progress, gamma, most_bonus, values):
     """Write values (a, b) of the value neurons' outputs in a batch: gain · (output - neutral), within bounds.
 
-    The bounds are the lowest and the highest reward for ever, (r - base) / (1 - γ), and 0. Without them values, their targets
+    The bounds are the lowest and the highest reward for ever, (r - base ± most_bonus) / (1 - γ), and 0. Without them values, their targets
     and the gain that follows the targets' spread run away together.
 
     Parameters: output (2, n, b); id of the first value neuron; gain, scale · G; output that stands for 0; progress record;
-    γ; values.
+    γ; most_bonus, what novelty may pay for a step; values.
     """
     base = reward_base(progress)
-    least = min(progress.lowest_reward - base, 0.0) / (1.0 - gamma)
-    most = max(progress.highest_reward - base, 0.0) / (1.0 - gamma)
+    least = (min(progress.lowest_reward - base, 0.0) - most_bonus) / (1.0 - gamma)
+    most = (max(progress.highest_reward - base, 0.0) + most_bonus) / (1.0 - gamma)
     for k in range(values.shape[0]):
         for b in range(values.shape[1]):
             values[k, b] = min(max(gain * (output[1, first_value + k, b] - neutral), least), most)
@@ -64,18 +64,18 @@ def read_policies(output, first_action, action_offsets, gain, forbidden, policy,
 
 @jit_internal
 def retrace(
-    experience, action_offsets, where, width, values, policy, gamma, settings,
+    experience, action_offsets, where, width, values, policy, bonus, gamma, settings,
     target, advantage, chosen, sampled, progress,
 ):  # fmt: skip
     """Compute Retrace targets and advantages of all rows with an action, each segment from its end (Munos et al., 2016).
 
     With Q(s, a) the mean of the components' values and V(s) = Σ π Q:
-    y = r - base + γ (V(s') + carry'),  carry = λ min(1, π(a) / μ(a)) (y - Q(s, a)); see `write_advantages`.
+    y = r + bonus - base + γ (V(s') + carry'),  carry = λ min(1, π(a) / μ(a)) (y - Q(s, a)); see `write_advantages`.
     r is the reward that came `progress.reward_delay` steps after the action, in the same episode. Where none came there is
     nothing to learn.
 
     Parameters: experience; action_offsets (d + 1,); where (2, s), environment and first row of every segment; width, rows
-    of a segment; values and policy (a, r); γ; settings record. Written: target (r,), advantage (a, r), chosen (d, r) and
+    of a segment; values and policy (a, r); bonus (r,), for novelty; γ; settings record. Written: target (r,), advantage (a, r), chosen (d, r) and
     sampled (r,), the rows with an action; progress, which tracks the targets' variance and the advantages' scale.
     Returns the number of sampled rows.
     """
@@ -112,6 +112,7 @@ def retrace(
                     ratio *= policy[k, r] / max(experience.probability[env, row, d], 1e-6)
                     weights[d, r] = min(settings.importance_clip, 1.0 / max(experience.probability[env, row, d], 1e-3))
                 y = experience.reward[env, (row + delay) % capacity] + gamma * (next_value + carry)
+                y += bonus[r]
                 if base != 0:
                     y -= base
                 errors[r] = y - predicted / components

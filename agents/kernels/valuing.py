@@ -33,7 +33,7 @@ def action_values(agent, settings, batch, observations, values):
     scale = sqrt(square) if square > 0 else 1.0
     gain = scale * value_gain(progress, scale, numbers)
     gamma = discount(progress, numbers.discount_low, numbers.discount_high, numbers.endless_discount)
-    read_values(batch.output, critic.outputs[0], gain, numbers.neutral, progress, gamma, values)
+    read_values(batch.output, critic.outputs[0], gain, numbers.neutral, progress, gamma, 0.0, values)
     for k in range(values.shape[0]):
         for b in range(values.shape[1]):
             values[k, b] += base / (1.0 - gamma)

@@ -189,8 +189,9 @@ class ExplorationConfig:
         Share of actions at random, and repeated, while the last episode was truncated below the best return and none has
         ever terminated.
     novelty
-        What is paid for an observation that never came before, in value scales, where observations recur (count-based exploration,
-        Bellemare et al., 2016): novelty · (1 / √N - mean) for one that came N times. It fades as the entropy's weight does.
+        What is paid for an observation that never came before, where observations recur and no reward has been above 0, in the
+        root mean square of rewards (count-based exploration, Bellemare et al., 2016): novelty · (1 / √N - mean) for one
+        that came N times. It fades as the entropy's weight does.
     informative_variance, informative_steps
         Rewards are informative once an episode has terminated and one was not 0, or once, after so many steps, the rewards
         of equal actions vary by more than this share of the rewards' mean square.
@@ -200,7 +201,7 @@ class ExplorationConfig:
     entropy_half_life: float = tunable(4000.0, 400.0, 40_000.0)
     max_mean_repeat: float = tunable(64.0, 1.0, 256.0)
     stuck_share: float = tunable(0.01, 0.001, 0.1)
-    novelty: float = tunable(3.0, 0.1, 30.0)
+    novelty: float = tunable(30.0, 3.0, 100.0)
     informative_variance: float = 0.01
     informative_steps: int = 20
 

@@ -66,8 +66,9 @@ class NaiveProgress:
             return 0.0
         good = all(one >= highest - change.content_within * self.span for one in recent)
         shorter_were_better = end == "truncated" and episode_return < 0
-        self.content = self.span > 0 and good and not shorter_were_better
-        if self.content and self.mastery != MASTERED:
+        as_good = self.span > 0 and good and not shorter_were_better
+        self.content = as_good and not (end == "terminated" and episode_return > 0)
+        if as_good and self.mastery != MASTERED:
             self._happened(f"{self.mastery} to mastered")
             self.failure_rate = 0.0 if self.mastery == RELAPSED else self.failure_rate
             self.mastery, self.failures = MASTERED, 0

@@ -210,6 +210,33 @@ def test_a_constant_in_all_rewards_does_not_matter_at_any_limit(offset, limit, m
     assert np.median([share_of_right_actions(Offset(offset, limit), seed, 8_000, mode) for seed in range(5)]) >= 0.9
 
 
+class Priced(gym.Env):
+    """Every action has its price or its reward, whatever is seen; after 20 steps comes a time limit."""
+
+    observation_space, action_space = Box(-1, 1, (2,)), Discrete(3)
+
+    def __init__(self, rewards):
+        self.rewards, self.paid = rewards, []
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.time = 0
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32), {}
+
+    def step(self, action):
+        self.time += 1
+        self.paid.append(self.rewards[action])
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32), self.paid[-1], False, self.time == 20, {}
+
+
+@pytest.mark.parametrize("rewards", [(-1.0, 0.0, 1.0), (0.0, 0.5, 1.0), (-3.0, -2.0, -1.0)])
+def test_actions_that_only_differ_in_price_are_not_tried_for_ever(rewards):
+    env = Priced(rewards)
+    DynLiveAgent(env, seed=0).learn(4_000, progress_bar=False)
+    spread = max(rewards) - min(rewards)
+    assert np.mean(env.paid[-1_000:]) > max(rewards) - 0.05 * spread
+
+
 class Hold(gym.Env):
     """The best action is 0, which lies inside the range but not in its middle."""
 

@@ -115,17 +115,36 @@ def test_what_is_too_much_to_count_is_not_counted():
     assert not call_observations_recur(progress)
 
 
-def test_novelty_fades_as_entropy_does_and_cells_do_without_once_there_are_rewards():
+def test_novelty_is_worth_so_many_typical_rewards_until_one_is_above_0():
     progress, numbers = new_progress(), AgentConfig().settings()
-    progress["counted_observations"], progress["distinct_observations"] = 100, 10
-    half_life, weight = AgentConfig().exploration.entropy_half_life, AgentConfig().exploration.novelty
-    assert call_novelty_weight(progress, numbers) == weight
+    half_life, times = AgentConfig().exploration.entropy_half_life, AgentConfig().exploration.novelty
+    progress["steps"] = progress["counted_observations"] = 100
+    progress["distinct_observations"] = 10
+    assert call_novelty_weight(progress, numbers) == 1  # all rewards are 0
+    progress["lowest_reward"], progress["reward_sum"], progress["reward_square_sum"] = -0.2, -2.0, 0.4
+    typical = np.sqrt(0.4 / 100)
+    assert_allclose(call_novelty_weight(progress, numbers), times * typical)
     progress["entropy_clock"] = 2 * half_life
-    assert_allclose(call_novelty_weight(progress, numbers), weight / 5)
-    numbers["natural_gradient"] = 1
-    assert_allclose(call_novelty_weight(progress, numbers), weight / 5)
-    progress["reward_square_sum"] = 1
+    assert_allclose(call_novelty_weight(progress, numbers), times * typical / 5)  # fades as the entropy does
+    progress["highest_reward"] = 0.001
     assert call_novelty_weight(progress, numbers) == 0
+    progress["highest_reward"] = 0
+    progress["distinct_observations"] = 60  # hardly any came again
+    assert call_novelty_weight(progress, numbers) == 0
+    progress["distinct_observations"] = 10
+    numbers["natural_gradient"] = 1  # cells keep the value of what was never tried
+    assert call_novelty_weight(progress, numbers) == 0
+
+
+def test_novelty_of_rewards_far_from_0_is_that_of_their_differences():
+    """Rewards of -101 and -100 count as -4 and -3: what is left of them is three times their range."""
+    progress, numbers = new_progress(), AgentConfig().settings()
+    progress["steps"] = progress["counted_observations"] = 100
+    progress["distinct_observations"] = 10
+    progress["lowest_reward"], progress["highest_reward"] = -101, -100
+    progress["reward_sum"], progress["reward_square_sum"] = -10_050, 50 * (101**2 + 100**2)
+    typical = np.sqrt((16 + 9) / 2)
+    assert_allclose(call_novelty_weight(progress, numbers), AgentConfig().exploration.novelty * typical)
 
 
 # -- agents ------------------------------------------------------------------------------------------------------------
@@ -200,6 +219,34 @@ def test_clocks_stand_still_until_there_is_a_reward():
     env.reward = -0.5
     agent.learn(100, progress_bar=False)
     assert (progress_of(agent)["clock"], progress_of(agent)["entropy_clock"]) == (100, 100)
+
+
+class Rooms(gym.Env):
+    """Three rooms with two doors; the only reward is 1, at a place that is 24 steps away."""
+
+    observation_space, action_space = Box(0, 9, (2,)), Discrete(4)
+    walls = {(row, 5) for row in range(10) if row != 8} | {(4, column) for column in range(5, 10) if column != 6}
+
+    def reset(self, seed=None, options=None):
+        self.place, self.steps = (0, 0), 0
+        return np.array(self.place, np.float32), {}
+
+    def step(self, action):
+        shift = ((-1, 0), (0, 1), (1, 0), (0, -1))[action]
+        place = tuple(min(max(one + by, 0), 9) for one, by in zip(self.place, shift, strict=True))
+        self.place = self.place if place in self.walls else place
+        self.steps += 1
+        found = self.place == (0, 9)
+        return np.array(self.place, np.float32), float(found), found, self.steps == 200, {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_goal_far_away_is_found_and_approached_ever_faster(seed):
+    """All returns are 0 or 1, so that they do not tell that a way is long; before, greedy agents never arrived at all."""
+    agent = DynLiveAgent(Rooms(), seed=seed).learn(6_000, progress_bar=False)
+    result = agent.evaluate(1, seed=1)
+    assert result.mean == 1
+    assert progress_of(agent)["mean_terminated_length"] < 34
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

@@ -192,6 +192,20 @@ def after(returns, **settings):
     return judged(episodes, AgentConfig(world_change=WorldChangeConfig(**settings)))[0]
 
 
+def test_a_goal_may_always_be_reached_sooner_but_a_time_limit_not():
+    for end, before, then, content in (
+        ("terminated", 0.0, 1.0, 0), ("truncated", 0.0, 1.0, 1), ("terminated", -9.0, -1.0, 1), ("truncated", -9.0, -1.0, 0),
+    ):  # fmt: skip
+        record = judged([(100, one, end) for one in [before, *[then] * 5]], AgentConfig())[0]
+        assert record["content"] == content, (end, then)
+
+
+def test_who_failed_often_before_mastery_may_fail_again():
+    often = [10, 500, 10, 10, 500, 10, 500, 10, 10, *[500] * 5]  # five good ones in a row are luck
+    assert after([*often, *[9] * 5])["task_changes"] == 0
+    assert after([*often, *[500] * 60, *[9] * 6])["task_changes"] == 1
+
+
 def test_a_part_lost_after_contentment_makes_rates_start_again_once():
     record = after([*LEARNING, 440, 430, 500])  # one of them was as good as ever
     assert record["partial_losses"] == 0

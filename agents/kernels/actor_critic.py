@@ -36,6 +36,7 @@ from .experience import Experience, Kept, RowKind, all_moderate, append_row, rea
 from .novelty import count_visit, forget_visits, write_bonuses
 from .progress import (
     RunningRow,
+    is_established,
     reward_base,
     square_value_scale,
     task_rows,
@@ -128,9 +129,10 @@ def act(agent, settings, env):
     run_cycle(agent.actor, memory, agent.rule, code)
     last = (memory.cycles[0] - 1) % memory.output.shape[0]
     output = memory.output[last, agent.actor.outputs[0] :]
-    # Until rewards are more than a price of actions, there may be something far away that only steady steps find. Where
-    # what was never tried looks better, that is a better guide.
-    searching = progress.reward_is_informative == 0 and not is_optimistic(progress, settings)
+    # Until rewards are more than a price of actions, there may be something far away that only steady steps find; but not
+    # for ever. Where what was never tried looks better, that is a better guide.
+    in_vain = progress.rewards_differ > 0 and is_established(progress, settings)
+    searching = progress.reward_is_informative == 0 and not in_vain and not is_optimistic(progress, settings)
     uniform = 0.0
     if searching and progress.rewards_differ > 0:
         uniform = 1.0
@@ -245,7 +247,7 @@ def rehearse(agent, settings, going_on, recruiting):
     where = sample_segments(experience, numbers.segments, length, age, recent, agent.random)
     width = length + 1
     rows = numbers.segments * width
-    bonus, most_bonus = np.zeros(rows), scale * novelty_weight(progress, numbers)
+    bonus, most_bonus = np.zeros(rows), novelty_weight(progress, numbers)
     if most_bonus > 0:
         write_bonuses(experience, agent.visits, where, width, numbers.observed, most_bonus, bonus)
     rollout = read_rollout(agent, numbers, where, width, scale * gain, gamma, most_bonus)

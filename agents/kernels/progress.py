@@ -140,6 +140,14 @@ def square_value_scale(progress, base):
 
 
 @jit_internal
+def reward_square_sum(progress, base, steps):
+    """Return the sum of the squares of so many steps' rewards, counted from a base."""
+    if base == 0:
+        return progress.reward_square_sum
+    return progress.reward_square_sum + base * (steps * base - 2.0 * progress.reward_sum)
+
+
+@jit_internal
 def update_reward_statistics(progress, experience, outcomes, env, reward, kind, settings):
     """Decide whether the rewards so far are more than a price of actions.
 
@@ -163,11 +171,7 @@ def update_reward_statistics(progress, experience, outcomes, env, reward, kind, 
     progress.within_action_square_sum += distance * (reward - outcomes[OutcomeRow.MEAN, slot])
     progress.reward_sum += reward
     progress.reward_square_sum += reward * reward
-    base = reward_base(progress)
-    square_sum = progress.reward_square_sum
-    if base != 0:
-        square_sum += base * ((progress.steps + 1) * base - 2.0 * progress.reward_sum)
-    threshold = settings.informative_variance * square_sum
+    threshold = settings.informative_variance * reward_square_sum(progress, reward_base(progress), progress.steps + 1)
     varied = progress.return_count >= settings.informative_steps and progress.within_action_square_sum > threshold
     ended = (kind == RowKind.TERMINATED or progress.terminations > 0) and progress.reward_square_sum > 0
     if ended or varied:
@@ -264,10 +268,11 @@ def judge_episode(progress, recent, length, episode_return, kind, explored, sett
         return 0.0
     mean, total_length, worst, top = summary_of(recent)
     spread = progress.max_return - progress.min_return
-    # Never content after a truncated episode with a negative return: ending earlier would have scored better.
+    # What only costs is not mastered as long as it goes on to the time limit: ending earlier would have scored better.
     costly = kind == RowKind.TRUNCATED and episode_return < 0
     if spread > 0 and worst >= progress.max_return - settings.content_within * spread and not costly:
-        progress.content = 1
+        # A goal that was reached is worth more the sooner it is, though returns do not tell.
+        progress.content = 0 if kind == RowKind.TERMINATED and episode_return > 0 else 1
         if progress.mastery == Mastery.RELAPSED:
             progress.failure_rate = 0.0  # what had failed was the loss
         if progress.mastery != Mastery.MASTERED:
@@ -282,10 +287,7 @@ def judge_episode(progress, recent, length, episode_return, kind, explored, sett
     loss = settings.setback if mastered else settings.collapse
     if explored <= 0.5:
         count_failures(progress, episode_return < progress.best_mean_return - loss * gained, settings.failure_memory)
-    established = (
-        progress.task_episodes >= settings.established_episodes
-        and progress.steps - progress.task_start_step > settings.established_steps
-    )
+    established = is_established(progress, settings)
     # Where luck decides, failing five times in a row is nothing new. The exponent is a float: an integer one has other bits.
     chance = max(progress.failure_rate, settings.min_failure_rate) ** float(progress.failures)
     unlikely = chance < settings.change_significance
@@ -300,6 +302,13 @@ def judge_episode(progress, recent, length, episode_return, kind, explored, sett
         restart_clocks(progress, total_length)
         progress.mastery = Mastery.RELAPSED  # once, until it is content again
     return (progress.best_mean_return - mean) / gained if gained > 0 else 0.0
+
+
+@jit_internal
+def is_established(progress, settings):
+    """Tell whether the present task is old enough, in episodes and in steps, to be known."""
+    age = progress.steps - progress.task_start_step
+    return progress.task_episodes >= settings.established_episodes and age > settings.established_steps
 
 
 @jit_internal

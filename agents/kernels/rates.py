@@ -8,6 +8,7 @@ import numpy as np
 from dynlive_rl.kernels.jit import jit_internal
 
 from .novelty import observations_recur
+from .progress import reward_base, reward_square_sum
 
 EVERYWHERE = 2**31  # hops without limit
 
@@ -52,13 +53,16 @@ def is_optimistic(progress, settings):
 
 @jit_internal
 def novelty_weight(progress, settings):
-    """Return what is paid for an observation that never came before, in value scales; 0 where observations do not recur.
+    """Return what is paid for an observation that never came before: so many times the root mean square of rewards.
 
-    Nor where one-hot cells keep the value of what was never tried, once there are rewards at all: that is enough.
+    1 while all rewards are 0. Nothing once some reward was above 0, as there is something to go for; nor where observations do
+    not recur, or where `is_optimistic`.
     """
-    if is_optimistic(progress, settings) or not observations_recur(progress):
+    base = reward_base(progress)
+    if progress.highest_reward > base or is_optimistic(progress, settings) or not observations_recur(progress):
         return 0.0
-    return settings.novelty / exploration_fade(progress, settings)
+    mean_square = reward_square_sum(progress, base, progress.steps) / progress.steps
+    return (settings.novelty * sqrt(mean_square) if mean_square > 0 else 1.0) / exploration_fade(progress, settings)
 
 
 @jit_internal

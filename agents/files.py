@@ -81,7 +81,6 @@ def from_format_7(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header | {"config": header["config"] | {"recurrence": recurrence}}, arrays
 
 
-
 def from_format_8(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     """Translate format 8 to 9: observations were not counted, and count from here on."""
     names = "progress.counted_observations", "progress.distinct_observations"

@@ -212,7 +212,9 @@ def test_a_file_of_format_8_goes_on_where_it_was(mode):
 
 
 def test_a_file_with_slow_neurons_of_products_is_refused(tmp_path):
-    header, arrays = checkpoint.read(FORMAT_7 / "recurrent.safetensors", "agent", dict.fromkeys((7, 8), checkpoint.unchanged))
+    header, arrays = checkpoint.read(
+        FORMAT_7 / "recurrent.safetensors", "agent", dict.fromkeys((7, 8), checkpoint.unchanged)
+    )
     assert header["config"]["recurrence"].pop("products") is False
     header["config"]["recurrence"]["products"] = True
     with pytest.raises(CheckpointError, match="products, which this version no longer knows"):

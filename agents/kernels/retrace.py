@@ -20,8 +20,8 @@ AVERAGED = 16  # steps whose errors together are as good as the critic
 def read_values(output, first_value, gain, neutral, progress, gamma, most_bonus, values):
     """Write values (a, b) of the value neurons' outputs in a batch: gain · (output - neutral), within bounds.
 
-    The bounds are the lowest and the highest reward for ever, (r - base ± most_bonus) / (1 - γ), and 0. Without them values, their targets
-    and the gain that follows the targets' spread run away together.
+    The bounds are the lowest and the highest reward for ever, (r - base ± most_bonus) / (1 - γ), and 0. Without them values,
+    their targets and the gain that follows the targets' spread run away together.
 
     Parameters: output (2, n, b); id of the first value neuron; gain, scale · G; output that stands for 0; progress record;
     γ; most_bonus, what novelty may pay for a step; values.
@@ -75,8 +75,9 @@ def retrace(
     nothing to learn.
 
     Parameters: experience; action_offsets (d + 1,); where (2, s), environment and first row of every segment; width, rows
-    of a segment; values and policy (a, r); bonus (r,), for novelty; γ; settings record. Written: target (r,), advantage (a, r), chosen (d, r) and
-    sampled (r,), the rows with an action; progress, which tracks the targets' variance and the advantages' scale.
+    of a segment; values and policy (a, r); bonus (r,), for novelty; γ; settings record. Written: target (r,), advantage
+    (a, r), chosen (d, r) and sampled (r,), the rows with an action; progress, which tracks the targets' variance and the
+    advantages' scale.
     Returns the number of sampled rows.
     """
     capacity = experience.kind.shape[1]

@@ -277,7 +277,8 @@ class NetworkConfig:
         place in each part of the observation, and small parts altogether.
     full_rate_inputs
         Neurons learn at the full rate with so many observation features f at most; with more the rate has the factor
-        (full_rate_inputs / min(f, max_fan_in / 2))², because a strength averages 1 / (2 f) and moves with all the others.
+        (full_rate_inputs / min(f, max_fan_in / 2))², because a strength averages 1 / (2 f) and moves with all the others. Of
+        more than max_fan_in / 2 features those count, in one of the two factors, that change from step to step.
     examples, drive_spread
         Where some features are not scaled, hidden neurons start at thresholds where so many random examples divide, with
         gains that make up for drives that deviate less than this over the examples.
@@ -378,8 +379,9 @@ class AgentConfig:
 
 
 # neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change;
-# observed: values of single precision in a row that were observed, and are no memory.
-SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int)
+# observed: values of single precision in a row that were observed, and are no memory; wide: the number of all values that were
+# observed, where a hidden neuron does not read them all at first, else 0.
+SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int, wide=int)
 
 # Of agents made with recurrent=True and no configuration.
 RECURRENT = AgentConfig(

@@ -82,9 +82,12 @@ def from_format_7(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
 
 
 def from_format_8(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
-    """Translate format 8 to 9: observations were not counted, and count from here on."""
+    """Translate format 8 to 9: observations were not counted, and count from here on.
+
+    All that is observed counted as changing at every step.
+    """
     names = "progress.counted_observations", "progress.distinct_observations"
-    return header, dict.fromkeys(names, np.zeros(1, np.int64)) | arrays
+    return header, dict.fromkeys(names, np.zeros(1, np.int64)) | {"progress.change_share": np.ones(1)} | arrays
 
 
 UPGRADES = {

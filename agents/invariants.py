@@ -80,6 +80,7 @@ PROGRESS_SPANS = {
     "failures": LOOPED_OVER,
     "steps_since_rehearsal": Span(-(10**15), 10**15),  # below 0 where experience has to be gathered anew
     "failure_rate": CHANCE,
+    "change_share": CHANCE,
     "mastery": Span(0, max(Mastery)),
     "task_start_step": Span(-1e15, 1e15),  # before the first step where a task is older than that
     "clock": LENGTH,

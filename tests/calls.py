@@ -160,3 +160,8 @@ def call_write_bonuses(memory, visits, where, width, observed, weight, bonus):
 @njit
 def call_novelty_weight(record, settings):
     return rates.novelty_weight(record[0], settings[0])
+
+
+@njit
+def call_width_factor(record, settings):
+    return rates.width_factor(record[0], settings[0])

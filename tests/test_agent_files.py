@@ -123,12 +123,13 @@ def test_numbers_of_any_kind_are_saved(tmp_path):
 
 FORMAT_3 = Path(__file__).parent / "data" / "format3"
 FORMAT_4, FORMAT_7, FORMAT_8 = (FORMAT_3.parent / f"format{number}" for number in (4, 7, 8))
-COUNTED = "counted_observations", "distinct_observations"
+COUNTED = "counted_observations", "distinct_observations"  # what format 9 added, and how much changes
 
 
 def without_additions(agent):
     """The state of an agent of an older file, without what formats 6 and 7 added, nearly all 0, and with its names."""
     state = agent.get_state()
+    assert state.pop("progress.change_share") == 1
     clock, steps, start = (state[f"progress.{name}"][0] for name in ("clock", "steps", "task_start_step"))
     assert clock == steps - start
     del state["progress.clock"]
@@ -192,6 +193,7 @@ def test_a_file_of_format_7_goes_on_where_it_was():
     agent = DynLiveAgent.load(FORMAT_7 / "recurrent.safetensors")
     arrays = load_file(FORMAT_7 / "recurrent.safetensors")
     state = agent.get_state()
+    assert state.pop("progress.change_share") == 1
     for name in ("reward_delay", "delay_looked_for", *COUNTED):
         assert state.pop(f"progress.{name}") == 0
     gone = {"progress.trend_episodes", "progress.trend_number_mean", "progress.trend_number_square"}
@@ -205,6 +207,7 @@ def test_a_file_of_format_8_goes_on_where_it_was(mode):
     """Written before there was format 9; what the agent chose in the next sixty steps was noted then."""
     agent = DynLiveAgent.load(FORMAT_8 / f"{mode}.safetensors")
     state = agent.get_state()
+    assert state.pop("progress.change_share") == 1
     for name in COUNTED:
         assert state.pop(f"progress.{name}") == 0
     assert_same_state(state, load_file(FORMAT_8 / f"{mode}.safetensors"))

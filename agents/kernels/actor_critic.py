@@ -32,7 +32,17 @@ from dynlive_rl.kernels.rng import random_integer
 from dynlive_rl.kernels.update import update_target
 
 from .acting import end_known_repeats, sample_action
-from .experience import Experience, Kept, RowKind, all_moderate, append_row, read_row, refit_scaler, write_mask
+from .experience import (
+    Experience,
+    Kept,
+    RowKind,
+    all_moderate,
+    append_row,
+    changed_values,
+    read_row,
+    refit_scaler,
+    write_mask,
+)
 from .novelty import count_visit, forget_visits, write_bonuses
 from .progress import (
     RunningRow,
@@ -211,6 +221,9 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
                 experience, agent.kept, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind
             )
             count_visit(progress, agent.visits, experience, env, numbers.observed)
+            if numbers.wide > 0:
+                share = changed_values(experience, env, numbers.observed) / numbers.wide
+                progress.change_share += (share - progress.change_share) / (progress.return_count + 1)
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
     if progress.task_changes > task_changes:
         age = task_rows(progress, experience.rows.size)

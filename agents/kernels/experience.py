@@ -143,6 +143,25 @@ def are_equal(one, other):
 
 
 @jit_internal
+def changed_values(experience, env, observed):
+    """Return how many of an environment's observed values its last step changed: two of a one-hot component, if any.
+
+    Of the values of single precision the first `observed` count.
+    """
+    capacity = experience.kind.shape[1]
+    row = (experience.rows[env] - 1) % capacity
+    before = (row - 1) % capacity
+    changed = 0
+    for q in range(observed):
+        changed += experience.observation[env, row, q] != experience.observation[env, before, q]
+    for q in range(experience.byte.shape[2]):
+        changed += experience.byte[env, row, q] != experience.byte[env, before, q]
+    for q in range(experience.option.shape[2]):
+        changed += 2 * (experience.option[env, row, q] != experience.option[env, before, q])
+    return changed
+
+
+@jit_internal
 def nothing_new(experience, env, observed, most):
     """Tell whether what an environment's last action led to is known: a termination, or what its episode has seen already.
 

@@ -98,6 +98,7 @@ PROGRESS = record_dtype(
         ("trend_product", np.float64),  # Σ (x - mean) (y - mean), with x the episode's number
         ("counted_observations", np.int64),  # of the present task
         ("distinct_observations", np.int64),  # among these, told apart by their hashes
+        ("change_share", np.float64),  # mean share of the observed values that a step changes
         ("reward_delay", np.int64),  # steps from an action to its reward, as far as is known
         ("delay_looked_for", np.int64),  # steps of the present task when it was looked for last
     ]

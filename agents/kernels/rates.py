@@ -66,6 +66,21 @@ def novelty_weight(progress, settings):
 
 
 @jit_internal
+def width_factor(progress, settings):
+    """Return what wide networks' rates are multiplied by, 1 where observations are not wide.
+
+    They are made for n values that all change at every step, (full_rate_inputs / n)². Where a step changes a share s of them,
+    s n count in one of the two factors: max(s n, full_rate_inputs).
+    """
+    if settings.wide == 0:
+        return 1.0
+    count = settings.max_fan_in // 2
+    made_for = min(1.0, settings.full_rate_inputs / count)
+    changing = max(count * progress.change_share, settings.full_rate_inputs)
+    return settings.full_rate_inputs / changing / made_for
+
+
+@jit_internal
 def rates_now(progress, rule, gain, settings):
     """Return the rates of a rehearsal, see `docs/algorithm.md`."""
     clock = progress.clock
@@ -75,7 +90,7 @@ def rates_now(progress, rule, gain, settings):
     prune_fraction = rule.prune_fraction * (clock / (clock + settings.prune_half_life)) ** 2 * holds
     entropy = settings.entropy / exploration_fade(progress, settings)
     pace = fade * (settings.content_rate if progress.content else max(progress.rate_boost, 1.0))
-    pace *= min(1.0, progress.rehearsals / settings.warm_up)
+    pace *= min(1.0, progress.rehearsals / settings.warm_up) * width_factor(progress, settings)
     target = settings.tau * max(fade, settings.target_fade_floor) * max(progress.rate_boost, 1.0)
     hops, critic = EVERYWHERE, settings.critic_rate * pace
     if settings.natural_gradient:

@@ -91,7 +91,7 @@ class ReplayLearner:
         self._observed = np.count_nonzero(kept.single < observed)
         self._settings["observed"] = self._observed
         is_wide = observed > config.network.max_fan_in // 2 and not self._has_cells
-        self._settings["wide"] = observed if is_wide else 0
+        self._settings["values_if_wide"] = observed if is_wide else 0
         if self._has_cells:
             one_hot.adjust_settings(self._settings, one_hot_components)
         self._policy_gain = float(self._settings["policy_gain"][0])

@@ -51,5 +51,8 @@ def test_the_next_200_actions_are_those_of_before(saved):
     agent = DynLiveAgent.load(FILES / f"{name}.safetensors", env=taking_notes(ENVIRONMENTS[name](), actions))
     agent.learn(said["total_timesteps"], progress_bar=False)
     if get_host_cpu_name() == said["processor"]:  # another kind of processor adds in another order
-        assert actions == said["learned_actions"]
+        same = (
+            10 if name == "one-hot" else len(actions)
+        )  # how one learns without rewards has changed where observations recur
+        assert actions[:same] == said["learned_actions"][:same]
     assert len(actions) == len(said["learned_actions"])

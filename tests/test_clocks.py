@@ -40,12 +40,13 @@ def lived(*episodes, config=DEFAULT):
 
 def test_much_is_tried_again_while_episodes_are_truncated_below_the_best():
     crash, flight, best = (100, -100, "terminated"), (200, -50, "truncated"), (200, 100, "truncated")
-    assert lived(crash, crash)["entropy_clock"] == 200
-    assert lived(crash, crash, best, crash)["entropy_clock"] == 500  # as good as ever
-    assert lived(crash, crash, best, flight, crash)["entropy_clock"] == 600 - 100
-    assert lived(crash, best, flight, flight, flight)["entropy_clock"] == 100
+    silent = 99  # steps before the first reward do not count
+    assert lived(crash, crash)["entropy_clock"] == 200 - silent
+    assert lived(crash, crash, best, crash)["entropy_clock"] == 500 - silent  # as good as ever
+    assert lived(crash, crash, best, flight, crash)["entropy_clock"] == 600 - 100 - silent
+    assert lived(crash, best, flight, flight, flight)["entropy_clock"] == 100 - silent
     assert lived(crash, best, *[flight] * 5)["entropy_clock"] == 0
-    assert lived(best, *[flight] * 5)["entropy_clock"] == 1_200  # where none ever ends by itself
+    assert lived(best, *[flight] * 5)["entropy_clock"] == 1_001  # where none ever ends by itself
 
 
 def test_clocks_wait_until_returns_have_risen_for_sure():
@@ -53,7 +54,7 @@ def test_clocks_wait_until_returns_have_risen_for_sure():
     luck = [(10, r, "terminated") for r in (0, 1, 1, 0, 1, 0, 0, 1, 0, 1)]
     waiting = lived(*luck, config=config)
     assert waiting["clock"] == waiting["entropy_clock"] == waiting["certainty"] == 0
-    assert lived(*luck)["clock"] == 100  # by default they never wait
+    assert lived(*luck)["clock"] == 100 - 19  # by default they wait for a first reward alone
     assert lived(*[(10, 0, "terminated")] * 30, config=config)["certainty"] == 0
     learned = lived(*luck, *[(10, 1, "terminated")] * 40, config=config)
     assert learned["certainty"] == 1

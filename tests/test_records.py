@@ -159,7 +159,7 @@ def nudged(config):
 
 
 CASES = [
-    (AgentConfig, SETTINGS, {"neutral": 0.5, "natural_gradient": 0, "observed": 0}),
+    (AgentConfig, SETTINGS, {"neutral": 0.5, "natural_gradient": 0, "observed": 0, "values_if_wide": 0}),
     (LiveConfig, LIVE_SETTINGS, {}),
 ]
 

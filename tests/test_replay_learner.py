@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import AgentConfig, NetworkConfig, RehearsalConfig
 from dynlive_rl.agents.kernels.experience import RowKind
+from dynlive_rl.agents.kernels.novelty import SLOTS
 from dynlive_rl.agents.kernels.progress import PROGRESS
 from dynlive_rl.agents.replay_learner import FIRST_ROWS
 from helpers import (
@@ -151,11 +152,11 @@ def test_state_has_names():
     state = agent.get_state()
     assert {name.partition(".")[0] for name in state} == {
         "action", "action_repeat", "actor", "critic", "ended", "experience", "observations", "outcomes", "predict_random",
-        "progress", "random", "recent", "running", "sample", "scaler",
+        "progress", "random", "recent", "running", "sample", "scaler", "visits",
     }  # fmt: skip
     shapes = {
         "scaler.scaled": (2,), "scaler.mean": (2,), "scaler.variance": (2,), "scaler.count": (2,),
-        "scaler.ranked": (2,), "sample": (0, 256),
+        "scaler.ranked": (2,), "sample": (0, 256), "visits": (SLOTS,),
         "recent.length": (5,), "recent.return": (5,), "outcomes.count": (256,), "outcomes.mean": (256,),
         "running.length": (1,), "running.return": (1,), "running.discounted_return": (1,),
         "running.explored": (1,), "running.discounted_steps": (1,),

@@ -221,8 +221,8 @@ def observe(agent, settings, stepped, rewards, observations, terminated, truncat
                 experience, agent.kept, agent.scaler, agent.sample, env, observations[env], agent.forbidden[env], kind
             )
             count_visit(progress, agent.visits, experience, env, numbers.observed)
-            if numbers.wide > 0:
-                share = changed_values(experience, env, numbers.observed) / numbers.wide
+            if numbers.values_if_wide > 0:
+                share = changed_values(experience, env, numbers.observed) / numbers.values_if_wide
                 progress.change_share += (share - progress.change_share) / (progress.return_count + 1)
             update_progress(progress, agent.running, agent.recent, env, reward, kind, numbers)
     if progress.task_changes > task_changes:

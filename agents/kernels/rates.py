@@ -72,7 +72,7 @@ def width_factor(progress, settings):
     They are made for n values that all change at every step, (full_rate_inputs / n)². Where a step changes a share s of them,
     s n count in one of the two factors: max(s n, full_rate_inputs).
     """
-    if settings.wide == 0:
+    if settings.values_if_wide == 0:
         return 1.0
     count = settings.max_fan_in // 2
     made_for = min(1.0, settings.full_rate_inputs / count)

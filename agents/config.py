@@ -379,8 +379,8 @@ class AgentConfig:
 
 
 # neutral: output of a value neuron that stands for 0; natural_gradient: output neurons read one-hot cells, which never change;
-# observed: values of single precision in a row that were observed, and are no memory; values_if_wide: the number of all values that
-# were observed, where a hidden neuron does not read them all at first, else 0.
+# observed: values of single precision in a row that were observed, and are no memory; values_if_wide: the number of all values
+# that were observed, where a hidden neuron does not read them all at first, else 0.
 SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int, values_if_wide=int)
 
 # Of agents made with recurrent=True and no configuration.

@@ -337,10 +337,14 @@ class ActionConfig:
     Attributes
     ----------
     values_per_component
-        A component of a continuous action is one of so many values from its lowest to its highest, ≥ 2.
+        A component of a continuous action is chosen among so many values from its lowest to its highest, ≥ 2.
+    spread
+        What a component does lies between the policy's mean and the value that was chosen: mean + s · (value - mean). With d
+        components s = spread / √(d - 1), at most 1: so what one of them tries is not drowned by what the others try.
     """
 
     values_per_component: int = tunable(3, 2, 9, at_birth=True)
+    spread: float = tunable(1.0, 0.25, 4.0, at_birth=True)
 
     def __post_init__(self) -> None:
         check_numbers(self)

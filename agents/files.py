@@ -13,7 +13,7 @@ from dynlive_rl.checks import natural, positive
 from dynlive_rl.files import check_whole_numbers
 from dynlive_rl.invariants import LARGEST, need
 
-from .config import AgentConfig
+from .config import ActionConfig, AgentConfig
 from .environments import MODULE
 from .format2 import from_format_2
 from .invariants import check_sizes
@@ -90,9 +90,25 @@ def from_format_8(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header, dict.fromkeys(names, np.zeros(1, np.int64)) | {"progress.change_share": np.ones(1)} | arrays
 
 
+def from_format_9(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
+    """Translate format 9 to 10: continuous actions were the values chosen, and the next one still is."""
+    if header["mode"] == "live":
+        return header, arrays  # it has its policy
+    environments, components = arrays["action"].shape
+    if components <= 2 or not isinstance(space_from_json(header["action_space"]), gym.spaces.Box):
+        return header, arrays
+    values = header["config"].get("actions", {}).get("values_per_component", ActionConfig.values_per_component)
+    need(
+        values * components <= arrays["actor.degree"].size,
+        f"there are no {values} neurons for every component of an action",
+    )
+    policy = (np.arange(values) == arrays["action"][..., None]).astype(float)
+    return header, {"policy": policy.reshape(environments, -1)} | arrays
+
+
 UPGRADES = {
     2: from_format_2, 3: from_format_3, 4: checkpoint.unchanged, 5: from_format_5, 6: from_format_6, 7: from_format_7,
-    8: from_format_8,
+    8: from_format_8, 9: from_format_9,
 }  # fmt: skip
 
 

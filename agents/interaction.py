@@ -71,7 +71,7 @@ class Interaction:
         is_vector: bool = False,
     ) -> None:
         self.encoder = ObservationEncoder(observation_space)
-        self.decoder = ActionDecoder(action_space, config.actions.values_per_component)
+        self.decoder = ActionDecoder(action_space, config.actions.values_per_component, config.actions.spread)
         self.recurrence = _slow_neurons(self.encoder, self.decoder, config, environments)
         self.learner = _learner(self.encoder, self.decoder, self.recurrence, config, seed, environments)
         self.num_timesteps = self.skipped = 0
@@ -154,7 +154,16 @@ class Interaction:
         if forbidden is not None:
             self._choose_within(forbidden, self._all if stepping is None else stepping)
         action = self.learner.action
+        if self.decoder.spread < 1:
+            return self._between() if self.is_vector else self._between()[0]
         return self.decoder.decode(action) if self.is_vector else self.decoder.decode_one(action)
+
+    def _between(self) -> Any:
+        """Return the next actions of all environments, which lie between the values of a Box."""
+        learner = self.learner
+        return self.decoder.between(
+            learner.policy, learner.action, False, learner.forbidden if learner.is_masked else NO_MASK
+        )
 
     def _forbidden(self, action_mask: Any, optional: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         return forbidden_actions(action_mask, self.decoder.num_actions, self.environments, optional)
@@ -212,7 +221,8 @@ class Interaction:
             self.encoder.encode(observations, rows)
         else:
             self.encoder.encode(observations, rows[:, : self.encoder.size])
-            self.recurrence.write_next(self.observations, self.learner.action, stepped, rows)
+            action = self.learner.action if self.decoder.spread == 1 else self.decoder.nearest(self._between())
+            self.recurrence.write_next(self.observations, action, stepped, rows)
 
     def _write_ends(self, terminated: Any, truncated: Any) -> bool:
         """Write whether a single environment's episode ended, and return it."""
@@ -271,16 +281,21 @@ class Interaction:
         They are sampled with a random state (4,), by default one that is kept for that. See `DynLiveAgent.predict`.
         """
         count, rows, memory = self._encoded(observation, state, episode_start)
-        if action_mask is None:
+        decoder, actions = self.decoder, None
+        if action_mask is None and not decoder.is_continuous:
             with self.lock:
-                actions = self.learner.predict(rows, deterministic, random)
+                choices = self.learner.predict(rows, deterministic, random)
         else:
-            forbidden = forbidden_actions(action_mask, self.decoder.num_actions, len(rows))
+            forbidden = self._optional_masks(action_mask, len(rows))
             with self.lock:
-                _, actions = self.learner.policies(rows, forbidden, deterministic, random)
+                policy, choices = self.learner.policies(rows, forbidden, deterministic, random)
+            if decoder.is_continuous:
+                actions = decoder.between(policy, choices, deterministic, forbidden)
         if self.recurrence is not None:
-            state = self.recurrence.state_after(memory, rows, actions)
-        return self.decoder.decode_single(actions) if count is None else self.decoder.decode(actions), state
+            state = self.recurrence.state_after(memory, rows, choices if actions is None else decoder.nearest(actions))
+        if actions is not None:
+            return actions[0] if count is None else actions, state
+        return decoder.decode_single(choices) if count is None else decoder.decode(choices), state
 
     def probabilities(self, observation: Any, action_mask: Any = None, state: Any = None) -> Any:
         """Return the probabilities of all actions, see `DynLiveAgent.probabilities`."""
@@ -367,5 +382,5 @@ def _learner(
     components, columns = (encoder.components, None) if recurrence is None else ((), recurrence.columns)
     return ReplayLearner(
         scaled, decoder.num_actions, environments, config, seed, examples, components, columns,
-        encoder.kept(scaled.size), encoder.shapes,
+        encoder.kept(scaled.size), encoder.shapes, decoder.spread < 1,
     )  # fmt: skip

@@ -292,6 +292,8 @@ def check_rehearsal(
         largest = state["experience.option"].reshape(-1, kept.option.shape[1]).max(axis=0, initial=0)
         need((largest < kept.option[1]).all(), "'experience.option' must hold numbers of values that there are")
     _check_visits(state)
+    if "policy" in state:
+        _check_policy(state["policy"], num_actions)
     repeated = state["action_repeat.action"]
     need((repeated == np.trunc(repeated)).all(), "'action_repeat.action' must hold whole numbers")
     _check_actions("action_repeat.action", repeated, num_actions)
@@ -323,8 +325,11 @@ def check_live(state: Arrays, scaled: NDArray[Any], num_actions: tuple[int, ...]
     need((abs(sums - 1) <= TOLERANCE).all(), "the strengths of a cell must sum to 1")
     sums = strength.sum(axis=1, dtype=np.float64)
     need((sums <= 1 + TOLERANCE).all(), "the strengths of an output neuron must sum to at most 1")
-    starts = np.cumsum([0, *num_actions[:-1]])
-    sums = np.add.reduceat(state["policy"], starts, axis=1)
+    _check_policy(state["policy"], num_actions)
+
+
+def _check_policy(policy: NDArray[Any], num_actions: tuple[int, ...]) -> None:
+    sums = np.add.reduceat(policy, np.cumsum([0, *num_actions[:-1]]), axis=1)
     need(((abs(sums - 1) <= TOLERANCE) | (sums == 0)).all(), "'policy' must sum to 1 for every component")
 
 

@@ -62,10 +62,16 @@ class LiveLearner:
         self._buffer = buffer
         self.state = unfold(buffer)
         self.step = StepBatch(*self.state.step)
-        self.action, self.progress, self.forbidden = self.state.action, self.state.progress, self.state.forbidden
+        state = self.state
+        self.action, self.policy, self.progress, self.forbidden = (
+            state.action,
+            state.policy,
+            state.progress,
+            state.forbidden,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        views = ("state", "step", "action", "progress", "forbidden")  # a copy has views of its own buffer
+        views = ("state", "step", "action", "policy", "progress", "forbidden")  # a copy has views of its own buffer
         return {name: value for name, value in self.__dict__.items() if name not in views}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

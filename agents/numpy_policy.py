@@ -55,6 +55,9 @@ class NumpyPolicy:
                 reached = component.cumsum(axis=1) > random.random((len(rows), 1))
                 chosen[:, d] = np.where(reached.any(axis=1), reached.argmax(axis=1), component.shape[1] - 1)
         values = self.arrays["actions"][chosen, np.arange(len(policy))]
+        spread = self.spec["spread"]
+        if spread is not None and (random is None or spread < 1):
+            values = self._between(values, policy, random is None)
         actions = values.reshape(len(rows), *self.spec["action_shape"])
         if is_batch:
             return actions
@@ -65,6 +68,15 @@ class NumpyPolicy:
         rows, is_batch = self._rows(observation)
         policy = np.concatenate(self._policy(rows), axis=1)
         return policy if is_batch else policy[0]
+
+    def _between(self, values: Any, policy: list[Any], is_mean: bool) -> Any:
+        """Return the means (b, d) of continuous actions under the policy, or part of the way from there to the values drawn."""
+        known = self.arrays["actions"]
+        mean = np.stack([(component * known[:, d]).sum(axis=1) for d, component in enumerate(policy)], axis=1)
+        between = mean if is_mean else mean + self.spec["spread"] * (values - mean)
+        inside = np.clip(np.rint(between) if np.issubdtype(known.dtype, np.integer) else between, known[0], known[-1])
+        is_high = inside >= known[-1]  # as a fraction it may be larger than its type can hold
+        return np.where(is_high, known[-1], np.where(is_high, 0, inside).astype(known.dtype))
 
     def _rows(self, observation: Any) -> tuple[Any, bool]:
         """Return observations as rows (b, f) of single precision, and whether they were a batch."""

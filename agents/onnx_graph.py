@@ -189,6 +189,13 @@ def _cells(graph: Graph, code: str, spec: dict[str, Any], arrays: Arrays) -> str
     return result
 
 
+def _mean(graph: Graph, policy: str, values: NDArray[Any]) -> str:
+    """Add the mean of a continuous component's values (n,) under its policy (b, n)."""
+    ends = [graph.constant(values[k], np.float64) for k in (0, -1)]
+    mean = graph.add("Clip", graph.add("MatMul", policy, graph.constant(values[:, None], np.float64)), *ends)
+    return graph.cast(graph.add("Round", mean) if np.issubdtype(values.dtype, np.integer) else mean, values.dtype)
+
+
 def _decoded(graph: Graph, preferences: str, spec: dict[str, Any], arrays: Arrays) -> tuple[str, str]:
     """Add the policy of every component, its best action, and what the environment calls that."""
     counts = spec["num_actions"]
@@ -197,8 +204,11 @@ def _decoded(graph: Graph, preferences: str, spec: dict[str, Any], arrays: Array
     policies, actions = [], []
     for d, component in enumerate([split] if len(counts) == 1 else split):
         policies.append(graph.add("Softmax", component, axis=1))
-        best = graph.add("ArgMax", policies[-1], axis=1, keepdims=1)
-        actions.append(graph.add("Gather", graph.constant(arrays["actions"][:, d]), best, axis=0))
+        if spec["spread"] is None:
+            best = graph.add("ArgMax", policies[-1], axis=1, keepdims=1)
+            actions.append(graph.add("Gather", graph.constant(arrays["actions"][:, d]), best, axis=0))
+        else:
+            actions.append(_mean(graph, policies[-1], arrays["actions"][:, d]))
     chosen = graph.add("Concat", *actions, axis=1)
     shape = graph.constant([-1, *spec["action_shape"]], np.int64)
     return graph.add("Reshape", chosen, shape), graph.cast(graph.add("Concat", *policies, axis=1), np.float32)

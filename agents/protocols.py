@@ -45,6 +45,8 @@ class Learner(Protocol):
         What the next `observe` learns from.
     action
         Shape (e, d): the next action of every environment, as `begin` and `observe` leave it.
+    policy
+        Shape (e, a): the policy that chose it, or (e, 0) if nobody needs to know.
     progress
         Shape (1,): a record of what it keeps track of, see `dynlive_rl.agents.kernels.progress`.
     forbidden
@@ -54,6 +56,7 @@ class Learner(Protocol):
 
     step: StepBatch
     action: NDArray[np.int64]
+    policy: NDArray[np.float64]
     progress: NDArray[np.void]
     forbidden: NDArray[Any]
 

@@ -61,6 +61,8 @@ class ReplayLearner:
         How experience keeps an observation. Default: in single precision.
     parts
         Shapes of the parts of an observation, see `networks.new_network`.
+    keeps_policy
+        Whether actions are told with the policy that chose them.
 
     Raises
     ------
@@ -80,6 +82,7 @@ class ReplayLearner:
         columns: Columns | None = None,
         kept: Kept | None = None,
         parts: Sequence[tuple[int, ...]] = (),
+        keeps_policy: bool = False,
     ) -> None:
         self.config = config
         kept = as_singles(scaled.size) if kept is None else kept
@@ -104,8 +107,9 @@ class ReplayLearner:
             tell_costs(scaled.size, self.actor.connections, config, environments, self._capacity, size)
         rows = min(FIRST_ROWS, self._capacity)
         self.state = new_state(
-            self.critic, self.actor, scaled, kept, num_actions, environments, rows, config, random_state(seeds[2])
-        )
+            self.critic, self.actor, scaled, kept, num_actions, environments, rows, config, random_state(seeds[2]),
+            keeps_policy,
+        )  # fmt: skip
         self.step = StepBatch(
             stepped=np.ones(environments, np.bool_),
             rewards=np.zeros(environments),
@@ -118,10 +122,16 @@ class ReplayLearner:
         self._is_warm = False
 
     def _view(self) -> None:
-        self.action, self.progress, self.forbidden = self.state.action, self.state.progress, self.state.forbidden
+        state = self.state
+        self.action, self.policy, self.progress, self.forbidden = (
+            state.action,
+            state.policy,
+            state.progress,
+            state.forbidden,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        aliases = ("action", "progress", "forbidden")
+        aliases = ("action", "policy", "progress", "forbidden")
         return {name: value for name, value in self.__dict__.items() if name not in aliases}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -347,6 +357,7 @@ class ReplayLearner:
             | rows("running", state.running, RunningRow)
             | rows("action_repeat", state.action_repeat, RepeatColumn, axis=2)
             | {"action": state.action, "random": state.random, "predict_random": self._predict_random}
+            | ({"policy": state.policy} if state.policy.shape[1] else {})
             | ({"forbidden": state.forbidden} if self.is_masked else {})
             | ({"visits": state.visits} if counted else {})
             | {"sample": state.sample}

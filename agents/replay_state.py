@@ -26,10 +26,11 @@ def new_state(
     rows: int,
     config: AgentConfig,
     random: NDArray[np.uint64],
+    keeps_policy: bool = False,
 ) -> Agent:
     """Return the state of an agent of e environments, with room for some rows of experience, and none yet for rehearsal.
 
-    scaled (f,), num_actions (d,) and kept: as in `ReplayLearner`; random (4,): the generator's state.
+    scaled (f,), num_actions (d,), kept and keeps_policy: as in `ReplayLearner`; random (4,): the generator's state.
     """
     scaler, sample = new_scaler(scaled)
     return Agent(
@@ -52,6 +53,7 @@ def new_state(
         visits=new_visits(),
         action_repeat=np.zeros((environments, len(num_actions), 2)),
         action=np.zeros((environments, len(num_actions)), np.int64),
+        policy=np.zeros((environments, sum(num_actions) if keeps_policy else 0)),
         forbidden=np.zeros((environments, sum(num_actions)), np.bool_),
         random=random,
     )

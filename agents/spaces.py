@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from math import prod
+from math import prod, sqrt
 from typing import Any
 
 import gymnasium as gym
@@ -290,11 +290,20 @@ def _values(space: spaces.Box, count: int) -> NDArray[Any]:
     return np.concatenate([low, between.astype(space.dtype), high], axis=1)
 
 
+def _rounded(numbers: NDArray[np.float64], low: NDArray[Any], high: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers (b, d) as the type of their ends (d,), and not beyond these."""
+    inside = np.clip(np.rint(numbers) if np.issubdtype(low.dtype, np.integer) else numbers, low, high)
+    # As a fraction the highest whole number may be larger than its type can hold.
+    is_high = inside >= high
+    return np.where(is_high, high, np.where(is_high, 0, inside).astype(low.dtype))
+
+
 class ActionDecoder:
     """Turns a learner's choices into actions of the environment.
 
-    Every component of an action is chosen independently; a component of a Box is one of a few values from its lowest
-    to its highest; where 0 lies between them, the nearest one is 0, which costs nothing where force costs something.
+    Every component of an action is chosen independently; a component of a Box among a few values from its lowest to its
+    highest; where 0 lies between them, the nearest one is 0, which costs nothing where force costs something. What is done is
+    between them: the mean of the values under the policy, or away from it towards the value chosen.
 
     Parameters
     ----------
@@ -302,9 +311,13 @@ class ActionDecoder:
         The environment's action space: Discrete, MultiDiscrete, MultiBinary or a finite Box.
     values_per_component
         Number of values of a component of a Box.
+    spread
+        See `ActionConfig`.
 
     Attributes
     ----------
+    spread
+        How far from the mean to the value chosen a component of a Box goes, s ≤ 1.
     num_actions
         Number of actions of every independent component.
     names
@@ -316,7 +329,7 @@ class ActionDecoder:
         If the space is not supported.
     """
 
-    def __init__(self, space: gym.Space[Any], values_per_component: int) -> None:
+    def __init__(self, space: gym.Space[Any], values_per_component: int, spread: float = 1.0) -> None:
         self.space = space
         self._values: NDArray[Any] | None = None  # (d, values) of a Box
         self._start = int(space.start) if isinstance(space, spaces.Discrete) else None
@@ -339,6 +352,8 @@ class ActionDecoder:
             raise ValueError(f"actions must be Discrete, MultiDiscrete, MultiBinary or Box, not {space}: wrap them")
         if not self.num_actions:
             raise ValueError(f"the action space {space} is empty: there is nothing to choose")
+        others = len(self.num_actions) - 1
+        self.spread = min(1.0, spread / sqrt(others)) if self.is_continuous and others > 0 else 1.0
         self.names = self._names()
 
     def _names(self) -> list[str]:
@@ -367,6 +382,47 @@ class ActionDecoder:
             return self._values[np.arange(choices.shape[1]), choices].reshape(shape)
         start = space.start if isinstance(space, spaces.MultiDiscrete) else 0
         return (choices.reshape(shape) + start).astype(space.dtype)
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether actions may lie between the values that are chosen."""
+        return self._values is not None
+
+    def between(
+        self, policy: NDArray[np.float64], choices: NDArray[np.int64], deterministic: bool, forbidden: NDArray[np.bool_]
+    ) -> Any:
+        """Return a Box's actions (b, …): the mean m of the values under the policy, or m + s (value chosen - m).
+
+        Where a component has masked values it is the value chosen: what lies between allowed ones may be forbidden.
+
+        Parameters
+        ----------
+        policy
+            Shape (b, a).
+        choices
+            Shape (b, d).
+        deterministic
+            Whether the mean is asked for.
+        forbidden
+            Shape (b, a), or (0, 0): the masks.
+        """
+        values, space = self._values, self.space
+        assert values is not None
+        actions = values[np.arange(len(values)), choices]
+        if deterministic or self.spread < 1:
+            by_component = len(policy), *values.shape
+            mean = (policy.reshape(by_component) * values).sum(axis=2)
+            between = mean if deterministic else mean + self.spread * (actions - mean)
+            between = _rounded(between, values[:, 0], values[:, -1])
+            is_masked = forbidden.reshape(by_component).any(axis=2) if forbidden.size else False
+            actions = np.where(is_masked, actions, between)
+        return actions.reshape(len(choices), *(space.shape or ()))
+
+    def nearest(self, actions: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the choices (b, d) whose values are nearest to a Box's actions (b, …)."""
+        assert self._values is not None
+        distance: NDArray[Any] = np.abs(self._values - actions.reshape(len(actions), -1, 1))
+        return np.argmin(distance, axis=2)
 
     def decode_one(self, choices: NDArray[np.int64]) -> Any:
         """Return the environment's action for one row of choices, (d,) or (1, d)."""

@@ -25,7 +25,7 @@ from safetensors.numpy import save as save_arrays
 from ._version import __version__
 from .writing import write_whole
 
-FORMAT = 9
+FORMAT = 10
 FIRST_WITH_CHECKSUM = 4
 LONGEST_QUOTE = 400
 

@@ -123,4 +123,4 @@ def _from_format_2(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     return header | {"activations": list(_ACTIVATIONS_OF_FORMAT_2)}, rows_from_tables(arrays)
 
 
-UPGRADES = {2: _from_format_2} | dict.fromkeys(range(3, 9), checkpoint.unchanged)
+UPGRADES = {2: _from_format_2} | dict.fromkeys(range(3, 10), checkpoint.unchanged)

@@ -121,10 +121,10 @@ def call_update_reward_range(record, reward):
 
 @njit
 def call_sample_action(
-    output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, forbidden, random
+    output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, policy, forbidden, random
 ):
     return acting.sample_action(
-        output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, forbidden, random
+        output, offsets, gain, uniform, repeating, repeat, memory, env, repeats, action, policy, forbidden, random
     )
 
 

@@ -122,7 +122,7 @@ def test_numbers_of_any_kind_are_saved(tmp_path):
 # -- older formats ---------------------------------------------------------------------------------------------------
 
 FORMAT_3 = Path(__file__).parent / "data" / "format3"
-FORMAT_4, FORMAT_7, FORMAT_8 = (FORMAT_3.parent / f"format{number}" for number in (4, 7, 8))
+FORMAT_4, FORMAT_7, FORMAT_8, FORMAT_9 = (FORMAT_3.parent / f"format{number}" for number in (4, 7, 8, 9))
 COUNTED = "counted_observations", "distinct_observations"  # what format 9 added, and how much changes
 
 
@@ -214,9 +214,20 @@ def test_a_file_of_format_8_goes_on_where_it_was(mode):
     assert feed(agent, 60, seed=2) == json.loads((FORMAT_8 / "said.json").read_text())[mode]
 
 
+def test_a_file_of_format_9_does_what_it_had_chosen():
+    """Written before continuous actions lay between the values chosen: the next one is such a value, as it was then."""
+    agent = DynLiveAgent.load(FORMAT_9 / "continuous.safetensors")
+    assert agent.act(agent.interaction.observations[0].astype(float)).tolist() == [1.0, 1.0, -1.0]
+    state = agent.get_state()
+    policy = state.pop("policy")
+    assert_array_equal(policy.reshape(3, 3).argmax(axis=1), state["action"][0])
+    assert_array_equal(policy.sum(), 3)
+    assert_same_state(state, load_file(FORMAT_9 / "continuous.safetensors"))
+
+
 def test_a_file_with_slow_neurons_of_products_is_refused(tmp_path):
     header, arrays = checkpoint.read(
-        FORMAT_7 / "recurrent.safetensors", "agent", dict.fromkeys((7, 8), checkpoint.unchanged)
+        FORMAT_7 / "recurrent.safetensors", "agent", dict.fromkeys((7, 8, 9), checkpoint.unchanged)
     )
     assert header["config"]["recurrence"].pop("products") is False
     header["config"]["recurrence"]["products"] = True
@@ -235,7 +246,7 @@ def test_an_older_file_is_checked_like_any_other(mode, tmp_path):
         DynLiveAgent.load(tmp_path / "agent")
 
 
-@pytest.mark.parametrize("written", [4, 5, 6, 7, 8, 9, "3", 3.0, True, None])
+@pytest.mark.parametrize("written", [4, 5, 6, 7, 8, 9, 10, "3", 3.0, True, None])
 def test_only_older_files_need_no_checksum(written, tmp_path):
     arrays = load_file(FORMAT_3 / "live.safetensors")
     with safe_open(FORMAT_3 / "live.safetensors", "numpy") as file:

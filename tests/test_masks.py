@@ -146,8 +146,9 @@ def test_remembered_probabilities_are_those_of_what_was_done():
             memory.rows[0] = 1
             repeat = np.array([[[repeated, repeat_probability]]], float)
             call_sample_action(
-                output, np.array([0, 5]), 4.0, uniform, False, 64.0, memory, 0, repeat, action, forbidden, random
-            )
+                output, np.array([0, 5]), 4.0, uniform, False, 64.0, memory, 0, repeat, action, np.zeros((1, 0)), forbidden,
+                random,
+            )  # fmt: skip
             counts[action[0, 0]] += 1
             probabilities[action[0, 0]] = memory.probability[0, 0, 0]
         assert_array_equal(counts[forbidden], 0)

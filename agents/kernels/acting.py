@@ -92,7 +92,7 @@ def end_known_repeats(experience, action_repeat, env, settings):
 
 @jit_internal
 def sample_action(
-    output, action_offsets, gain, uniform, repeating, max_mean_repeat, experience, env, action_repeat, action,
+    output, action_offsets, gain, uniform, repeating, max_mean_repeat, experience, env, action_repeat, action, kept_policy,
     forbidden, random,
 ):  # fmt: skip
     """Sample an environment's next action, and remember it in its newest row (Dabney et al., 2021: temporally extended).
@@ -103,8 +103,9 @@ def sample_action(
     no part in any of it: π and n are of the others, and q is 0 if the one to be repeated is masked.
 
     Parameters: output of the action neurons (a,); action_offsets (d + 1,); policy gain; uniform share u; repeating;
-    max_mean_repeat; experience; env; action_repeat (e, d, 2) and action (e, d), changed in place; forbidden (a,), the mask;
-    random state (4,). Returns the share of components that are uniform or repeated, and not the policy's.
+    max_mean_repeat; experience; env; action_repeat (e, d, 2), action (e, d) and kept_policy (e, a), or (e, 0), changed in
+    place; forbidden (a,), the mask; random state (4,). Kept is π, and [k = a] where π did not choose. Returns the share of
+    components that are uniform or repeated, and not the policy's.
     """
     row = (experience.rows[env] - 1) % experience.kind.shape[1]
     logits = np.empty(action_offsets[-1], np.float32)
@@ -118,7 +119,7 @@ def sample_action(
         options = num_allowed(forbidden, start, stop)
         repeated = start + np.int64(action_repeat[env, d, RepeatColumn.ACTION])
         repeat_probability = 0.0 if forbidden[repeated] else action_repeat[env, d, RepeatColumn.PROBABILITY]
-        k = repeated
+        k, follows_policy = repeated, False
         if random_uniform(random) >= repeat_probability:
             is_uniform = random_uniform(random) < uniform
             if is_uniform:
@@ -126,6 +127,7 @@ def sample_action(
             else:
                 k = sample_categorical(policy, start, stop, random_uniform(random))
                 explored -= 1
+                follows_policy = not repeating
             extended = repeating or is_uniform
             action_repeat[env, d, RepeatColumn.ACTION] = k - start
             action_repeat[env, d, RepeatColumn.PROBABILITY] = (
@@ -133,6 +135,8 @@ def sample_action(
             )
         chosen = (1.0 - uniform) * policy[k] + uniform / options
         action[env, d] = k - start
+        for i in range(start, stop if kept_policy.shape[1] > 0 else start):
+            kept_policy[env, i] = policy[i] if follows_policy else (1.0 if i == k else 0.0)
         experience.action[env, row, d] = k - start
         experience.probability[env, row, d] = (1.0 - repeat_probability) * chosen + (
             repeat_probability if k == repeated else 0.0

@@ -106,6 +106,7 @@ class Agent(NamedTuple):
     visits: NDArray[np.int32]  # (slots,) how often observations came, by their hashes
     action_repeat: NDArray[np.float64]  # (e, d, 2) columns by RepeatColumn
     action: Integer  # (e, d) the next action of every environment
+    policy: NDArray[np.float64]  # (e, a) that chose it, where its mean counts; else (e, 0)
     forbidden: NDArray[np.bool_]  # (e, a) which actions were masked where it is taken
     random: NDArray[np.uint64]  # (4,)
 
@@ -153,7 +154,7 @@ def act(agent, settings, env):
         end_known_repeats(experience, agent.action_repeat, env, settings)
     explored = sample_action(
         output, agent.action_offsets, settings.policy_gain, uniform, searching, settings.max_mean_repeat,
-        experience, env, agent.action_repeat, agent.action, agent.forbidden[env], agent.random,
+        experience, env, agent.action_repeat, agent.action, agent.policy, agent.forbidden[env], agent.random,
     )  # fmt: skip
     agent.running[RunningRow.EXPLORED, env] += 0.0 if searching else explored
 

@@ -421,8 +421,9 @@ class ActionDecoder:
     def nearest(self, actions: NDArray[Any]) -> NDArray[np.int64]:
         """Return the choices (b, d) whose values are nearest to a Box's actions (b, …)."""
         assert self._values is not None
-        distance: NDArray[Any] = np.abs(self._values - actions.reshape(len(actions), -1, 1))
-        return np.argmin(distance, axis=2)
+        distance = np.abs(self._values - actions.reshape(len(actions), -1, 1))
+        nearest: NDArray[np.int64] = np.argmin(distance, axis=2)
+        return nearest
 
     def decode_one(self, choices: NDArray[np.int64]) -> Any:
         """Return the environment's action for one row of choices, (d,) or (1, d)."""

@@ -339,8 +339,9 @@ class ActionConfig:
     values_per_component
         A component of a continuous action is chosen among so many values from its lowest to its highest, ≥ 2.
     spread
-        What a component does lies between the policy's mean and the value that was chosen: mean + s · (value - mean). With d
-        components s = spread / √(d - 1), at most 1: so what one of them tries is not drowned by what the others try.
+        Where no episode has ever terminated, what a component does lies between the policy's mean and the value chosen: mean +
+        s · (value - mean). With d components s = spread / √d, at most 1, so that all of them together disturb as much as one
+        would. Where episodes do terminate, little disturbance would teach to stand still.
     """
 
     values_per_component: int = tunable(3, 2, 9, at_birth=True)

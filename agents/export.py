@@ -161,7 +161,7 @@ def _spaces(agent: "DynLiveAgent") -> tuple[Spec, Arrays]:
         "observation": parts,
         "num_actions": num_actions.tolist(),
         "action_shape": list(decoded.shape[1:]),
-        "spread": decoder.spread if decoder.is_continuous else None,
+        "spread": agent.interaction.spread if decoder.is_continuous else None,
     }
     return spec, arrays
 

@@ -95,7 +95,7 @@ def from_format_9(header: Header, arrays: Arrays) -> tuple[Header, Arrays]:
     if header["mode"] == "live":
         return header, arrays  # it has its policy
     environments, components = arrays["action"].shape
-    if components <= 2 or not isinstance(space_from_json(header["action_space"]), gym.spaces.Box):
+    if components == 1 or not isinstance(space_from_json(header["action_space"]), gym.spaces.Box):
         return header, arrays
     values = header["config"].get("actions", {}).get("values_per_component", ActionConfig.values_per_component)
     need(

@@ -100,6 +100,11 @@ class Interaction:
         return self.encoder.size if self.recurrence is None else self.recurrence.size
 
     @property
+    def spread(self) -> float:
+        """How far from the policy's mean to the value chosen a continuous component goes, see `ActionConfig`."""
+        return self.decoder.spread if self.learner.progress["terminations"][0] == 0 else 1.0
+
+    @property
     def environments(self) -> int:
         """Number of environments stepped side by side."""
         return self._ended.size
@@ -154,16 +159,15 @@ class Interaction:
         if forbidden is not None:
             self._choose_within(forbidden, self._all if stepping is None else stepping)
         action = self.learner.action
-        if self.decoder.spread < 1:
+        if self.spread < 1:
             return self._between() if self.is_vector else self._between()[0]
         return self.decoder.decode(action) if self.is_vector else self.decoder.decode_one(action)
 
     def _between(self) -> Any:
         """Return the next actions of all environments, which lie between the values of a Box."""
         learner = self.learner
-        return self.decoder.between(
-            learner.policy, learner.action, False, learner.forbidden if learner.is_masked else NO_MASK
-        )
+        forbidden = learner.forbidden if learner.is_masked else NO_MASK
+        return self.decoder.between(learner.policy, learner.action, self.spread, forbidden)
 
     def _forbidden(self, action_mask: Any, optional: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         return forbidden_actions(action_mask, self.decoder.num_actions, self.environments, optional)
@@ -221,7 +225,7 @@ class Interaction:
             self.encoder.encode(observations, rows)
         else:
             self.encoder.encode(observations, rows[:, : self.encoder.size])
-            action = self.learner.action if self.decoder.spread == 1 else self.decoder.nearest(self._between())
+            action = self.learner.action if self.spread == 1 else self.decoder.nearest(self._between())
             self.recurrence.write_next(self.observations, action, stepped, rows)
 
     def _write_ends(self, terminated: Any, truncated: Any) -> bool:
@@ -290,7 +294,7 @@ class Interaction:
             with self.lock:
                 policy, choices = self.learner.policies(rows, forbidden, deterministic, random)
             if decoder.is_continuous:
-                actions = decoder.between(policy, choices, deterministic, forbidden)
+                actions = decoder.between(policy, choices, 0.0 if deterministic else self.spread, forbidden)
         if self.recurrence is not None:
             state = self.recurrence.state_after(memory, rows, choices if actions is None else decoder.nearest(actions))
         if actions is not None:

@@ -317,7 +317,7 @@ class ActionDecoder:
     Attributes
     ----------
     spread
-        How far from the mean to the value chosen a component of a Box goes, s ≤ 1.
+        How far from the mean to the value chosen a component of a Box goes where no episode terminates, s ≤ 1.
     num_actions
         Number of actions of every independent component.
     names
@@ -352,8 +352,7 @@ class ActionDecoder:
             raise ValueError(f"actions must be Discrete, MultiDiscrete, MultiBinary or Box, not {space}: wrap them")
         if not self.num_actions:
             raise ValueError(f"the action space {space} is empty: there is nothing to choose")
-        others = len(self.num_actions) - 1
-        self.spread = min(1.0, spread / sqrt(others)) if self.is_continuous and others > 0 else 1.0
+        self.spread = min(1.0, spread / sqrt(len(self.num_actions))) if self.is_continuous else 1.0
         self.names = self._names()
 
     def _names(self) -> list[str]:
@@ -389,9 +388,9 @@ class ActionDecoder:
         return self._values is not None
 
     def between(
-        self, policy: NDArray[np.float64], choices: NDArray[np.int64], deterministic: bool, forbidden: NDArray[np.bool_]
+        self, policy: NDArray[np.float64], choices: NDArray[np.int64], share: float, forbidden: NDArray[np.bool_]
     ) -> Any:
-        """Return a Box's actions (b, …): the mean m of the values under the policy, or m + s (value chosen - m).
+        """Return a Box's actions (b, …): m + share · (value chosen - m), with m the mean of the values under the policy.
 
         Where a component has masked values it is the value chosen: what lies between allowed ones may be forbidden.
 
@@ -401,19 +400,18 @@ class ActionDecoder:
             Shape (b, a).
         choices
             Shape (b, d).
-        deterministic
-            Whether the mean is asked for.
+        share
+            0 is the mean itself, 1 the value chosen.
         forbidden
             Shape (b, a), or (0, 0): the masks.
         """
         values, space = self._values, self.space
         assert values is not None
         actions = values[np.arange(len(values)), choices]
-        if deterministic or self.spread < 1:
+        if share < 1:
             by_component = len(policy), *values.shape
             mean = (policy.reshape(by_component) * values).sum(axis=2)
-            between = mean if deterministic else mean + self.spread * (actions - mean)
-            between = _rounded(between, values[:, 0], values[:, -1])
+            between = _rounded(mean + share * (actions - mean), values[:, 0], values[:, -1])
             is_masked = forbidden.reshape(by_component).any(axis=2) if forbidden.size else False
             actions = np.where(is_masked, actions, between)
         return actions.reshape(len(choices), *(space.shape or ()))

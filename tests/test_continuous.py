@@ -11,40 +11,38 @@ from numpy.testing import assert_allclose, assert_array_equal
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents.config import RECURRENT, ActionConfig, AgentConfig
 from dynlive_rl.agents.masks import NO_MASK
+from dynlive_rl.agents.modes import CONFIGS
 from dynlive_rl.agents.spaces import ActionDecoder
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def between_by_hand(decoder, values, policy, choices, deterministic, forbidden):
+def between_by_hand(values, policy, choices, share, forbidden):
     """What every component does, in plain Python."""
     result = np.empty(choices.shape)
     for b, row in enumerate(choices):
         for d, k in enumerate(row):
             own = slice(d * len(values[d]), (d + 1) * len(values[d]))
             mean = sum(p * v for p, v in zip(policy[b, own], values[d], strict=True))
-            result[b, d] = mean if deterministic else mean + decoder.spread * (values[d][k] - mean)
+            result[b, d] = mean + share * (values[d][k] - mean)
             if forbidden.size and forbidden[b, own].any():
                 result[b, d] = values[d][k]
     return result
 
 
-@given(SEEDS, st.integers(1, 5), st.integers(2, 5), st.booleans(), st.booleans(), st.floats(0.1, 2))
-def test_actions_lie_between_the_mean_and_the_value_chosen(seed, components, count, deterministic, is_masked, spread):
+@given(SEEDS, st.integers(1, 5), st.integers(2, 5), st.booleans(), st.floats(0, 1))
+def test_actions_lie_between_the_mean_and_the_value_chosen(seed, components, count, is_masked, share):
     rng = np.random.default_rng(seed)
     low = rng.uniform(-5, 1, components)
     space = Box(low, low + rng.uniform(0.1, 6, components), dtype=np.float64)
-    decoder = ActionDecoder(space, count, spread)
-    assert decoder.spread == pytest.approx(min(1, spread / np.sqrt(max(components - 1, 1))) if components > 1 else 1)
+    decoder = ActionDecoder(space, count)
     values = [decoder.decode(np.full((1, components), k))[0] for k in range(count)]
     values = np.array(values).T
     policy = rng.dirichlet(np.ones(count), (6, components)).reshape(6, -1)
     choices = rng.integers(0, count, (6, components))
     forbidden = rng.random(policy.shape) < 0.2 if is_masked else NO_MASK
-    actions = decoder.between(policy, choices, deterministic, forbidden)
-    assert_allclose(
-        actions, between_by_hand(decoder, values, policy, choices, deterministic, forbidden), rtol=1e-9, atol=1e-12
-    )
+    actions = decoder.between(policy, choices, share, forbidden)
+    assert_allclose(actions, between_by_hand(values, policy, choices, share, forbidden), rtol=1e-9, atol=1e-12)
     assert all(space.contains(action) for action in actions)
 
 
@@ -54,8 +52,8 @@ def test_whole_numbers_stay_whole_and_within_their_type(dtype):
     space = Box(ends.min, ends.max, (4,), dtype)
     decoder = ActionDecoder(space, 3)
     policy = np.array([[0, 0, 1, 1, 0, 0, 0, 0.5, 0.5, 0.2, 0.3, 0.5]])
-    for deterministic in (True, False):
-        action = decoder.between(policy, np.array([[2, 0, 1, 2]]), deterministic, NO_MASK)[0]
+    for share in (0, 0.5, 1):
+        action = decoder.between(policy, np.array([[2, 0, 1, 2]]), share, NO_MASK)[0]
         assert space.contains(action)
         assert action[:2].tolist() == [ends.max, ends.min]
 
@@ -69,14 +67,14 @@ def test_the_nearest_values_are_those_chosen(seed):
     assert_array_equal(decoder.nearest(near), choices)
 
 
-def taught(components, mode="rehearsal", steps=400, **settings):
-    """An agent with the action (0.4, -0.3, 0.4, …) to be found, and an observation that says nothing."""
+def taught(components, mode="rehearsal", terminates=False, **settings):
+    """An agent with the action (0.4, -0.3, 0.4, …) to be found in 400 steps, and an observation that says nothing."""
     space = Box(-1, 1, (components,))
     agent = DynLiveAgent(observation_space=Box(0, 1, (1,)), action_space=space, mode=mode, seed=1, **settings)
     best = np.resize([0.4, -0.3], components)
-    for t in range(1, steps + 1):
-        action = agent.act([0.5])
-        agent.observe(-float(((action - best) ** 2).sum()), [0.5], t % 10 == 0, False)
+    for t in range(1, 401):
+        action, is_last = agent.act([0.5]), t % 10 == 0
+        agent.observe(-float(((action - best) ** 2).sum()), [0.5], is_last and terminates, is_last)
     return agent
 
 
@@ -93,23 +91,24 @@ def test_the_best_action_is_the_mean_of_the_values(components, mode):
 
 
 @pytest.mark.parametrize("mode", ["rehearsal", "live"])
-def test_one_or_two_components_try_whole_values(mode):
-    for components in (1, 2):
-        agent = taught(components, mode)
-        tried = {float(x) for _ in range(200) for x in agent.predict([0.5])[0]}
-        assert tried <= {-1.0, 0.0, 1.0}
-        assert {float(x) for x in agent.act([0.5])} <= {-1.0, 0.0, 1.0}
+@pytest.mark.parametrize(("components", "terminates"), [(1, False), (4, True)])
+def test_one_component_tries_whole_values_and_so_do_many_where_episodes_terminate(mode, components, terminates):
+    agent = taught(components, mode, terminates)
+    assert {float(x) for _ in range(200) for x in agent.predict([0.5])[0]} <= {-1.0, 0.0, 1.0}
+    assert {float(x) for x in agent.act([0.5])} <= {-1.0, 0.0, 1.0}
 
 
-def test_many_components_try_part_of_the_way():
-    """With five, half of it: other components then disturb as much as one would alone."""
-    agent = taught(5)
+@pytest.mark.parametrize("mode", ["rehearsal", "live"])
+def test_many_components_try_part_of_the_way(mode):
+    """With four, half of it: all together then disturb as much as one would alone."""
+    agent = taught(4, mode)
     mean = agent.predict([0.5], deterministic=True)[0]
     offsets = np.array([agent.predict([0.5])[0] for _ in range(300)]) - mean
     possible = 0.5 * (np.array([-1, 0, 1]) - mean[:, None])
     assert np.abs(offsets[:, :, None] - possible).min(axis=2).max() < 1e-6
     assert np.ptp(offsets) > 0.5
-    whole = taught(5, config=AgentConfig(actions=ActionConfig(spread=2)))
+    assert not {float(x) for x in agent.act([0.5])} <= {-1.0, 0.0, 1.0}
+    whole = taught(4, mode, config=CONFIGS[mode](actions=ActionConfig(spread=2)))
     assert {float(x) for _ in range(100) for x in whole.predict([0.5])[0]} <= {-1.0, 0.0, 1.0}
 
 
@@ -117,7 +116,7 @@ def test_it_learns_which_way_to_go():
     agent = DynLiveAgent(observation_space=Box(0, 1, (1,)), action_space=Box(-1, 1, (4,)), seed=0)
     for t in range(1, 2001):
         action = agent.act([0.5])
-        agent.observe(float(action @ [1, -1, 1, -1]), [0.5], t % 10 == 0, False)
+        agent.observe(float(action @ [1, -1, 1, -1]), [0.5], False, t % 10 == 0)
     assert (agent.predict([0.5], deterministic=True)[0] * [1, -1, 1, -1] > 0.2).all()
 
 

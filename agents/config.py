@@ -188,10 +188,11 @@ class ExplorationConfig:
     stuck_share
         Share of actions at random, and repeated, while the last episode was truncated below the best return and none has
         ever terminated.
-    novelty
-        What is paid for an observation that never came before, where observations recur and no reward has been above 0, in the
-        root mean square of rewards (count-based exploration, Bellemare et al., 2016): novelty · (1 / √N - mean) for one
-        that came N times. It fades as the entropy's weight does.
+    novelty, novelty_beside_gains, clear_gain
+        What is paid for an observation that never came before, where observations recur, in the root mean square of rewards
+        (count-based exploration, Bellemare et al., 2016): novelty · (1 / √N - mean) for one that came N times, and
+        novelty_beside_gains · (…) once a reward has been above 0, as long as none was above clear_gain times the largest loss:
+        noise has both. It fades as the entropy's weight does.
     informative_variance, informative_steps
         Rewards are informative once an episode has terminated and one was not 0, or once, after so many steps, the rewards
         of equal actions vary by more than this share of the rewards' mean square.
@@ -202,6 +203,8 @@ class ExplorationConfig:
     max_mean_repeat: float = tunable(64.0, 1.0, 256.0)
     stuck_share: float = tunable(0.01, 0.001, 0.1)
     novelty: float = tunable(30.0, 3.0, 100.0)
+    novelty_beside_gains: float = tunable(3.0, 0.3, 10.0)
+    clear_gain: float = 2.0
     informative_variance: float = 0.01
     informative_steps: int = 20
 

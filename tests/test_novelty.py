@@ -115,7 +115,7 @@ def test_what_is_too_much_to_count_is_not_counted():
     assert not call_observations_recur(progress)
 
 
-def test_novelty_is_worth_so_many_typical_rewards_until_one_is_above_0():
+def test_novelty_is_worth_so_many_typical_rewards_until_one_is_above_all_losses():
     progress, numbers = new_progress(), AgentConfig().settings()
     half_life, times = AgentConfig().exploration.entropy_half_life, AgentConfig().exploration.novelty
     progress["steps"] = progress["counted_observations"] = 100
@@ -126,9 +126,16 @@ def test_novelty_is_worth_so_many_typical_rewards_until_one_is_above_0():
     assert_allclose(call_novelty_weight(progress, numbers), times * typical)
     progress["entropy_clock"] = 2 * half_life
     assert_allclose(call_novelty_weight(progress, numbers), times * typical / 5)  # fades as the entropy does
-    progress["highest_reward"] = 0.001
+    beside = AgentConfig().exploration.novelty_beside_gains
+    progress["highest_reward"] = 0.001  # may be noise
+    assert_allclose(call_novelty_weight(progress, numbers), beside * typical / 5)
+    progress["highest_reward"] = 0.399
+    assert_allclose(call_novelty_weight(progress, numbers), beside * typical / 5)
+    progress["highest_reward"] = 0.401  # clearly above all losses
     assert call_novelty_weight(progress, numbers) == 0
-    progress["highest_reward"] = 0
+    progress["lowest_reward"], progress["highest_reward"] = 0, 0.001  # nothing was ever lost
+    assert call_novelty_weight(progress, numbers) == 0
+    progress["lowest_reward"], progress["highest_reward"] = -0.2, 0
     progress["distinct_observations"] = 60  # hardly any came again
     assert call_novelty_weight(progress, numbers) == 0
     progress["distinct_observations"] = 10

@@ -55,14 +55,17 @@ def is_optimistic(progress, settings):
 def novelty_weight(progress, settings):
     """Return what is paid for an observation that never came before: so many times the root mean square of rewards.
 
-    1 while all rewards are 0. Nothing once some reward was above 0, as there is something to go for; nor where observations do
-    not recur, or where `is_optimistic`.
+    1 while all rewards are 0. Much while they only cost, less once one was above 0, and nothing once one was above all losses
+    by far, as there is something to go for: noise has gains and losses alike. Nothing either where observations do not recur,
+    or where `is_optimistic`.
     """
     base = reward_base(progress)
-    if progress.highest_reward > base or is_optimistic(progress, settings) or not observations_recur(progress):
+    gain, loss = max(progress.highest_reward - base, 0.0), max(base - progress.lowest_reward, 0.0)
+    if gain > settings.clear_gain * loss or is_optimistic(progress, settings) or not observations_recur(progress):
         return 0.0
     mean_square = reward_square_sum(progress, base, progress.steps) / progress.steps
-    return (settings.novelty * sqrt(mean_square) if mean_square > 0 else 1.0) / exploration_fade(progress, settings)
+    times = settings.novelty_beside_gains if gain > 0 else settings.novelty
+    return (times * sqrt(mean_square) if mean_square > 0 else 1.0) / exploration_fade(progress, settings)
 
 
 @jit_internal

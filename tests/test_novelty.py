@@ -165,6 +165,9 @@ class DeepSea(gym.Env):
 
     observation_space, action_space = Box(0, 1, (100,)), Discrete(2)
 
+    def __init__(self, noise=0.0):
+        self.noise, self.random = noise, np.random.default_rng(0)
+
     def reset(self, seed=None, options=None):
         self.rights = np.random.default_rng(5).integers(2, size=(10, 10))
         self.row = self.column = 0
@@ -179,15 +182,22 @@ class DeepSea(gym.Env):
     def step(self, action):
         is_right = action == self.rights[self.row, self.column]
         found = is_right and self.row == self.column == 9
+        luck = self.noise * self.random.normal() if self.column == 0 and not is_right else 0.0
         self.column = min(self.column + 1, 9) if is_right else max(self.column - 1, 0)
         self.row += 1
-        return self.seen(), found - 0.01 / 10 * is_right, self.row == 10, False, {}
+        return self.seen(), found + luck - 0.01 / 10 * is_right, self.row == 10, False, {}
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_costs_at_every_step_is_explored_to_its_end(seed):
     """Uniform choices find the treasure once in 1,024 episodes, and whoever learns from costs alone never does."""
     agent = DynLiveAgent(DeepSea(), seed=seed).learn(4_000, progress_bar=False)
+    assert agent.evaluate(1, seed=1).mean > 0.9
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_noise_that_is_above_0_now_and_then_ends_no_search(seed):
+    agent = DynLiveAgent(DeepSea(noise=1.0), seed=seed).learn(4_000, progress_bar=False)
     assert agent.evaluate(1, seed=1).mean > 0.9
 
 

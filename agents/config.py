@@ -203,8 +203,8 @@ class ExplorationConfig:
     max_mean_repeat: float = tunable(64.0, 1.0, 256.0)
     stuck_share: float = tunable(0.01, 0.001, 0.1)
     novelty: float = tunable(30.0, 3.0, 100.0)
-    novelty_beside_gains: float = tunable(3.0, 0.3, 10.0)
-    clear_gain: float = 2.0
+    novelty_beside_gains: float = tunable(5.0, 0.5, 20.0)
+    clear_gain: float = 3.0
     informative_variance: float = 0.01
     informative_steps: int = 20
 

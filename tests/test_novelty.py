@@ -129,9 +129,9 @@ def test_novelty_is_worth_so_many_typical_rewards_until_one_is_above_all_losses(
     beside = AgentConfig().exploration.novelty_beside_gains
     progress["highest_reward"] = 0.001  # may be noise
     assert_allclose(call_novelty_weight(progress, numbers), beside * typical / 5)
-    progress["highest_reward"] = 0.399
+    progress["highest_reward"] = 0.599
     assert_allclose(call_novelty_weight(progress, numbers), beside * typical / 5)
-    progress["highest_reward"] = 0.401  # clearly above all losses
+    progress["highest_reward"] = 0.601  # clearly above all losses
     assert call_novelty_weight(progress, numbers) == 0
     progress["lowest_reward"], progress["highest_reward"] = 0, 0.001  # nothing was ever lost
     assert call_novelty_weight(progress, numbers) == 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dynlive_rl import checkpoint
 
+from .actions import ActionDecoder
 from .checks import BadInputError, check_flag, check_reward, check_row
 from .config import AgentConfig
 from .invariants import checked
@@ -20,7 +21,7 @@ from .masks import NO_MASK, forbidden_actions
 from .protocols import Learner
 from .replay_learner import ReplayLearner
 from .slow_neurons import SlowNeurons
-from .spaces import ActionDecoder, ObservationEncoder
+from .spaces import ObservationEncoder
 
 logger = logging.getLogger(__name__)
 

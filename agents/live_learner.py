@@ -62,13 +62,8 @@ class LiveLearner:
         self._buffer = buffer
         self.state = unfold(buffer)
         self.step = StepBatch(*self.state.step)
-        state = self.state
-        self.action, self.policy, self.progress, self.forbidden = (
-            state.action,
-            state.policy,
-            state.progress,
-            state.forbidden,
-        )
+        self.action, self.policy = self.state.action, self.state.policy
+        self.progress, self.forbidden = self.state.progress, self.state.forbidden
 
     def __getstate__(self) -> dict[str, Any]:
         views = ("state", "step", "action", "policy", "progress", "forbidden")  # a copy has views of its own buffer

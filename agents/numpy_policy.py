@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+SURE = 0.99  # what is as likely is done itself, not the mean
+
 
 def scores_of(rows: Any, arrays: dict[str, Any]) -> Any:
     """Return how far rows (b, f) are from the middle of what they have been: in deviations, and by ranks where these fail."""
@@ -72,7 +74,10 @@ class NumpyPolicy:
     def _between(self, values: Any, policy: list[Any], is_mean: bool) -> Any:
         """Return the means (b, d) of continuous actions under the policy, or part of the way from there to the values drawn."""
         known = self.arrays["actions"]
-        mean = np.stack([(component * known[:, d]).sum(axis=1) for d, component in enumerate(policy)], axis=1)
+        means = [(component * known[:, d]).sum(axis=1) for d, component in enumerate(policy)]
+        likeliest = [known[component.argmax(axis=1), d] for d, component in enumerate(policy)]
+        is_sure = [component.max(axis=1) >= SURE for component in policy]
+        mean = np.where(np.stack(is_sure, axis=1), np.stack(likeliest, axis=1), np.stack(means, axis=1))
         between = mean if is_mean else mean + self.spec["spread"] * (values - mean)
         inside = np.clip(np.rint(between) if np.issubdtype(known.dtype, np.integer) else between, known[0], known[-1])
         is_high = inside >= known[-1]  # as a fraction it may be larger than its type can hold

@@ -9,6 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from dynlive_rl._version import __version__
 
+from .numpy_policy import SURE
+
 OPSET, IR_VERSION = 17, 8  # what older runtimes read too
 Arrays = dict[str, NDArray[Any]]
 
@@ -193,6 +195,12 @@ def _mean(graph: Graph, policy: str, values: NDArray[Any]) -> str:
     """Add the mean of a continuous component's values (n,) under its policy (b, n)."""
     ends = [graph.constant(values[k], np.float64) for k in (0, -1)]
     mean = graph.add("Clip", graph.add("MatMul", policy, graph.constant(values[:, None], np.float64)), *ends)
+    likeliest = graph.add(
+        "Gather", graph.constant(values, np.float64), graph.add("ArgMax", policy, axis=1, keepdims=1), axis=0
+    )
+    highest = graph.add("ReduceMax", policy, axes=[1], keepdims=1)
+    is_sure = graph.add("GreaterOrEqual", highest, graph.constant(SURE, np.float64))
+    mean = graph.add("Where", is_sure, likeliest, mean)
     return graph.cast(graph.add("Round", mean) if np.issubdtype(values.dtype, np.integer) else mean, values.dtype)
 
 

@@ -122,13 +122,8 @@ class ReplayLearner:
         self._is_warm = False
 
     def _view(self) -> None:
-        state = self.state
-        self.action, self.policy, self.progress, self.forbidden = (
-            state.action,
-            state.policy,
-            state.progress,
-            state.forbidden,
-        )
+        self.action, self.policy = self.state.action, self.state.policy
+        self.progress, self.forbidden = self.state.progress, self.state.forbidden
 
     def __getstate__(self) -> dict[str, Any]:
         aliases = ("action", "policy", "progress", "forbidden")

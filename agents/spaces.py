@@ -1,8 +1,8 @@
-"""From Gymnasium's spaces to what the network reads and chooses, and back."""
+"""From Gymnasium's spaces of observations to what the network reads."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from math import prod, sqrt
+from math import prod
 from typing import Any
 
 import gymnasium as gym
@@ -202,9 +202,9 @@ class _Part:
         head, *rest = self.path if self.path and isinstance(self.path[0], str) else ("x", *self.path)
         place = head + "".join(f".{key}" if isinstance(key, str) else f"[{key}]" for key in rest)
         if not self._one_hot:
-            return [place + _index(index) for index in np.ndindex(self._shape)]
+            return [place + index_text(index) for index in np.ndindex(self._shape)]
         named = zip(np.ndindex(self._shape), self._components, strict=True)
-        return [f"{place}{_index(k)} = {start + n}" for k, (start, options, _) in named for n in range(options)]
+        return [f"{place}{index_text(k)} = {start + n}" for k, (start, options, _) in named for n in range(options)]
 
     def write(self, value: Any, rows: NDArray[np.float32]) -> None:
         """Write values (e, …) into rows (e, f); TypeError, ValueError or IndexError if they do not fit."""
@@ -242,7 +242,8 @@ class _Part:
             rows[...] = random.uniform(0.1, 0.9, size=rows.shape)
 
 
-def _index(index: tuple[int, ...]) -> str:
+def index_text(index: tuple[int, ...]) -> str:
+    """Return an index as it is written behind a name; nothing for none."""
     return "[" + ",".join(map(str, index)) + "]" if index else ""
 
 
@@ -275,162 +276,3 @@ def _misfit(value: Any, path: tuple[Any, ...], space: gym.Space[Any], rows: int 
     part = "'s part " + "".join(f"[{key!r}]" for key in path) + "," if path else ""
     many = f", of which there must be {rows}, one per row" if rows > 1 else ""
     return BadInputError(f"the observation{part} {value!r:.200} does not fit the space {space}{many}")
-
-
-def _values(space: spaces.Box, count: int) -> NDArray[Any]:
-    """Return the values (d, count) that the components of a Box can take."""
-    low, high = space.low.ravel()[:, None], space.high.ravel()[:, None]
-    share = np.arange(1, count - 1) / (count - 1)
-    between = low.astype(float) * (1 - share) + high.astype(float) * share
-    for row in np.flatnonzero((low < 0) & (high > 0)) if count > 2 else ():
-        between[row, np.argmin(np.abs(between[row]))] = 0
-    if np.issubdtype(space.dtype, np.integer):
-        between = np.rint(between)
-    # The ends are what they are: as fractions they may round to what the type cannot hold.
-    return np.concatenate([low, between.astype(space.dtype), high], axis=1)
-
-
-def _rounded(numbers: NDArray[np.float64], low: NDArray[Any], high: NDArray[Any]) -> NDArray[Any]:
-    """Return numbers (b, d) as the type of their ends (d,), and not beyond these."""
-    inside = np.clip(np.rint(numbers) if np.issubdtype(low.dtype, np.integer) else numbers, low, high)
-    # As a fraction the highest whole number may be larger than its type can hold.
-    is_high = inside >= high
-    return np.where(is_high, high, np.where(is_high, 0, inside).astype(low.dtype))
-
-
-class ActionDecoder:
-    """Turns a learner's choices into actions of the environment.
-
-    Every component of an action is chosen independently; a component of a Box among a few values from its lowest to its
-    highest; where 0 lies between them, the nearest one is 0, which costs nothing where force costs something. What is done is
-    between them: the mean of the values under the policy, or away from it towards the value chosen.
-
-    Parameters
-    ----------
-    space
-        The environment's action space: Discrete, MultiDiscrete, MultiBinary or a finite Box.
-    values_per_component
-        Number of values of a component of a Box.
-    spread
-        See `ActionConfig`.
-
-    Attributes
-    ----------
-    spread
-        How far from the mean to the value chosen a component of a Box goes where no episode terminates, s ≤ 1.
-    num_actions
-        Number of actions of every independent component.
-    names
-        What to call each action of each component.
-
-    Raises
-    ------
-    ValueError
-        If the space is not supported.
-    """
-
-    def __init__(self, space: gym.Space[Any], values_per_component: int, spread: float = 1.0) -> None:
-        self.space = space
-        self._values: NDArray[Any] | None = None  # (d, values) of a Box
-        self._start = int(space.start) if isinstance(space, spaces.Discrete) else None
-        self._type: Any = space.dtype.type if isinstance(space, spaces.Discrete) else None
-        self.num_actions: tuple[int, ...]
-        if isinstance(space, spaces.Discrete):
-            self.num_actions = (int(space.n),)
-        elif isinstance(space, spaces.MultiDiscrete):
-            self.num_actions = tuple(int(n) for n in space.nvec.ravel())
-        elif isinstance(space, spaces.MultiBinary):
-            self.num_actions = (2,) * int(np.prod(space.shape))
-        elif isinstance(space, spaces.Box):
-            if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
-                raise ValueError(
-                    f"continuous actions must have finite bounds, not {space}: rescale them with a wrapper"
-                )
-            self.num_actions = (values_per_component,) * int(np.prod(space.shape))
-            self._values = _values(space, values_per_component)
-        else:
-            raise ValueError(f"actions must be Discrete, MultiDiscrete, MultiBinary or Box, not {space}: wrap them")
-        if not self.num_actions:
-            raise ValueError(f"the action space {space} is empty: there is nothing to choose")
-        self.spread = min(1.0, spread / sqrt(len(self.num_actions))) if self.is_continuous else 1.0
-        self.names = self._names()
-
-    def _names(self) -> list[str]:
-        if isinstance(self.space, spaces.Discrete):
-            return [f"action {self.space.start + k}" for k in range(self.num_actions[0])]
-        most = max(self.num_actions)
-        components = np.array([np.ravel(action) for action in self.decode(self._first_actions(most))])
-        places = list(np.ndindex(self.space.shape or ()))
-        return [
-            f"action{_index(places[d])} = {components[k, d]:.4g}"
-            for d in range(len(places))
-            for k in range(self.num_actions[d])
-        ]
-
-    def _first_actions(self, count: int) -> NDArray[np.int64]:
-        """Return choices (count, d): all first actions, all second ones where there are any, and so on."""
-        return np.minimum(np.arange(count)[:, None], np.array(self.num_actions, np.int64) - 1).astype(np.int64)
-
-    def decode(self, choices: NDArray[np.int64]) -> Any:
-        """Return the environment's actions for a batch of choices (b, d)."""
-        space = self.space
-        if isinstance(space, spaces.Discrete):
-            return choices[:, 0] + space.start
-        shape = (len(choices), *(space.shape or ()))
-        if self._values is not None:
-            return self._values[np.arange(choices.shape[1]), choices].reshape(shape)
-        start = space.start if isinstance(space, spaces.MultiDiscrete) else 0
-        return (choices.reshape(shape) + start).astype(space.dtype)
-
-    @property
-    def is_continuous(self) -> bool:
-        """Whether actions may lie between the values that are chosen."""
-        return self._values is not None
-
-    def between(
-        self, policy: NDArray[np.float64], choices: NDArray[np.int64], share: float, forbidden: NDArray[np.bool_]
-    ) -> Any:
-        """Return a Box's actions (b, …): m + share · (value chosen - m), with m the mean of the values under the policy.
-
-        Where a component has masked values it is the value chosen: what lies between allowed ones may be forbidden.
-
-        Parameters
-        ----------
-        policy
-            Shape (b, a).
-        choices
-            Shape (b, d).
-        share
-            0 is the mean itself, 1 the value chosen.
-        forbidden
-            Shape (b, a), or (0, 0): the masks.
-        """
-        values, space = self._values, self.space
-        assert values is not None
-        actions = values[np.arange(len(values)), choices]
-        if share < 1:
-            by_component = len(policy), *values.shape
-            mean = (policy.reshape(by_component) * values).sum(axis=2)
-            between = _rounded(mean + share * (actions - mean), values[:, 0], values[:, -1])
-            is_masked = forbidden.reshape(by_component).any(axis=2) if forbidden.size else False
-            actions = np.where(is_masked, actions, between)
-        return actions.reshape(len(choices), *(space.shape or ()))
-
-    def nearest(self, actions: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the choices (b, d) whose values are nearest to a Box's actions (b, …)."""
-        assert self._values is not None
-        distance = np.abs(self._values - actions.reshape(len(actions), -1, 1))
-        nearest: NDArray[np.int64] = np.argmin(distance, axis=2)
-        return nearest
-
-    def decode_one(self, choices: NDArray[np.int64]) -> Any:
-        """Return the environment's action for one row of choices, (d,) or (1, d)."""
-        if self._start is not None:
-            return choices.item(0) + self._start
-        return self.decode(choices.reshape(1, -1))[0]
-
-    def decode_single(self, choices: NDArray[np.int64]) -> Any:
-        """Return the environment's action for one row of choices (1, d), of the action space's type."""
-        if self._start is not None:
-            return self._type(choices.item(0) + self._start)
-        return self.decode(choices)[0]

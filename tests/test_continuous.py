@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from dynlive_rl import DynLiveAgent
+from dynlive_rl.agents.actions import ActionDecoder
 from dynlive_rl.agents.config import RECURRENT, ActionConfig, AgentConfig
 from dynlive_rl.agents.masks import NO_MASK
 from dynlive_rl.agents.modes import CONFIGS
-from dynlive_rl.agents.spaces import ActionDecoder
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -23,7 +23,10 @@ def between_by_hand(values, policy, choices, share, forbidden):
     for b, row in enumerate(choices):
         for d, k in enumerate(row):
             own = slice(d * len(values[d]), (d + 1) * len(values[d]))
-            mean = sum(p * v for p, v in zip(policy[b, own], values[d], strict=True))
+            shares = policy[b, own].tolist()
+            mean = sum(p * v for p, v in zip(shares, values[d], strict=True))
+            if max(shares) >= 0.99:
+                mean = values[d][shares.index(max(shares))]
             result[b, d] = mean + share * (values[d][k] - mean)
             if forbidden.size and forbidden[b, own].any():
                 result[b, d] = values[d][k]
@@ -38,7 +41,7 @@ def test_actions_lie_between_the_mean_and_the_value_chosen(seed, components, cou
     decoder = ActionDecoder(space, count)
     values = [decoder.decode(np.full((1, components), k))[0] for k in range(count)]
     values = np.array(values).T
-    policy = rng.dirichlet(np.ones(count), (6, components)).reshape(6, -1)
+    policy = rng.dirichlet(np.full(count, rng.choice([0.1, 1])), (6, components)).reshape(6, -1)  # sure or not
     choices = rng.integers(0, count, (6, components))
     forbidden = rng.random(policy.shape) < 0.2 if is_masked else NO_MASK
     actions = decoder.between(policy, choices, share, forbidden)
@@ -80,12 +83,13 @@ def taught(components, mode="rehearsal", terminates=False, **settings):
 
 @pytest.mark.parametrize("mode", ["rehearsal", "live"])
 @pytest.mark.parametrize("components", [1, 2, 4])
-def test_the_best_action_is_the_mean_of_the_values(components, mode):
+def test_the_best_action_is_the_mean_of_the_values_or_what_is_sure(components, mode):
     agent = taught(components, mode)
     batch = np.linspace(0, 1, 7)[:, None]
     probabilities = agent.probabilities(batch)
     by_component = [probabilities] if components == 1 else probabilities
-    mean = np.stack([part @ [-1, 0, 1] for part in by_component], axis=1)
+    sure = [np.where(part.max(axis=1) >= 0.99, part.argmax(axis=1) - 1, part @ [-1, 0, 1]) for part in by_component]
+    mean = np.stack(sure, axis=1)
     assert_allclose(agent.predict(batch, deterministic=True)[0], mean, atol=1e-6)
     assert_allclose(agent.predict(batch[2], deterministic=True)[0], mean[2], atol=1e-6)
 

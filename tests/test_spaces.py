@@ -12,8 +12,9 @@ from numpy.testing import assert_array_equal
 
 from dynlive_rl import DynLiveAgent
 from dynlive_rl.agents import ActionConfig, AgentConfig
+from dynlive_rl.agents.actions import ActionDecoder
 from dynlive_rl.agents.space_files import space_from_json, space_to_json
-from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder
+from dynlive_rl.agents.spaces import ObservationEncoder
 
 
 def encoded(space, observation, rows=1):

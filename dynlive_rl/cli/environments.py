@@ -63,7 +63,8 @@ def _looked_at(spec: "EnvSpec") -> dict[str, Any]:
     """Make one, and say what it is like, or why it cannot be made or learned in."""
     import gymnasium as gym
 
-    from dynlive_rl.agents.spaces import ActionDecoder, ObservationEncoder
+    from dynlive_rl.agents.actions import ActionDecoder
+    from dynlive_rl.agents.spaces import ObservationEncoder
 
     said: dict[str, Any] = {"id": spec.id, "from": _owner(spec), "missing": None, "observations": None, "actions": None}
     said |= {"max_episode_steps": spec.max_episode_steps, "reward_threshold": spec.reward_threshold}

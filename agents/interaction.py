@@ -120,6 +120,8 @@ class Interaction:
         if self.recurrence is not None:
             self.recurrence.warm_up(self._rows, self.learner.action)
         self.learner.warm_up()
+        if self.decoder.is_continuous:  # whose best actions are means under the policy
+            self.learner.policies(self._rows, NO_MASK)
 
     def end_episodes(self) -> None:
         """Take what comes next as the beginning of an episode in every environment."""

@@ -245,6 +245,8 @@ assert compiled() == before, set(compiled().items()) - set(before.items())
         ("CartPole-v1", "rehearsal", 1, False),
         ("CartPole-v1", "live", 2, True),
         ("FrozenLake-v1", "rehearsal", 2, False),
+        ("Pendulum-v1", "rehearsal", 1, False),
+        ("Pendulum-v1", "live", 1, False),
     ],
 )
 def test_nothing_is_compiled_or_loaded_after_warm_up(env, mode, envs, recurrent):

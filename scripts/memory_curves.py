@@ -54,6 +54,9 @@ VARIANTS: dict[str, AgentConfig] = {
     "no slow neurons": replace(RECURRENT, recurrence=AgentConfig().recurrence),
     "rewards at once": replace(RECURRENT, optimisation=replace(OPTIMISATION, reward_delays=1)),
     "clocks from the start": replace(RECURRENT, optimisation=replace(OPTIMISATION, rise_significance=0.0)),
+    "advantages cut as usual": replace(
+        RECURRENT, optimisation=replace(OPTIMISATION, early_advantage_clip=OPTIMISATION.advantage_clip)
+    ),
     "rehearsals as usual": replace(RECURRENT, rehearsal=REHEARSAL),
 }
 

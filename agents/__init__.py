@@ -2,6 +2,7 @@
 
 from .agent import DynLiveAgent
 from .config import (
+    RECURRENT,
     ActionConfig,
     AgentConfig,
     ExplorationConfig,
@@ -12,9 +13,11 @@ from .config import (
 )
 from .evaluation import Evaluation
 from .live_config import CellConfig, LiveConfig, LiveExplorationConfig, LiveOptimisationConfig
+from .recurrence_config import RecurrenceConfig
 from .reports import EventCallback, Report
 
 __all__ = [
+    "RECURRENT",
     "ActionConfig",
     "AgentConfig",
     "CellConfig",
@@ -27,6 +30,7 @@ __all__ = [
     "LiveOptimisationConfig",
     "NetworkConfig",
     "OptimisationConfig",
+    "RecurrenceConfig",
     "RehearsalConfig",
     "Report",
     "WorldChangeConfig",

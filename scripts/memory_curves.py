@@ -16,8 +16,7 @@ from scipy import stats
 import dynlive_rl.envs  # noqa: F401  (registers them)
 import runs
 from dynlive_rl import DynLiveAgent
-from dynlive_rl.agents import AgentConfig
-from dynlive_rl.agents.config import RECURRENT
+from dynlive_rl.agents import RECURRENT, AgentConfig
 from runs import Run
 from workers import hand_in, tell
 

@@ -26,13 +26,13 @@ COMPLETE = "complete"
 
 
 class Task(NamedTuple):
-    """An environment, its settings, steps between evaluations, steps in all, and the mark."""
+    """An environment, its settings, steps between evaluations, steps in all, and the return that is its mark."""
 
     name: str
     settings: dict[str, int]
     every: int
     steps: int
-    mark: float
+    threshold: float
 
 
 TASKS = {
@@ -75,7 +75,7 @@ def train(name: str, variant: str, seed: int) -> Run:
 
 def reached(run: Run) -> tuple[float, float]:
     """Return the steps of the first evaluation at the mark, infinity for never, and the share at it from then on."""
-    there = np.array(run["curve"]["mean"]) >= TASKS[run["task"]].mark
+    there = np.array(run["curve"]["mean"]) >= TASKS[run["task"]].threshold
     if not there.any():
         return float("inf"), float("nan")
     first = int(there.argmax())
@@ -111,7 +111,7 @@ def table(done: list[Run]) -> str:
         finals = [run["curve"]["mean"][-1] for run in some]
         share = f"{np.nanmean(shares):.0%}" if found else "–"
         lines.append(
-            f"| {name} | {task.mark:g} | {len(some)} | {steps_in_the_middle(some)} ({span}) | {len(some) - len(found)}"
+            f"| {name} | {task.threshold:g} | {len(some)} | {steps_in_the_middle(some)} ({span}) | {len(some) - len(found)}"
             f" | {task.steps:,} | {share} | {np.median(finals):.4g} | {interval(finals)} |"
         )
     return "\n".join(lines)

@@ -391,7 +391,7 @@ class AgentConfig:
 # that were observed, where a hidden neuron does not read them all at first, else 0.
 SETTINGS = settings_dtype(AgentConfig, neutral=float, natural_gradient=int, observed=int, values_if_wide=int)
 
-# Of agents made with recurrent=True and no configuration.
+#: The AgentConfig of agents made with recurrent=True and no configuration.
 RECURRENT = AgentConfig(
     rehearsal=RehearsalConfig(interval_share=1 / 64),
     optimisation=OptimisationConfig(rise_significance=2.0, reward_delays=1024),

@@ -91,4 +91,4 @@ def test_an_empty_room_is_solved(seed):
         return gym.wrappers.FlattenObservation(wrappers.ImgObsWrapper(gym.make("MiniGrid-Empty-5x5-v0")))
 
     agent = DynLiveAgent(room(), seed=seed).learn(3000)
-    assert agent.evaluate(room(), episodes=5).mean >= 0.9
+    assert agent.evaluate(5, env=room()).mean >= 0.9

@@ -110,7 +110,7 @@ class ActionDecoder:
         """Return the environment's actions for a batch of choices (b, d)."""
         space = self.space
         if isinstance(space, spaces.Discrete):
-            return choices[:, 0] + space.start
+            return (choices[:, 0] + int(space.start)).astype(space.dtype, copy=False)
         shape = (len(choices), *(space.shape or ()))
         if self._values is not None:
             return self._values[np.arange(choices.shape[1]), choices].reshape(shape)
@@ -157,7 +157,8 @@ class ActionDecoder:
     def nearest(self, actions: NDArray[Any]) -> NDArray[np.int64]:
         """Return the choices (b, d) whose values are nearest to a Box's actions (b, …)."""
         assert self._values is not None
-        distance = np.abs(self._values - actions.reshape(len(actions), -1, 1))
+        # Of halves, as fractions: a type's ends may be further apart than it can say.
+        distance = np.abs(self._values / 2 - actions.reshape(len(actions), -1, 1) / 2)
         nearest: NDArray[np.int64] = np.argmin(distance, axis=2)
         return nearest
 

@@ -378,16 +378,23 @@ class DynLiveAgent(Player):
         """
         saved = read_agent(path)
         name = name_of(path)
-        settings: Any = {"on_bad_input": saved.training.get("on_bad_input", "raise")}
-        if env is not None:
-            env = make(env)
-            check_spaces(env, saved.observation_space, saved.action_space, name)
+        if env is None:
+            stored = Stored(saved.env, saved.training.get("vector"), saved.training.get("loop"))
+            count, is_vector = saved.environments, bool(stored.vector) or saved.environments > 1
         else:
-            settings |= {"observation_space": saved.observation_space, "action_space": saved.action_space}
+            env, stored = make(env), None
+            check_spaces(env, saved.observation_space, saved.action_space, name)
+            count, is_vector = count_of(env)
         with understood(name, saved.header):
-            agent = cls(env, mode=saved.mode, seed=saved.seed, config=saved.config, **settings)
-            if env is None:
-                stored = Stored(saved.env, saved.training.get("vector"), saved.training.get("loop"))
-                agent._interact(saved.environments, bool(stored.vector) or saved.environments > 1, stored=stored)
+            # The file's spaces, whose parts stand in the order that was learned: an equal Dict may have another one.
+            agent = cls(
+                mode=saved.mode, seed=saved.seed, config=saved.config,
+                on_bad_input=saved.training.get("on_bad_input", "raise"),
+                observation_space=saved.observation_space, action_space=saved.action_space,
+            )  # fmt: skip
+            if is_vector:
+                agent._interact(count, is_vector, env, stored)
+            else:
+                agent._workplace = Workplace(agent.interaction, agent.seed, env, stored)
             agent._workplace.take(saved, name)
         return agent

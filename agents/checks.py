@@ -40,6 +40,14 @@ def check_reward(reward: Any) -> float:
     return float(array)
 
 
+def finite(rewards: Any) -> Any:
+    """Return a reward or rewards (e,); BadInputError unless all are numbers within ±1e30."""
+    bad = np.ravel(rewards)[~(np.abs(np.ravel(rewards)) <= 1e30)]
+    if bad.size:
+        raise BadInputError(f"rewards must be numbers within ±1e30, not {bad[0]}")
+    return rewards
+
+
 def check_flag(name: str, flag: Any) -> bool:
     """Return whether an episode ended; BadInputError unless it says True or False, or 1 or 0."""
     if type(flag) is bool or type(flag) is np.bool_:

@@ -81,6 +81,13 @@ def spec_of(env: Environment) -> EnvSpec | None:
     return spec
 
 
+def parts_of(env: Environment) -> list[Environment]:
+    """Return the single environments that a vector environment steps in this process; [] where there are none to be had."""
+    parts: Any = getattr(env.unwrapped, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
+    are_parts = isinstance(parts, (list, tuple)) and all(isinstance(part, gym.Env) for part in parts)
+    return list(parts) if are_parts else []
+
+
 def _one_of(env: Environment) -> Environment | None:
     """Return the first environment of a vector environment that is made of single ones, and any other itself.
 
@@ -90,7 +97,7 @@ def _one_of(env: Environment) -> Environment | None:
         if not isinstance(env, RecordEpisodeStatistics):
             return None
         env = env.env
-    parts: Any = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
+    parts = parts_of(env)
     return parts[0] if parts else env
 
 
@@ -98,8 +105,12 @@ def describe(env: Environment) -> dict[str, Any] | None:
     """Return what a file keeps of how an environment was made, see `spec_described`.
 
     Its id, its time limit, the arguments it is not registered with, and the module that registers it where Gymnasium does
-    not; None where these, as JSON, are not all.
+    not; None where these, as JSON, are not all, or are not the same for all environments of a vector environment.
     """
+    first, *others = parts_of(env) or [env]
+    if others and _one_of(env) is first:
+        description = describe(first)
+        return description if all(describe(other) == description for other in others) else None
     spec = spec_of(env)
     if spec is None:
         return None
@@ -241,12 +252,8 @@ def certain_recipe(env: Environment) -> Recipe | None:
     """
     while isinstance(env, _watching()):
         env = env.env
-    parts = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
-    described = [describe(part) for part in parts or [env]]
     spec = spec_of(env)
-    if spec is None or spec.additional_wrappers or None in described or described.count(described[0]) < len(described):
-        return None
-    return Recipe(spec)
+    return None if spec is None or spec.additional_wrappers or describe(env) is None else Recipe(spec)
 
 
 def _watching() -> tuple[type[Any], ...]:

@@ -12,7 +12,8 @@ from tqdm.auto import tqdm
 
 from dynlive_rl.checks import positive
 
-from .environments import Environment, Recipe, layers
+from .checks import check_reset, check_reward, check_row, check_step, finite
+from .environments import Environment, Recipe, layers, parts_of
 from .masks import mask_of, masks_of, merged
 from .protocols import Policy
 from .true_rewards import TrueRewards, as_evaluated
@@ -111,8 +112,7 @@ def check_episodes(episodes: Any, max_steps: Any) -> tuple[int, int | None]:
 
 def _limit(env: Environment) -> int | None:
     """Return the steps after which an episode is broken off; None where the environment has a time limit of its own."""
-    parts = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
-    one = parts[0] if parts else env
+    one, *_ = parts_of(env) or [env]
     spec = one.spec
     has_limit = spec is not None and (spec.max_episode_steps or spec.kwargs.get("max_episode_steps"))
     return None if has_limit or any(isinstance(layer, gym.wrappers.TimeLimit) for layer in layers(one)) else UNLIMITED
@@ -154,9 +154,11 @@ def play_single(
         going = []
         for one, action in zip(running, actions, strict=True):
             env = one.env
-            one.observation, reward, terminated, truncated, info = env.step(action)
+            answer = env.step(action)
+            check_step(answer)
+            one.observation, reward, terminated, truncated, info = answer
             one.mask = mask_of(info)
-            one.episode_return += float(reward if true_rewards is None else true_rewards.of_step(reward))
+            one.episode_return += finite(check_reward(reward if true_rewards is None else true_rewards.of_step(reward)))
             one.length += 1
             if terminated or truncated or one.length == max_steps:
                 yield one.number, Played(one.episode_return, one.length, not terminated)
@@ -178,7 +180,7 @@ class _Running:
 def _begin(env: gym.Env[Any, Any], waiting: Iterator[int], seed: int | None) -> list[_Running]:
     """Begin the next waiting episode in an environment; [] if there is none."""
     for number in waiting:
-        observation, info = env.reset(seed=None if seed is None else seed + number)
+        observation, info = check_reset(env.reset(seed=None if seed is None else seed + number))
         return [_Running(env, number, observation, mask_of(info))]
     return []
 
@@ -220,7 +222,7 @@ def play_vector(
     """
     mode, count = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP), env.num_envs
     left = (episodes + np.arange(count)[::-1]) // count
-    played = np.zeros(count, np.int64)
+    played, latest = np.zeros(count, np.int64), np.zeros(count)
     while (left > 0).any():
         observations, info = env.reset(seed=seed)
         seed = None
@@ -237,7 +239,8 @@ def play_vector(
             observations, rewards, terminated, truncated, info = env.step(actions)
             masks = masks_of(info, count)
             rewards = rewards if true_rewards is None else true_rewards.of_step(rewards)
-            returns, lengths = returns + np.where(stepped, rewards, 0), lengths + stepped
+            check_row("rewards", rewards, latest)
+            returns, lengths = returns + finite(np.where(stepped, latest, 0)), lengths + stepped
             ended = stepped & np.logical_or(terminated, truncated)
             broken_off = stepped & ~ended & (lengths == max_steps) & ~stuck
             for k in np.flatnonzero((ended | broken_off) & (left > 0) & ~stuck):

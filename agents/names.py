@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from gymnasium import spaces
 
+from .environments import parts_of
+
 if TYPE_CHECKING:
     from .agent import DynLiveAgent
 
@@ -42,8 +44,8 @@ def names(agent: "DynLiveAgent", given: Names | None = None) -> tuple[list[str],
 
 def told_by(env: Any) -> dict[str, list[str]]:
     """Return the names that an environment gives its observations and actions; {} if it gives none."""
-    parts = getattr(env, "envs", None)
-    innermost = getattr(parts[0] if parts else env, "unwrapped", None)
+    one, *_ = parts_of(env) or [env]
+    innermost = getattr(one, "unwrapped", None)
     told: dict[str, list[str]] = {}
     for key, attribute in (("observations", "observation_names"), ("actions", "action_names")):
         value = getattr(innermost, attribute, None)

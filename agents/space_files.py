@@ -6,11 +6,13 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from .data import from_json, to_json
+
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
     """Describe a space for a checkpoint's header."""
     if isinstance(space, spaces.Dict):
-        return {"kind": "Dict", "spaces": [[key, space_to_json(part)] for key, part in space.items()]}
+        return {"kind": "Dict", "spaces": [[to_json(key), space_to_json(part)] for key, part in space.items()]}
     if isinstance(space, spaces.Tuple):
         return {"kind": "Tuple", "spaces": [space_to_json(part) for part in space]}
     if isinstance(space, spaces.Box):
@@ -37,7 +39,7 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
 def space_from_json(description: dict[str, Any]) -> gym.Space[Any]:
     """Make the space that `space_to_json` described."""
     if description["kind"] == "Dict":
-        return spaces.Dict([(key, space_from_json(part)) for key, part in description["spaces"]])
+        return spaces.Dict([(from_json(key), space_from_json(part)) for key, part in description["spaces"]])
     if description["kind"] == "Tuple":
         return spaces.Tuple([space_from_json(part) for part in description["spaces"]])
     if description["kind"] == "MultiBinary":

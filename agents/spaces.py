@@ -269,7 +269,7 @@ def _scaling(space: gym.Space[Any], size: int) -> NDArray[np.int8]:
 
 def is_open(space: spaces.Box) -> NDArray[np.bool_]:
     """Tell, for every value of a Box, whether its range says nothing of what it may be: a bound is infinite, or above 1e30."""
-    return ~((space.low >= -LARGEST) & (space.high <= LARGEST))
+    return ~((space.low.astype(float) >= -LARGEST) & (space.high.astype(float) <= LARGEST))
 
 
 def _misfit(value: Any, path: tuple[Any, ...], space: gym.Space[Any], rows: int = 1) -> BadInputError:

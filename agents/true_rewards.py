@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import wrappers
 from gymnasium.wrappers import vector as vector_wrappers
 
-from .environments import Environment, layers
+from .environments import Environment, layers, parts_of
 
 SCALES_REWARDS = (wrappers.NormalizeReward, vector_wrappers.NormalizeReward)
 
@@ -75,8 +75,7 @@ def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
         undo.append((holder, name, getattr(holder, name)))
         setattr(holder, name, value)
 
-    parts = getattr(env.unwrapped, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
-    for chain in (env, *(parts or [])):
+    for chain in (env, *parts_of(env)):
         scaling: Any = None
         for layer in layers(chain):
             if getattr(layer, "update_running_mean", False) is True:
@@ -87,7 +86,9 @@ def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
             if hasattr(scaling, "discounted_reward"):
                 change(scaling, "discounted_reward", scaling.discounted_reward)
         innermost: Any = chain.unwrapped
-        if isinstance(innermost, gym.Env) or type(innermost).np_random is gym.vector.VectorEnv.np_random:
+        generator = getattr(type(innermost), "np_random", None)
+        is_its_own = isinstance(innermost, gym.Env) or generator is gym.vector.VectorEnv.np_random
+        if is_its_own and not (isinstance(generator, property) and generator.fset is None):
             undo.append((innermost, "np_random", innermost.np_random))
         while hasattr(innermost, "venv"):  # those of stable-baselines3
             innermost = innermost.venv

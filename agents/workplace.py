@@ -8,11 +8,10 @@ from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-import gymnasium as gym
 from gymnasium.utils import EzPickle
 
 from .environment_state import get_environment_state, set_environment_state
-from .environments import Environment, describe, layers, make_described, vector_of
+from .environments import Environment, describe, layers, make_described, parts_of, vector_of
 from .files import SavedAgent
 from .interaction import Interaction
 from .memory_state import for_environments
@@ -195,10 +194,7 @@ class Workplace:
 
 def _share(env: Environment, other: Environment) -> bool:
     """Tell whether two environments are the same one beneath their wrappers, or have a part in common."""
-    ours, theirs = (
-        {id(part) for whole in (one, *getattr(one.unwrapped, "envs", ())) for part in layers(whole)}
-        for one in (env, other)
-    )
+    ours, theirs = ({id(part) for whole in (one, *parts_of(one)) for part in layers(whole)} for one in (env, other))
     return not ours.isdisjoint(theirs)
 
 
@@ -222,5 +218,4 @@ def _copied(env: Environment) -> Environment | None:
 
 def _is_made_anew(env: Any) -> bool:
     """Tell whether copying made an environment anew from its arguments, as some of Gymnasium's do."""
-    parts = getattr(env, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
-    return any(isinstance(one.unwrapped, EzPickle) for one in (parts or [env]))
+    return any(isinstance(one.unwrapped, EzPickle) for one in parts_of(env) or [env])

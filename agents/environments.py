@@ -15,7 +15,7 @@ from gymnasium.error import Error as GymnasiumError
 from gymnasium.wrappers import OrderEnforcing
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from .sb3.vectors import FromVecEnv, VecEnvLike, is_vec_env
+from .sb3.vectors import FromVecEnv, VecEnvLike, innermost, is_vec_env
 
 WATCHING = (wrappers.RecordEpisodeStatistics, wrappers.RecordVideo, wrappers.HumanRendering)
 Environment = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
@@ -83,9 +83,18 @@ def spec_of(env: Environment) -> EnvSpec | None:
 
 def parts_of(env: Environment) -> list[Environment]:
     """Return the single environments that a vector environment steps in this process; [] where there are none to be had."""
-    parts: Any = getattr(env.unwrapped, "envs", None) if isinstance(env, gym.vector.VectorEnv) else None
-    are_parts = isinstance(parts, (list, tuple)) and all(isinstance(part, gym.Env) for part in parts)
-    return list(parts) if are_parts else []
+    return _singles_in(env.unwrapped) if isinstance(env, gym.vector.VectorEnv) else []
+
+
+def insides_of(env: Environment) -> list[Environment]:
+    """Return the same, of a stable-baselines3 `VecEnv` too, which does not say how they were made."""
+    return _singles_in(innermost(env.unwrapped)) if isinstance(env, gym.vector.VectorEnv) else []
+
+
+def _singles_in(vector: Any) -> list[Environment]:
+    parts = getattr(vector, "envs", None)
+    are_single = isinstance(parts, (list, tuple)) and all(isinstance(part, gym.Env) for part in parts)
+    return list(parts) if are_single else []
 
 
 def _one_of(env: Environment) -> Environment | None:

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import wrappers
 from gymnasium.wrappers import vector as vector_wrappers
 
-from .environments import Environment, layers, parts_of
+from .environments import Environment, insides_of, layers
 
 SCALES_REWARDS = (wrappers.NormalizeReward, vector_wrappers.NormalizeReward)
 
@@ -75,7 +75,7 @@ def as_evaluated(env: Environment) -> Iterator[TrueRewards]:
         undo.append((holder, name, getattr(holder, name)))
         setattr(holder, name, value)
 
-    for chain in (env, *parts_of(env)):
+    for chain in (env, *insides_of(env)):
         scaling: Any = None
         for layer in layers(chain):
             if getattr(layer, "update_running_mean", False) is True:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from gymnasium.utils import EzPickle
 
 from .environment_state import get_environment_state, set_environment_state
-from .environments import Environment, describe, layers, make_described, parts_of, vector_of
+from .environments import Environment, describe, insides_of, layers, make_described, vector_of
 from .files import SavedAgent
 from .interaction import Interaction
 from .memory_state import for_environments
@@ -194,7 +194,7 @@ class Workplace:
 
 def _share(env: Environment, other: Environment) -> bool:
     """Tell whether two environments are the same one beneath their wrappers, or have a part in common."""
-    ours, theirs = ({id(part) for whole in (one, *parts_of(one)) for part in layers(whole)} for one in (env, other))
+    ours, theirs = ({id(part) for whole in (one, *insides_of(one)) for part in layers(whole)} for one in (env, other))
     return not ours.isdisjoint(theirs)
 
 
@@ -218,4 +218,4 @@ def _copied(env: Environment) -> Environment | None:
 
 def _is_made_anew(env: Any) -> bool:
     """Tell whether copying made an environment anew from its arguments, as some of Gymnasium's do."""
-    return any(isinstance(one.unwrapped, EzPickle) for one in parts_of(env) or [env])
+    return any(isinstance(one.unwrapped, EzPickle) for one in insides_of(env) or [env])

@@ -1,9 +1,13 @@
 """stable-baselines3's vector environments train an agent as Gymnasium's do, and its tools take ours for theirs."""
 
+import copy
+import pickle
+
 import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.utils import EzPickle
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
@@ -199,3 +203,74 @@ def test_environments_side_by_side_in_one_can_be_reached():
         if dones.any():
             return
     raise AssertionError("nothing has fallen")
+
+
+class Masked(gym.Env):
+    """Allows one of three actions, another one every step, and counts what it forbade."""
+
+    observation_space, action_space = Box(-1, 1, (2,)), Discrete(3)
+    forbidden = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t = 0
+        return self._look()
+
+    def step(self, action):
+        self.forbidden += action != self.t % 3
+        self.t += 1
+        observation, info = self._look()
+        return observation, 1.0, self.t % 7 == 0, False, info
+
+    def _look(self):
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32), {"action_mask": np.arange(3) == self.t % 3}
+
+
+@pytest.mark.parametrize("mode", ["rehearsal", "live"])
+@pytest.mark.parametrize("around", [lambda venv: venv, VecMonitor], ids=["bare", "VecMonitor"])
+def test_masks_of_a_vec_env_are_followed_as_gymnasiums(mode, around):
+    theirs = DummyVecEnv([Masked] * 2)
+    agent = quiet(around(theirs), mode=mode)
+    agent.evaluate(4, seed=0)
+    assert [env.forbidden for env in theirs.envs] == [0, 0]
+    ours = SyncVectorEnv([Masked] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
+    twin = quiet(ours, mode=mode)
+    twin.evaluate(4, seed=0)
+    assert_same_state(agent.get_state(), twin.get_state())
+
+
+class Rebuilt(Corridor, EzPickle):
+    """Is made anew from its arguments where it is copied, like Gymnasium's MuJoCo environments."""
+
+    def __init__(self):
+        Corridor.__init__(self, length=6)
+        EzPickle.__init__(self)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda agent: pickle.loads(pickle.dumps(agent))])
+def test_a_copy_whose_vec_env_is_made_anew_says_so_and_begins_an_episode(copied, caplog):
+    agent = quiet(DummyVecEnv([Rebuilt] * 2), 33, mode="live")
+    twin = copied(agent)
+    with caplog.at_level("INFO"):
+        twin.learn(2, progress_bar=False)
+    assert "cannot be copied: learning goes on with a new episode" in caplog.text
+
+
+def test_evaluation_in_a_vec_env_leaves_its_random_numbers_where_they_were():
+    def learned(seed):
+        agent = quiet(DummyVecEnv(carts()), 100, mode="live")
+        agent.evaluate(3, seed=seed)
+        return agent.learn(100, progress_bar=False).get_state()
+
+    assert_same_state(learned(1), learned(2))
+    other = quiet(DummyVecEnv(carts()), 100, mode="live").learn(100, progress_bar=False).get_state()
+    with pytest.raises(AssertionError):  # without an evaluation between them the episode goes on instead
+        assert_same_state(learned(1), other)
+
+
+def test_an_evaluation_in_the_vec_env_that_an_agent_learns_in_breaks_its_episode_off():
+    venv = DummyVecEnv(carts())
+    agent = quiet(venv, 20, mode="live")
+    assert agent._workplace.loop().position.unfinished is not None
+    agent.evaluate(2, env=venv, seed=0)
+    assert agent._workplace.loop().position.unfinished is None

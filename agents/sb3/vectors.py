@@ -1,5 +1,6 @@
 """stable-baselines3's vector environments as Gymnasium's. Knows them by what they can do, and does not import them."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import gymnasium as gym
@@ -7,6 +8,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
+
+from ..masks import mask_of
 
 
 class VecEnvLike(Protocol):
@@ -32,6 +35,20 @@ NEEDED = ("num_envs", "step_async", "step_wait", "env_is_wrapped", "env_method")
 def is_vec_env(env: Any) -> bool:
     """Tell whether something is a vector environment of stable-baselines3's kind."""
     return not isinstance(env, (str, type, gym.vector.VectorEnv)) and all(hasattr(env, name) for name in NEEDED)
+
+
+def innermost(venv: Any) -> Any:
+    """Return what a `VecEnv`, or anything that has one as its `venv`, wraps within all wrappers."""
+    while hasattr(venv, "venv"):
+        venv = venv.venv
+    return venv
+
+
+def _masks_in(infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the action masks among infos, one for each environment, in one info of a vector environment; {} for none."""
+    masks = [mask_of(info) for info in infos]
+    there = np.array([mask is not None for mask in masks], np.bool_)
+    return {"action_mask": masks, "_action_mask": there} if there.any() else {}
 
 
 class FromVecEnv(gym.vector.VectorEnv[Any, Any, Any]):
@@ -76,19 +93,32 @@ class FromVecEnv(gym.vector.VectorEnv[Any, Any, Any]):
         if options:
             self.venv.set_options(options)
         observations = self.venv.reset()
-        self.infos = list(self.venv.reset_infos)
-        return observations, {}
+        self.infos = list(self._reset_infos())
+        return observations, _masks_in(self.infos)
 
     def step(
         self, actions: Any
     ) -> tuple[Any, NDArray[np.floating], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Step all environments; the final observations of those whose episodes ended are in info["final_obs"]."""
+        """Step all environments; the final observations of those whose episodes ended are in info["final_obs"].
+
+        Masks are in info["action_mask"], and those of final observations in info["final_info"], as Gymnasium has them.
+        """
         observations, rewards, dones, self.infos = self.venv.step(actions)
         if not dones.any():
-            return observations, rewards, dones, dones, {}
+            return observations, rewards, dones, dones, _masks_in(self.infos)
         truncated = dones & np.array([info.get("TimeLimit.truncated", False) for info in self.infos], np.bool_)
         final = [info.get("terminal_observation") for info in self.infos]
-        return observations, rewards, dones & ~truncated, truncated, {"final_obs": final}
+        begun = zip(self.infos, self._reset_infos(), dones, strict=True)
+        masks = _masks_in([of_reset if done else info for info, of_reset, done in begun])
+        return (
+            observations, rewards, dones & ~truncated, truncated,
+            masks | {"final_obs": final, "final_info": _masks_in(self.infos)},
+        )  # fmt: skip
+
+    def _reset_infos(self) -> Sequence[dict[str, Any]]:
+        """Return what came with the last reset of every environment; a wrapper's own list is never written."""
+        infos: Sequence[dict[str, Any]] = getattr(innermost(self.venv), "reset_infos", [{}] * self.num_envs)
+        return infos
 
     def render(self) -> Any:
         """Return what `VecEnv.render` does."""

@@ -92,7 +92,7 @@ def insides_of(env: Environment) -> list[Environment]:
 
 
 def _singles_in(vector: Any) -> list[Environment]:
-    parts = getattr(vector, "envs", None)
+    parts: Any = getattr(vector, "envs", None)
     are_single = isinstance(parts, (list, tuple)) and all(isinstance(part, gym.Env) for part in parts)
     return list(parts) if are_single else []
 
